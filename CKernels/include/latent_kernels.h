@@ -1,0 +1,3 @@
+#ifndef LATENT_KERNELS_H
+#define LATENT_KERNELS_H
+#endif

@@ -1,0 +1,1 @@
+#include "latent_kernels.h"

@@ -1,0 +1,63 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Rooms, and the one way through them (see README.md):
+// CKernels -> LatentKernels -> LatentNetworks -> LatentModels -> LatentReport -> latent
+let package = Package(
+  name: "swift-latent",
+  platforms: [.macOS(.v15)],
+  products: [
+    .library(name: "LatentKernels", targets: ["LatentKernels"]),
+    .library(name: "LatentNetworks", targets: ["LatentNetworks"]),
+    .library(name: "LatentModels", targets: ["LatentModels"]),
+    .library(name: "LatentIO", targets: ["LatentIO"]),
+    .library(name: "LatentReport", targets: ["LatentReport"]),
+    .executable(name: "latent", targets: ["latent"]),
+  ],
+  traits: [
+    .trait(
+      name: "OpenBLAS", description: "The openblas backend, and the models that factorize matrices."),
+    .default(enabledTraits: ["OpenBLAS"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+  ],
+  targets: [
+    .target(
+      name: "CKernels",
+      path: "CKernels",
+      cSettings: [
+        // A debug build would compile the kernels at -O0, some hundred times slower.
+        .unsafeFlags(["-O3"], .when(configuration: .debug))
+      ],
+      linkerSettings: [.linkedLibrary("m"), .linkedLibrary("pthread", .when(platforms: [.linux]))]
+    ),
+    .systemLibrary(
+      name: "COpenBLAS", pkgConfig: "lapacke",
+      providers: [.apt(["libopenblas-dev", "liblapacke-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+    .target(
+      name: "LatentKernels",
+      dependencies: [
+        "CKernels", .target(name: "COpenBLAS", condition: .when(traits: ["OpenBLAS"])),
+      ]),
+    .target(name: "LatentNetworks", dependencies: ["LatentKernels"]),
+    .target(
+      name: "LatentIO", dependencies: ["LatentKernels", "CZlib"],
+      resources: [.copy("Resources/digits")]),
+    .target(name: "LatentModels", dependencies: ["LatentNetworks", "LatentIO"]),
+    .target(name: "LatentReport", dependencies: ["LatentModels", "CPNG"]),
+    .executableTarget(
+      name: "latent",
+      dependencies: [
+        "LatentReport", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+    .testTarget(name: "KernelsTests", dependencies: ["LatentKernels", "CKernels"]),
+    .testTarget(name: "NetworksTests", dependencies: ["LatentNetworks"]),
+    .testTarget(name: "ModelsTests", dependencies: ["LatentModels"]),
+    .testTarget(name: "IOTests", dependencies: ["LatentIO", "LatentReport"]),
+    .testTarget(name: "CommandTests", dependencies: ["LatentIO"]),
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,15 @@
+/// An error that a user can mend. Its `description` is one sentence that names the thing, what was
+/// expected and what was found.
+public protocol LatentError: Error, CustomStringConvertible, Sendable {}
+
+/// Shapes or sizes that do not fit together.
+public struct ShapeError: LatentError, Equatable {
+  public let description: String
+  public init(_ description: String) { self.description = description }
+}
+
+/// A setting outside its range.
+public struct SettingError: LatentError, Equatable {
+  public let description: String
+  public init(_ description: String) { self.description = description }
+}

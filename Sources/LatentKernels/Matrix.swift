@@ -1,0 +1,40 @@
+/// A dense row-major matrix that owns its values.
+///
+/// Rows are observations and columns are variables everywhere in Latent.
+public struct Matrix<Scalar: BinaryFloatingPoint & SIMDScalar & Sendable>: Sendable, Equatable {
+  public let rows: Int
+  public let columns: Int
+  /// `rows * columns` values, row after row.
+  public var values: [Scalar]
+
+  /// A matrix of `rows` x `columns`, every entry `value`.
+  public init(rows: Int, columns: Int, repeating value: Scalar = 0) {
+    self.rows = rows
+    self.columns = columns
+    values = [Scalar](repeating: value, count: rows * columns)
+  }
+
+  /// Takes `values` row after row.
+  ///
+  /// - Throws: ``ShapeError`` when their count is not `rows * columns`.
+  public init(rows: Int, columns: Int, values: [Scalar]) throws {
+    let (count, overflow) = rows.multipliedReportingOverflow(by: columns)
+    guard rows >= 0, columns >= 0, !overflow, count == values.count else {
+      throw ShapeError(
+        "A matrix of \(rows) x \(columns) needs \(rows) * \(columns) values, found \(values.count).")
+    }
+    self.rows = rows
+    self.columns = columns
+    self.values = values
+  }
+
+  @inlinable public subscript(row: Int, column: Int) -> Scalar {
+    get { values[row * columns + column] }
+    set { values[row * columns + column] = newValue }
+  }
+
+  /// The values of one row.
+  public func row(_ index: Int) -> ArraySlice<Scalar> {
+    values[index * columns..<(index + 1) * columns]
+  }
+}
