@@ -1,3 +1,256 @@
+// Latent's kernels: the public interface, C11 and C++.
+//
+// A *plan* is a flat list of operations on numbered buffers; a *pool* of threads runs it in one
+// parallel region. Single kernels are in the table that `latent_kernels_for` returns.
+//
+// Matrices are row-major; rows are observations. Weights are held in *panels*: 16 columns each, so
+// that element (k, n) of a matrix of `inner` rows lies at (n / 16) * inner * 16 + k * 16 + n % 16.
+// Lanes past the last column are zero and stay zero.
+
 #ifndef LATENT_KERNELS_H
 #define LATENT_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { LATENT_LANES = 16, LATENT_MAXIMUM_THREADS = 64 };
+
+// MARK: Status
+
+typedef enum latent_status {
+  LATENT_OK = 0,
+  LATENT_ERROR_INSTRUCTION_SET,  // this CPU or this build lacks it
+  LATENT_ERROR_THREADS,          // fewer than 1, more than the maximum, or the system refused
+  LATENT_ERROR_MEMORY,
+  LATENT_ERROR_OPERATION,        // unknown kind, activation, likelihood or transform
+  LATENT_ERROR_OPERAND,          // an operand that is missing or reaches past its buffer
+} latent_status;
+
+// MARK: Instruction sets
+
+typedef enum latent_isa {
+  LATENT_ISA_SCALAR = 0,  // one lane at a time through fmaf: slow, the same bits as the fast ones
+  LATENT_ISA_BASELINE,    // whatever the compiler's default target has; outside the bit contract
+  LATENT_ISA_NEON,
+  LATENT_ISA_AVX2,
+  LATENT_ISA_AVX512,
+} latent_isa;
+enum { LATENT_ISA_COUNT = 5 };
+
+// "scalar", "baseline", "neon", "avx2", "avx512".
+const char *latent_isa_name(latent_isa isa);
+// True when this build has the kernels and this CPU and its system can execute them.
+bool latent_isa_available(latent_isa isa);
+// The fastest available one.
+latent_isa latent_isa_best(void);
+
+// MARK: Operations
+
+typedef enum latent_op_kind {
+  // Rows of the data set gathered into a batch: output[rows x columns] from source, which `transform`
+  // and `source_kind` describe; rows by their number in row_index.
+  LATENT_OP_LOAD_ROWS = 0,
+  // output = activation(input W + bias).
+  LATENT_OP_LINEAR_FORWARD,
+  // The same product as natural parameters of p(x|z); target is x. Writes partial sums of
+  // log p(x|z) and, where `gradient` is given, d(-log p)/d(parameters) * objective_scale.
+  LATENT_OP_LIKELIHOOD_FORWARD,
+  // log_density[rows] from the partial sums.
+  LATENT_OP_LIKELIHOOD_ROWS,
+  // input[rows x 2 L] = (mean | raw log-variance) -> output z[rows x L], kl[rows];
+  // keeps epsilon[rows x L] and log_variance[rows x L] for the way back.
+  LATENT_OP_REPARAMETERIZE,
+  // Free bits: gate[L] = 1 where the batch's mean KL of a dimension is above free_bits, else 0.
+  LATENT_OP_KL_GATE,
+  // gradient dz[rows x L] -> output[rows x 2 L], with beta * KL's own gradient (times gate if given).
+  LATENT_OP_REPARAMETERIZE_BACKWARD,
+  // output dX = (gradient dY Wt) * activation'(X), X stored in `input`.
+  LATENT_OP_LINEAR_BACKWARD_INPUT,
+  // dW = Xt dY and db = 1t dY: written to weights_gradient and bias_gradient, or, where `update` is
+  // set, taken straight into Adam on weights, weights_transposed and bias.
+  LATENT_OP_LINEAR_BACKWARD_WEIGHTS,
+  // Adam on a layer from its written gradient.
+  LATENT_OP_ADAM,
+  // Gradient of the learned log-variance of a Gaussian likelihood (LATENT_LIKELIHOOD_GAUSSIAN_SHARED
+  // or _DIAGONAL) from `gradient`, the gradient of the mean: to bias_gradient, or into Adam.
+  LATENT_OP_VARIANCE_BACKWARD,
+} latent_op_kind;
+enum { LATENT_OP_KIND_COUNT = 11 };
+
+typedef enum latent_activation {
+  LATENT_ACTIVATION_IDENTITY = 0,
+  LATENT_ACTIVATION_RELU,
+  LATENT_ACTIVATION_TANH,
+  LATENT_ACTIVATION_SIGMOID,
+  LATENT_ACTIVATION_SOFTPLUS,
+  LATENT_ACTIVATION_ELU,
+} latent_activation;
+enum { LATENT_ACTIVATION_COUNT = 6 };
+
+// p(x|z). The linear layer before it gives, for each of D values,
+typedef enum latent_likelihood {
+  // the logit of a Bernoulli: x l - log(1 + e^l);
+  LATENT_LIKELIHOOD_BERNOULLI = 0,
+  // the natural parameter of a continuous Bernoulli on [0, 1]: x l - log((e^l - 1) / l);
+  LATENT_LIKELIHOOD_CONTINUOUS_BERNOULLI,
+  // mean and raw log-variance, in panels that alternate: 16 means, their 16 raw log-variances, ...;
+  LATENT_LIKELIHOOD_GAUSSIAN,
+  // the mean, with one learned raw log-variance in variance[0];
+  LATENT_LIKELIHOOD_GAUSSIAN_SHARED,
+  // the mean, with a learned raw log-variance for each dimension in variance[D].
+  LATENT_LIKELIHOOD_GAUSSIAN_DIAGONAL,
+} latent_likelihood;
+enum { LATENT_LIKELIHOOD_COUNT = 5 };
+
+// Every log-variance is bounded smoothly: B tanh(raw / B) with B = 10, so that variances stay within
+// e^-10 ... e^10 and their gradients finite.
+#define LATENT_LOG_VARIANCE_BOUND 10.0f
+
+typedef enum latent_transform {
+  LATENT_TRANSFORM_NONE = 0,    // floats as they are, bytes / 255
+  LATENT_TRANSFORM_THRESHOLD,   // 1 where the value is above 1/2, else 0
+  LATENT_TRANSFORM_BINARIZE,    // 1 with the value as its probability, drawn afresh
+  LATENT_TRANSFORM_DEQUANTIZE,  // bytes: (byte + u) / 256, u uniform on [0, 1)
+} latent_transform;
+
+typedef enum latent_source { LATENT_SOURCE_FLOATS = 0, LATENT_SOURCE_BYTES } latent_source;
+
+// Where an operand lies: `offset` elements into a numbered buffer, `stride` elements from row to row
+// (a matrix whose last panel is partial is never read or written past its last column, unless its
+// stride is a multiple of 16 that leaves room for whole panels). `buffer` 0 means: none.
+typedef struct latent_operand {
+  uint32_t buffer;
+  uint32_t stride;
+  uint64_t offset;
+} latent_operand;
+
+// One operation. `rows` is the run's; inner and columns are those of the layer's weights
+// [inner x columns], also in the backward operations. Unused operands are zero.
+typedef struct latent_op {
+  latent_op_kind kind;
+  bool barrier;              // all threads finish what came before first
+  bool split_columns;        // threads own columns (weight panels) instead of rows
+  bool update;               // Adam instead of a written gradient
+  latent_activation activation;
+  latent_likelihood likelihood;
+  latent_transform transform;
+  latent_source source_kind;
+  uint32_t inner;            // K
+  uint32_t columns;          // N; for a paired Gaussian layer 2 * 16 * ceil(D / 16)
+  uint32_t dimensions;       // D of a likelihood, L of the latent space
+  uint32_t label;            // free for the plan's author: which phase this is
+  latent_operand source;               // [data rows x columns], floats or bytes
+  latent_operand row_index;            // [rows], uint32: the data set's row behind each batch row
+  latent_operand input;                // [rows x inner]
+  latent_operand weights;              // panels [inner x columns]
+  latent_operand weights_transposed;   // panels [columns x inner]
+  latent_operand bias;                 // [panels of columns * 16]
+  latent_operand output;
+  latent_operand target;               // [rows x dimensions]
+  latent_operand gradient;             // gradient of this layer's output, before its activation
+  latent_operand partial;              // [rows x latent_partial_width(op)]
+  latent_operand log_density;          // [rows]
+  latent_operand variance;             // raw log-variance: [1] or [dimensions]
+  latent_operand epsilon;              // [rows x L]
+  latent_operand log_variance;         // [rows x L], bounded
+  latent_operand kl;                   // [rows], nats
+  latent_operand gate;                 // [L]
+  latent_operand weights_gradient;     // panels [inner x columns]
+  latent_operand bias_gradient;        // [panels * 16]
+  latent_operand weights_first_moment, weights_second_moment;  // Adam's state, panels like weights
+  latent_operand bias_first_moment, bias_second_moment;        // like bias
+} latent_op;
+
+// Floats a row that LATENT_OP_LIKELIHOOD_FORWARD needs in `partial`.
+size_t latent_partial_width(const latent_op *op);
+
+// Purposes that key the random numbers: no two share a stream.
+typedef enum latent_purpose {
+  LATENT_PURPOSE_INITIALIZATION = 1,
+  LATENT_PURPOSE_SHUFFLE,
+  LATENT_PURPOSE_BINARIZATION,
+  LATENT_PURPOSE_DEQUANTIZATION,
+  LATENT_PURPOSE_EPSILON,
+  LATENT_PURPOSE_PRIOR,
+  LATENT_PURPOSE_OBSERVATION,
+} latent_purpose;
+
+// What changes from one run of a plan to the next.
+typedef struct latent_run {
+  uint32_t rows;            // of this batch, at most what the buffers hold
+  uint32_t epoch;           // keys random numbers
+  uint32_t sample;          // keys epsilon: which draw of z for the same row
+  uint64_t seed;
+  float objective_scale;    // 1 / rows for a mean over rows
+  float beta;               // weight of the KL
+  float free_bits;          // nats a latent dimension
+  // Adam. The moments are held scaled, m / (1 - beta1) and v / (1 - beta2):
+  // m = decay1 m + g, v = decay2 v + g^2, w = w - rate * m / (sqrt(v) + epsilon).
+  float decay1, decay2, rate, epsilon;
+} latent_run;
+
+// A buffer that operands number; `count` in elements bounds what a plan may touch.
+typedef struct latent_buffer {
+  void *data;
+  uint64_t count;
+} latent_buffer;
+
+// MARK: Running
+
+typedef struct latent_pool latent_pool;
+
+// Threads that wait for plans: `threads` - 1 of their own beside the caller. They spin for some
+// microseconds between operations and sleep between plans.
+latent_status latent_pool_create(int threads, latent_isa isa, latent_pool **pool);
+void latent_pool_destroy(latent_pool *pool);
+int latent_pool_threads(const latent_pool *pool);
+latent_isa latent_pool_isa(const latent_pool *pool);
+
+// Checks every operand of every operation against the buffers for batches of up to `rows` rows.
+// `operation`, if given, receives the index of the first bad one.
+latent_status latent_plan_check(const latent_op *ops, size_t count, const latent_buffer *buffers,
+                                size_t buffer_count, uint32_t rows, size_t *operation);
+
+// Runs `count` operations in one parallel region. Plans must have passed latent_plan_check. One run
+// at a time a pool: a second caller waits. `timestamps`, if given, receives for each operation and
+// thread its start and end: [count x threads x 2], in ticks of latent_ticks().
+void latent_plan_run(latent_pool *pool, const latent_op *ops, size_t count,
+                     const latent_buffer *buffers, const latent_run *run, uint64_t *timestamps);
+
+// A cheap, steady counter and its rate.
+uint64_t latent_ticks(void);
+double latent_ticks_per_second(void);
+
+// MARK: Single kernels
+
+// All arrays of `count` floats may be the same array, but not overlap otherwise. Errors in ULP over
+// all float inputs stand in kernels/elementary.h.
+typedef struct latent_kernels {
+  void (*exp)(size_t count, const float *x, float *y);
+  void (*log)(size_t count, const float *x, float *y);
+  void (*tanh)(size_t count, const float *x, float *y);
+  void (*sigmoid)(size_t count, const float *x, float *y);
+  void (*softplus)(size_t count, const float *x, float *y);
+  void (*elu)(size_t count, const float *x, float *y);
+  // out[count]: uniform 32-bit words; counters (dimension, purpose and sample, row, epoch).
+  void (*random_bits)(size_t count, uint64_t seed, latent_purpose purpose, uint32_t sample,
+                      uint32_t row, uint32_t epoch, uint32_t *out);
+  // out[count]: standard normals from the same counters.
+  void (*random_normal)(size_t count, uint64_t seed, latent_purpose purpose, uint32_t sample,
+                        uint32_t row, uint32_t epoch, float *out);
+  // Multiplies and adds in registers only: returns FLOPs done, for measuring the peak.
+  double (*peak)(size_t repeats);
+} latent_kernels;
+
+// The table of an available instruction set, else NULL.
+const latent_kernels *latent_kernels_for(latent_isa isa);
+
+#ifdef __cplusplus
+}
+#endif
 #endif

@@ -1,0 +1,48 @@
+// What the instruction sets, the pool and the executor share.
+
+#ifndef LATENT_INTERNAL_H
+#define LATENT_INTERNAL_H
+
+#include <math.h>
+#include <string.h>
+
+#include "latent_kernels.h"
+
+// Columns are dealt to threads, and likelihoods summed, in groups of whole panels. The group is the
+// same on every instruction set, since it decides the order of sums.
+enum { LATENT_GROUP_PANELS = 3, LATENT_PAIRED_GROUP_PANELS = 2 };
+
+// What one thread does of one operation.
+typedef struct latent_task {
+  const latent_op *op;
+  const latent_buffer *buffers;
+  const latent_run *run;
+  int thread, threads;
+} latent_task;
+
+typedef void latent_execute(const latent_task *task);
+
+// Everything compiled once per instruction set.
+typedef struct latent_backend {
+  latent_kernels kernels;
+  latent_execute *operations[LATENT_OP_KIND_COUNT];
+} latent_backend;
+
+extern const latent_backend latent_backend_scalar, latent_backend_baseline, latent_backend_neon,
+    latent_backend_avx2, latent_backend_avx512;
+const latent_backend *latent_backend_for(latent_isa isa);
+
+static inline size_t latent_panels(size_t columns) { return (columns + 15) / 16; }
+
+static inline float *latent_floats(const latent_task *task, latent_operand operand) {
+  return operand.buffer ? (float *)task->buffers[operand.buffer].data + operand.offset : NULL;
+}
+
+// The `part`-th of `parts` nearly equal ranges of [0, count).
+typedef struct latent_range { size_t start, end; } latent_range;
+static inline latent_range latent_share(size_t count, int part, int parts) {
+  return (latent_range){count * (size_t)part / (size_t)parts,
+                        count * (size_t)(part + 1) / (size_t)parts};
+}
+
+#endif

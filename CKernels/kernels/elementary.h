@@ -1,0 +1,126 @@
+// exp, log and what networks make of them, 16 lanes at a time.
+//
+// The errors stated are the largest over all 2^32 inputs against double precision, in units of the
+// last place (ULP), as Tests/KernelsTests/AccuracyTests.swift measures them. Polynomials are minimax
+// fits of our own (Lawson's algorithm, 40 digits), coefficients lowest power first.
+
+// 2^n as a factor in two steps, so that results below the normal range round once, as IEEE has it.
+LATENT_INLINE vf vf_scale(vf value, vi n) {
+  vi half = n >> 1;
+  vf first = (vf)((half + 127) << 23), second = (vf)((n - half + 127) << 23);
+  return value * first * second;
+}
+
+// e^x: x = n log 2 + r, |r| <= log(2)/2.
+LATENT_INLINE vf vf_exp(vf x) {
+  const vf shift = vf_all(0x1.8p23f);
+  // Beyond these e^x is infinite or zero; compare-and-select keeps a NaN.
+  vf bounded = vf_min(vf_all(89.0f), vf_max(vf_all(-104.0f), x));
+  vf scaled = vf_fma(bounded, vf_all(0x1.715476p0f), shift);
+  vf n = scaled - shift;
+  vf r = vf_fma(n, vf_all(-0x1.62e400p-1f), bounded);
+  r = vf_fma(n, vf_all(-0x1.7f7d1cp-20f), r);
+  vf q = vf_all(0x1.6a23cep-10f);
+  q = vf_fma(q, r, vf_all(0x1.123a2p-7f));
+  q = vf_fma(q, r, vf_all(0x1.5558f2p-5f));
+  q = vf_fma(q, r, vf_all(0x1.555492p-3f));
+  q = vf_fma(q, r, vf_all(0x1.fffffcp-2f));
+  vf tail = vf_fma(q * r, r, r);
+  vi exponent = (vi)scaled - vi_all(0x4b400000);
+  vf result = vf_scale(tail + 1.0f, exponent);
+  return vf_select(x == x, result, x);
+}
+
+// e^x for x <= 0 where a result below 2^-126 may become 0: the form that likelihoods and gates use,
+// one multiplication shorter.
+LATENT_INLINE vf vf_exp_negative(vf x) {
+  const vf shift = vf_all(0x1.8p23f);
+  vf bounded = vf_max(vf_all(-87.0f), x);
+  vf scaled = vf_fma(bounded, vf_all(0x1.715476p0f), shift);
+  vf n = scaled - shift;
+  vf r = vf_fma(n, vf_all(-0x1.62e400p-1f), bounded);
+  r = vf_fma(n, vf_all(-0x1.7f7d1cp-20f), r);
+  vf q = vf_all(0x1.6a23cep-10f);
+  q = vf_fma(q, r, vf_all(0x1.123a2p-7f));
+  q = vf_fma(q, r, vf_all(0x1.5558f2p-5f));
+  q = vf_fma(q, r, vf_all(0x1.555492p-3f));
+  q = vf_fma(q, r, vf_all(0x1.fffffcp-2f));
+  vf tail = vf_fma(q * r, r, r) + 1.0f;
+  return (vf)((vi)tail + ((vi)scaled << 23));
+}
+
+// log(1 + f) + k log 2 for sqrt(1/2) - 1 <= f <= sqrt(2) - 1; `low` is what f lost to rounding.
+LATENT_INLINE vf vf_log_reduced(vf f, vf low, vf k) {
+  vf q = vf_all(0x1.146318p-4f);
+  q = vf_fma(q, f, vf_all(-0x1.de4fa2p-4f));
+  q = vf_fma(q, f, vf_all(0x1.e6f606p-4f));
+  q = vf_fma(q, f, vf_all(-0x1.fc1f6cp-4f));
+  q = vf_fma(q, f, vf_all(0x1.2336e2p-3f));
+  q = vf_fma(q, f, vf_all(-0x1.555c5ap-3f));
+  q = vf_fma(q, f, vf_all(0x1.99a4bcp-3f));
+  q = vf_fma(q, f, vf_all(-0x1.000006p-2f));
+  q = vf_fma(q, f, vf_all(0x1.555548p-2f));
+  vf square = f * f;
+  vf rest = vf_fma(square * f, q, low);
+  rest = vf_fma(k, vf_all(0x1.7f7d1cp-20f), rest);
+  rest = vf_fma(square, vf_all(-0.5f), rest);
+  return vf_fma(k, vf_all(0x1.62e400p-1f), f + rest);  // k times the high part is exact
+}
+
+// Natural logarithm; log(0) = -infinity, log(x < 0) = NaN, subnormals included.
+LATENT_INLINE vf vf_log(vf x) {
+  vi tiny = x < vf_all(0x1p-126f);
+  vf scaled = vf_select(tiny, x * 0x1p23f, x);
+  vi bits = (vi)scaled;
+  vi k = (bits - 0x3f3504f3) >> 23;
+  vf m = (vf)(bits - (k << 23));
+  vf exponent = vf_from(k) - (vf)(tiny & (vi)vf_all(23.0f));
+  vf result = vf_log_reduced(m - 1.0f, (vf){}, exponent);
+  result = vf_select(x > 0.0f, result, vf_all(__builtin_nanf("")));
+  result = vf_select(x == 0.0f, vf_all(-__builtin_inff()), result);
+  // Infinity and NaN pass through.
+  return vf_select((x < __builtin_inff()), result, x);
+}
+
+// log(1 + t) for 0 <= t <= 1.
+LATENT_INLINE vf vf_log1p_unit(vf t) {
+  vi upper = t > vf_all(0x1.a8279ap-2f);
+  vf f = vf_select(upper, (t - 1.0f) * 0.5f, t);
+  return vf_log_reduced(f, (vf){}, (vf)(upper & (vi)vf_all(1.0f)));
+}
+
+// 1 / (1 + e^-x), one exponential and one division.
+LATENT_INLINE vf vf_sigmoid(vf x) {
+  vf e = vf_exp(-vf_abs(x));
+  return vf_select(x >= 0.0f, vf_all(1.0f), e) / (e + 1.0f);
+}
+
+// log(1 + e^x)
+LATENT_INLINE vf vf_softplus(vf x) {
+  vf e = vf_exp(-vf_abs(x));
+  return vf_max(vf_all(0.0f), x) + vf_log1p_unit(e);
+}
+
+LATENT_INLINE vf vf_tanh(vf x) {
+  vf magnitude = vf_abs(x);
+  vf square = x * x;
+  vf q = vf_all(-0x1.75e1ccp-8f);
+  q = vf_fma(q, square, vf_all(0x1.52269ap-6f));
+  q = vf_fma(q, square, vf_all(-0x1.b83c5ap-5f));
+  q = vf_fma(q, square, vf_all(0x1.110726p-3f));
+  q = vf_fma(q, square, vf_all(-0x1.555532p-2f));
+  vf small = vf_fma(q * square, x, x);
+  // Beyond 9.02 tanh rounds to 1.
+  vf e = vf_exp_negative(magnitude * -2.0f);
+  vf large = vf_sign_of((1.0f - e) / (1.0f + e), x);
+  vf result = vf_select(magnitude < 0.625f, small, large);
+  return vf_select(x == x, result, x);
+}
+
+// x where x > 0, e^x - 1 elsewhere (ELU with alpha 1).
+LATENT_INLINE vf vf_elu(vf x) {
+  vf negative = vf_min(vf_all(0.0f), x);
+  // e^x - 1 = tanh(x/2) (e^x + 1), which loses nothing near zero.
+  vf below = vf_tanh(negative * 0.5f) * (vf_exp(negative) + 1.0f);
+  return vf_select(x > 0.0f, x, below);
+}

@@ -1,0 +1,64 @@
+// The vocabulary that every kernel is written in: 16 lanes of float, whatever the machine has.
+//
+// Vector code, included once per instruction set (see ../isa). Clang splits the 64 bytes for AVX2
+// and NEON. Every operation here is an IEEE operation on single lanes, so a kernel gives the same
+// bits on every instruction set that fuses multiply and add (and on `scalar`, which calls fmaf).
+
+#define LATENT_INLINE static inline __attribute__((always_inline, unused))
+
+typedef float vf __attribute__((vector_size(64), aligned(4)));
+typedef int32_t vi __attribute__((vector_size(64), aligned(4)));
+typedef uint32_t vu __attribute__((vector_size(64), aligned(4)));
+
+LATENT_INLINE vf vf_all(float value) { return (vf){} + value; }
+LATENT_INLINE vi vi_all(int32_t value) { return (vi){} + value; }
+LATENT_INLINE vu vu_all(uint32_t value) { return (vu){} + value; }
+LATENT_INLINE vf vf_load(const float *p) { return *(const vf *)p; }
+LATENT_INLINE void vf_store(float *p, vf value) { *(vf *)p = value; }
+
+static const vi vf_lanes = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+
+LATENT_INLINE vf vf_select(vi mask, vf yes, vf no) {
+  return (vf)((mask & (vi)yes) | (~mask & (vi)no));
+}
+LATENT_INLINE vi vf_first(int count) { return vf_lanes < vi_all(count); }
+
+// The first `count` (0...16) lanes of memory; the other lanes are zero and are not touched.
+LATENT_INLINE vf vf_load_first(const float *p, int count) {
+  if (count >= 16) return vf_load(p);
+  vf value = {};
+  memcpy(&value, p, (size_t)count * sizeof(float));
+  return value;
+}
+LATENT_INLINE void vf_store_first(float *p, vf value, int count) {
+  if (count >= 16) vf_store(p, value);
+  else memcpy(p, &value, (size_t)count * sizeof(float));
+}
+
+// a * b + c with one rounding; with two on the `baseline` set, which has no fused operation.
+LATENT_INLINE vf vf_fma(vf a, vf b, vf c) {
+#if LATENT_FUSED
+  return __builtin_elementwise_fma(a, b, c);
+#else
+  return a * b + c;
+#endif
+}
+// Compare and select: a NaN in `b` is passed on, whatever the machine's own min and max do.
+LATENT_INLINE vf vf_max(vf a, vf b) { return vf_select(a > b, a, b); }
+LATENT_INLINE vf vf_min(vf a, vf b) { return vf_select(a < b, a, b); }
+LATENT_INLINE vf vf_abs(vf a) { return (vf)((vi)a & vi_all(0x7fffffff)); }
+LATENT_INLINE vf vf_sign_of(vf magnitude, vf sign) {
+  return (vf)((vi)magnitude | ((vi)sign & vi_all((int32_t)0x80000000)));
+}
+LATENT_INLINE vf vf_sqrt(vf a) { return __builtin_elementwise_sqrt(a); }
+LATENT_INLINE vf vf_from(vi a) { return __builtin_convertvector(a, vf); }
+
+// The 16 lanes joined by one fixed tree: halves onto halves.
+LATENT_INLINE float vf_sum(vf a) {
+  typedef float v8 __attribute__((vector_size(32)));
+  typedef float v4 __attribute__((vector_size(16)));
+  v8 b = __builtin_shufflevector(a, a, 0, 1, 2, 3, 4, 5, 6, 7) +
+         __builtin_shufflevector(a, a, 8, 9, 10, 11, 12, 13, 14, 15);
+  v4 c = __builtin_shufflevector(b, b, 0, 1, 2, 3) + __builtin_shufflevector(b, b, 4, 5, 6, 7);
+  return (c[0] + c[2]) + (c[1] + c[3]);
+}

@@ -1,1 +1,0 @@
-#include "latent_kernels.h"
