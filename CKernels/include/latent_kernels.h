@@ -210,6 +210,8 @@ latent_status latent_pool_create(int threads, latent_isa isa, latent_pool **pool
 void latent_pool_destroy(latent_pool *pool);
 int latent_pool_threads(const latent_pool *pool);
 latent_isa latent_pool_isa(const latent_pool *pool);
+// The cores that this process may use (affinity and so `taskset` included), at most the maximum.
+int latent_allowed_threads(void);
 
 // Checks every operand of every operation against the buffers for batches of up to `rows` rows.
 // `operation`, if given, receives the index of the first bad one.

@@ -11,43 +11,41 @@ LATENT_INLINE vf vf_scale(vf value, vi n) {
   return value * first * second;
 }
 
-// e^x: x = n log 2 + r, |r| <= log(2)/2.
-LATENT_INLINE vf vf_exp(vf x) {
+// x = n log 2 + r with |r| <= log(2) / 2: returns e^r and leaves n in the low bits of *shifted.
+LATENT_INLINE vf vf_exp_reduced(vf x, vi *shifted) {
   const vf shift = vf_all(0x1.8p23f);
-  // Beyond these e^x is infinite or zero; compare-and-select keeps a NaN.
-  vf bounded = vf_min(vf_all(89.0f), vf_max(vf_all(-104.0f), x));
-  vf scaled = vf_fma(bounded, vf_all(0x1.715476p0f), shift);
+  vf scaled = vf_fma(x, vf_all(0x1.715476p0f), shift);
   vf n = scaled - shift;
-  vf r = vf_fma(n, vf_all(-0x1.62e400p-1f), bounded);
+  vf r = vf_fma(n, vf_all(-0x1.62e400p-1f), x);
   r = vf_fma(n, vf_all(-0x1.7f7d1cp-20f), r);
   vf q = vf_all(0x1.6a23cep-10f);
   q = vf_fma(q, r, vf_all(0x1.123a2p-7f));
   q = vf_fma(q, r, vf_all(0x1.5558f2p-5f));
   q = vf_fma(q, r, vf_all(0x1.555492p-3f));
   q = vf_fma(q, r, vf_all(0x1.fffffcp-2f));
-  vf tail = vf_fma(q * r, r, r);
-  vi exponent = (vi)scaled - vi_all(0x4b400000);
-  vf result = vf_scale(tail + 1.0f, exponent);
+  *shifted = (vi)scaled;
+  return vf_fma(q * r, r, r) + 1.0f;
+}
+
+// e^x
+LATENT_INLINE vf vf_exp(vf x) {
+  // Beyond these e^x is infinite or zero.
+  vf bounded = vf_min(vf_all(89.0f), vf_max(vf_all(-104.0f), x));
+  vi shifted;
+  vf mantissa = vf_exp_reduced(bounded, &shifted);
+  vf result = vf_scale(mantissa, shifted - vi_all(0x4b400000));
   return vf_select(x == x, result, x);
 }
 
-// e^x for x <= 0 where a result below 2^-126 may become 0: the form that likelihoods and gates use,
-// one multiplication shorter.
-LATENT_INLINE vf vf_exp_negative(vf x) {
-  const vf shift = vf_all(0x1.8p23f);
-  vf bounded = vf_max(vf_all(-87.0f), x);
-  vf scaled = vf_fma(bounded, vf_all(0x1.715476p0f), shift);
-  vf n = scaled - shift;
-  vf r = vf_fma(n, vf_all(-0x1.62e400p-1f), bounded);
-  r = vf_fma(n, vf_all(-0x1.7f7d1cp-20f), r);
-  vf q = vf_all(0x1.6a23cep-10f);
-  q = vf_fma(q, r, vf_all(0x1.123a2p-7f));
-  q = vf_fma(q, r, vf_all(0x1.5558f2p-5f));
-  q = vf_fma(q, r, vf_all(0x1.555492p-3f));
-  q = vf_fma(q, r, vf_all(0x1.fffffcp-2f));
-  vf tail = vf_fma(q * r, r, r) + 1.0f;
-  return (vf)((vi)tail + ((vi)scaled << 23));
+// e^x for |x| <= 87, where 2^n is one integer addition. NaN is not kept.
+LATENT_INLINE vf vf_exp_normal(vf x) {
+  vi shifted;
+  vf mantissa = vf_exp_reduced(x, &shifted);
+  return (vf)((vi)mantissa + (shifted << 23));
 }
+
+// e^x for x <= 0, e^-87 below that: what gates and likelihoods need.
+LATENT_INLINE vf vf_exp_negative(vf x) { return vf_exp_normal(vf_max(vf_all(-87.0f), x)); }
 
 // log(1 + f) + k log 2 for sqrt(1/2) - 1 <= f <= sqrt(2) - 1; `low` is what f lost to rounding.
 LATENT_INLINE vf vf_log_reduced(vf f, vf low, vf k) {

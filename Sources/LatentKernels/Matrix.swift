@@ -38,3 +38,17 @@ public struct Matrix<Scalar: BinaryFloatingPoint & SIMDScalar & Sendable>: Senda
     values[index * columns..<(index + 1) * columns]
   }
 }
+
+extension Matrix {
+  /// A copy of some of the columns.
+  public func columns(_ range: Range<Int>) -> Matrix {
+    var result = Matrix(rows: rows, columns: range.count)
+    for row in 0..<rows {
+      let start = row * columns
+      result.values.replaceSubrange(
+        row * range.count..<(row + 1) * range.count,
+        with: values[start + range.lowerBound..<start + range.upperBound])
+    }
+    return result
+  }
+}

@@ -1,0 +1,14 @@
+// AVX2 and FMA: a panel is two registers; 6 rows of sums take 12 of the 16.
+#include "../internal.h"
+
+#if defined(__x86_64__)
+#pragma clang diagnostic error "-Wignored-attributes"
+#pragma clang diagnostic ignored "-Wpsabi"
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#define LATENT_FUSED 1
+#define LATENT_TILE_ROWS 6
+#define LATENT_TILE_PANELS 1
+#define LATENT_ISA_TABLE latent_backend_avx2
+#include "../kernels/all.h"
+#pragma clang attribute pop
+#endif

@@ -1,0 +1,14 @@
+// AVX-512: 24 sums of 16 lanes in registers.
+#include "../internal.h"
+
+#if defined(__x86_64__)
+#pragma clang diagnostic error "-Wignored-attributes"
+#pragma clang diagnostic ignored "-Wpsabi"
+#pragma clang attribute push(__attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,avx2,fma"))), apply_to = function)
+#define LATENT_FUSED 1
+#define LATENT_TILE_ROWS 8
+#define LATENT_TILE_PANELS 3
+#define LATENT_ISA_TABLE latent_backend_avx512
+#include "../kernels/all.h"
+#pragma clang attribute pop
+#endif

@@ -1,0 +1,73 @@
+// Adam (Kingma and Ba 2015) with scaled moments, so that a step needs no extra multiplication:
+// m / (1 - beta1) and v / (1 - beta2) are held; latent_run carries the rest.
+
+// Moments this small would only be subnormal and slow: the step they cause is below epsilon.
+#define LATENT_TINY_MOMENT 0x1p-100f
+
+LATENT_INLINE vf adam_vector(const latent_run *run, vf gradient, float *weight, float *first,
+                             float *second) {
+  vf m = vf_fma(vf_load(first), vf_all(run->decay1), gradient);
+  vf v = vf_fma(gradient, gradient, vf_load(second) * run->decay2);
+  m = vf_select(vf_abs(m) < LATENT_TINY_MOMENT, (vf){}, m);
+  v = vf_select(v < LATENT_TINY_MOMENT, (vf){}, v);
+  vf w = vf_fma(m / (vf_sqrt(v) + run->epsilon), vf_all(-run->rate), vf_load(weight));
+  vf_store(first, m);
+  vf_store(second, v);
+  vf_store(weight, w);
+  return w;
+}
+
+// 16 rows of 16 transposed, each row stored at `out + 16 n`, for the first `count` n.
+LATENT_INLINE void transpose_block(const vf in[16], float *out, int count) {
+  vf a[16], b[16];
+  // Perfect shuffles: four rounds of interleaving rows i and i + 8.
+  for (int i = 0; i < 16; ++i) a[i] = in[i];
+#define LATENT_INTERLEAVE(from, to)                                                             \
+  for (int i = 0; i < 8; ++i) {                                                                 \
+    to[2 * i] = __builtin_shufflevector(from[i], from[i + 8], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, \
+                                        5, 21, 6, 22, 7, 23);                                   \
+    to[2 * i + 1] = __builtin_shufflevector(from[i], from[i + 8], 8, 24, 9, 25, 10, 26, 11, 27, \
+                                            12, 28, 13, 29, 14, 30, 15, 31);                    \
+  }
+  LATENT_INTERLEAVE(a, b)
+  LATENT_INTERLEAVE(b, a)
+  LATENT_INTERLEAVE(a, b)
+  LATENT_INTERLEAVE(b, a)
+#undef LATENT_INTERLEAVE
+  for (int n = 0; n < count; ++n) vf_store(out + 16 * n, a[n]);
+}
+
+// Copies rows [row, row + 16) of one panel of weights [inner x columns] to the transposed panels.
+static void transpose_rows(const float *weights, float *transposed, size_t inner, size_t columns,
+                           size_t panel, size_t row) {
+  vf block[16];
+  for (size_t k = 0; k < 16; ++k)
+    block[k] = row + k < inner ? vf_load(weights + (panel * inner + row + k) * 16) : (vf){};
+  size_t count = columns - panel * 16 < 16 ? columns - panel * 16 : 16;
+  transpose_block(block, transposed + (row / 16 * columns + panel * 16) * 16, (int)count);
+}
+
+// Adam from a written gradient; threads share the panels.
+static void execute_adam(const latent_task *task) {
+  const latent_op *op = task->op;
+  float *weights = latent_floats(task, op->weights);
+  float *transposed = latent_floats(task, op->weights_transposed);
+  const float *gradient = latent_floats(task, op->weights_gradient);
+  float *first = latent_floats(task, op->weights_first_moment);
+  float *second = latent_floats(task, op->weights_second_moment);
+  float *bias = latent_floats(task, op->bias);
+  const float *bias_gradient = latent_floats(task, op->bias_gradient);
+  float *bias_first = latent_floats(task, op->bias_first_moment);
+  float *bias_second = latent_floats(task, op->bias_second_moment);
+  latent_range panels = latent_share(latent_panels(op->columns), task->thread, task->threads);
+  for (size_t panel = panels.start; panel < panels.end; ++panel) {
+    size_t start = panel * op->inner * 16, end = start + (size_t)op->inner * 16;
+    for (size_t i = start; i < end; i += 16)
+      adam_vector(task->run, vf_load(gradient + i), weights + i, first + i, second + i);
+    adam_vector(task->run, vf_load(bias_gradient + panel * 16), bias + panel * 16,
+                bias_first + panel * 16, bias_second + panel * 16);
+    if (transposed)
+      for (size_t row = 0; row < op->inner; row += 16)
+        transpose_rows(weights, transposed, op->inner, op->columns, panel, row);
+  }
+}

@@ -1,0 +1,19 @@
+// Every kernel, in the order in which they build on each other. Included once per instruction set,
+// inside its target attribute; the system headers come first, outside.
+
+#pragma clang fp contract(off)
+
+#include "vector.h"
+
+#include "elementary.h"
+#include "random.h"
+#include "tile.h"
+
+#include "adam.h"
+#include "linear.h"
+
+#include "likelihood.h"
+#include "load.h"
+#include "reparameterize.h"
+
+#include "table.h"

@@ -1,0 +1,281 @@
+// log p(x|z) and its gradient in the epilogue of the output layer.
+//
+// Each group of panels leaves its sum, lane by lane, in `partial`; LATENT_OP_LIKELIHOOD_ROWS joins
+// them in the order of the columns. Groups are the same on every instruction set, and so the bits.
+
+#define LATENT_LOG_TWO_PI 1.8378770664093453f
+
+static size_t likelihood_group_panels(const latent_op *op) {
+  return op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN ? LATENT_PAIRED_GROUP_PANELS
+                                                      : LATENT_GROUP_PANELS;
+}
+// A Bernoulli leaves a sum and a product of 1 + e^-|l| (one logarithm for many factors).
+static size_t likelihood_partial_group(const latent_op *op) {
+  return op->likelihood == LATENT_LIKELIHOOD_BERNOULLI ? 32 : 16;
+}
+
+// raw -> B tanh(raw / B); *slope is its derivative.
+LATENT_INLINE vf bounded_log_variance(vf raw, vf *slope) {
+  vf t = vf_tanh(raw * (1.0f / LATENT_LOG_VARIANCE_BOUND));
+  *slope = vf_fma(-t, t, vf_all(1.0f));
+  return t * LATENT_LOG_VARIANCE_BOUND;
+}
+
+// (e^l - 1) / l in its logarithm A, and A' = 1 / (1 - e^-l) - 1 / l, the mean: for |l| < 1 by their
+// series in l^2 (A = l/2 + l^2/24 - l^4/2880 + l^6/181440 - ...), beyond by exponentials.
+LATENT_INLINE vf continuous_bernoulli_normalizer(vf l, vf *mean) {
+  vf square = l * l;
+  vf a = vf_all(-0x1.bbd779p-24f);  // -1 / 9676800
+  a = vf_fma(a, square, vf_all(0x1.71de3ap-18f));
+  a = vf_fma(a, square, vf_all(-0x1.6c16c2p-12f));
+  a = vf_fma(a, square, vf_all(0x1.555556p-5f));
+  vf near = vf_fma(a, square, l * 0.5f);
+  vf b = vf_all(-0x1.bbd779p-21f);  // -1 / 1209600
+  b = vf_fma(b, square, vf_all(0x1.15668fp-15f));
+  b = vf_fma(b, square, vf_all(-0x1.6c16c2p-10f));
+  b = vf_fma(b, square, vf_all(0x1.555556p-4f));
+  vf near_mean = vf_fma(b, l, vf_all(0.5f));
+  vf magnitude = vf_abs(l);
+  vi small = magnitude < 1.0f;
+  vf safe = vf_select(small, vf_all(1.0f), magnitude);
+  vf e = vf_exp_negative(-safe);
+  vf far = vf_max(vf_all(0.0f), l) + vf_log((1.0f - e) / safe);
+  // For l > 0 the mean is 1 / (1 - e) - 1 / l, mirrored about 1/2 for l < 0.
+  vf upper = 1.0f / (1.0f - e) - 1.0f / safe;
+  vf far_mean = vf_select(l > 0.0f, upper, 1.0f - upper);
+  *mean = vf_select(small, near_mean, far_mean);
+  vf result = vf_select(small, near, far);
+  return vf_select(l == l, result, l);
+}
+
+// One vector of `count` lanes of dimensions. Adds log p to *sum (for a Bernoulli without its
+// logarithm, whose factors multiply into *product) and gives d(-log p)/d(parameter) * scale.
+LATENT_INLINE vf likelihood_vector(latent_likelihood likelihood, vf parameter, vf target, vi valid,
+                                   vf log_variance, vf precision, float scale, vf *sum,
+                                   vf *product) {
+  vf log_p, gradient;
+  switch (likelihood) {
+    case LATENT_LIKELIHOOD_BERNOULLI: {
+      vf e = vf_exp_negative(-vf_abs(parameter));
+      vf factor = e + 1.0f;
+      vf p = vf_select(parameter >= 0.0f, vf_all(1.0f), e) / factor;
+      log_p = vf_fma(target, parameter, -vf_max(vf_all(0.0f), parameter));
+      gradient = p - target;
+      *product *= vf_select(valid, factor, vf_all(1.0f));
+      break;
+    }
+    case LATENT_LIKELIHOOD_CONTINUOUS_BERNOULLI: {
+      vf mean;
+      log_p = vf_fma(target, parameter, -continuous_bernoulli_normalizer(parameter, &mean));
+      gradient = mean - target;
+      break;
+    }
+    default: {  // Gaussian with a given log-variance
+      vf error = parameter - target;
+      gradient = error * precision;
+      log_p = vf_fma(error, gradient, log_variance + LATENT_LOG_TWO_PI) * -0.5f;
+    }
+  }
+  *sum += vf_select(valid, log_p, (vf){});
+  return vf_select(valid, gradient * scale, (vf){});
+}
+
+// Mean and raw log-variance of 16 dimensions side by side.
+LATENT_INLINE void gaussian_pair(vf mean, vf raw, vf target, vi valid, float scale, vf *sum,
+                                 vf *mean_gradient, vf *raw_gradient) {
+  vf slope, log_variance = bounded_log_variance(raw, &slope);
+  vf precision = vf_exp_normal(-log_variance);
+  vf error = mean - target;
+  vf weighted = error * precision;
+  vf square = error * weighted;
+  vf log_p = (square + (log_variance + LATENT_LOG_TWO_PI)) * -0.5f;
+  *sum += vf_select(valid, log_p, (vf){});
+  *mean_gradient = vf_select(valid, weighted * scale, (vf){});
+  *raw_gradient = vf_select(valid, (1.0f - square) * slope * (0.5f * scale), (vf){});
+}
+
+typedef struct latent_likelihood_block {
+  const latent_op *op;
+  const float *target, *variance;
+  float *gradient, *partial;
+  float scale;
+} latent_likelihood_block;
+
+LATENT_INLINE void likelihood_epilogue(latent_likelihood likelihood,
+                                       const latent_likelihood_block *at, const latent_tile *tile,
+                                       size_t row, size_t rows, size_t panel, int panels) {
+  const latent_op *op = at->op;
+  size_t group = panel / likelihood_group_panels(op);
+  vf log_variance[3] = {}, precision[3] = {};
+  if (likelihood == LATENT_LIKELIHOOD_GAUSSIAN_SHARED ||
+      likelihood == LATENT_LIKELIHOOD_GAUSSIAN_DIAGONAL)
+    for (int p = 0; p < panels; ++p) {
+      size_t column = (panel + (size_t)p) * 16;
+      vf slope, raw = likelihood == LATENT_LIKELIHOOD_GAUSSIAN_SHARED
+                          ? vf_all(at->variance[0])
+                          : load_panel(at->variance, column, op->dimensions, 0);
+      log_variance[p] = bounded_log_variance(raw, &slope);
+      precision[p] = vf_exp_normal(-log_variance[p]);
+    }
+  for (size_t m = 0; m < rows; ++m) {
+    const float *target = at->target + (row + m) * op->target.stride;
+    float *gradient =
+        at->gradient ? at->gradient + (row + m) * op->gradient.stride + panel * 16 : NULL;
+    float *partial =
+        at->partial + (row + m) * op->partial.stride + group * likelihood_partial_group(op);
+    vf sum = {}, product = vf_all(1.0f);
+    if (likelihood == LATENT_LIKELIHOOD_GAUSSIAN) {
+      size_t column = panel / 2 * 16;
+      vi valid = vf_first((int)(op->dimensions - column));
+      vf mean_gradient, raw_gradient;
+      gaussian_pair(vf_load(tile->values[m][0]), vf_load(tile->values[m][1]),
+                    load_panel(target, column, op->dimensions, op->target.stride), valid, at->scale,
+                    &sum, &mean_gradient, &raw_gradient);
+      if (gradient) {
+        vf_store(gradient, mean_gradient);
+        vf_store(gradient + 16, raw_gradient);
+      }
+    } else {
+      for (int p = 0; p < panels; ++p) {
+        size_t column = (panel + (size_t)p) * 16;
+        vi valid = vf_first((int)(op->dimensions - column));
+        vf slope = likelihood_vector(likelihood, vf_load(tile->values[m][p]),
+                                     load_panel(target, column, op->dimensions, op->target.stride),
+                                     valid, log_variance[p], precision[p], at->scale, &sum,
+                                     &product);
+        if (gradient)
+          store_panel(gradient, 16 * (size_t)p, slope, op->columns - panel * 16,
+                      op->gradient.stride - panel * 16);
+      }
+    }
+    vf_store(partial, sum);
+    if (likelihood == LATENT_LIKELIHOOD_BERNOULLI) vf_store(partial + 16, product);
+  }
+}
+
+static void likelihood_tile(const latent_likelihood_block *at, const latent_tile *tile, size_t row,
+                            size_t rows, size_t panel, int panels) {
+#define LATENT_EPILOGUE(LIKELIHOOD)                                            \
+  case LIKELIHOOD: likelihood_epilogue(LIKELIHOOD, at, tile, row, rows, panel, panels); break;
+  switch (at->op->likelihood) {
+    LATENT_EPILOGUE(LATENT_LIKELIHOOD_BERNOULLI)
+    LATENT_EPILOGUE(LATENT_LIKELIHOOD_CONTINUOUS_BERNOULLI)
+    LATENT_EPILOGUE(LATENT_LIKELIHOOD_GAUSSIAN)
+    LATENT_EPILOGUE(LATENT_LIKELIHOOD_GAUSSIAN_SHARED)
+    LATENT_EPILOGUE(LATENT_LIKELIHOOD_GAUSSIAN_DIAGONAL)
+  }
+#undef LATENT_EPILOGUE
+}
+
+// parameters = input[rows x inner] W + bias, never stored: log p(target | parameters) into partial
+// sums, and its gradient.
+static void execute_likelihood_forward(const latent_task *task) {
+  const latent_op *op = task->op;
+  const float *input = latent_floats(task, op->input);
+  const float *weights = latent_floats(task, op->weights);
+  const float *bias = latent_floats(task, op->bias);
+  const latent_likelihood_block at = {op,
+                                      latent_floats(task, op->target),
+                                      latent_floats(task, op->variance),
+                                      latent_floats(task, op->gradient),
+                                      latent_floats(task, op->partial),
+                                      task->run->objective_scale};
+  size_t panels = latent_panels(op->columns), group_panels = likelihood_group_panels(op);
+  const latent_strides by = {op->input.stride, 1, (size_t)op->inner * 16, 16};
+  latent_block blocks[2];
+  int count = latent_blocks(task, panels, group_panels, task->run->rows, 1, blocks);
+  latent_tile tile;
+  for (int b = 0; b < count; ++b)
+    for (size_t group = blocks[b].group; group < blocks[b].group_end; ++group) {
+      size_t panel = group * group_panels;
+      int width = (int)(panels - panel < group_panels ? panels - panel : group_panels);
+      for (size_t row = blocks[b].row; row < blocks[b].row_end; row += 8) {
+        size_t rows = blocks[b].row_end - row < 8 ? blocks[b].row_end - row : 8;
+        tile_group((int)rows, width, op->inner, input + row * op->input.stride,
+                   weights + panel * by.w_panel, (size_t)width * 16, by,
+                   bias ? bias + panel * 16 : NULL, &tile.values[0][0][0],
+                   LATENT_GROUP_PANELS * 16);
+        likelihood_tile(&at, &tile, row, rows, panel, width);
+      }
+    }
+}
+
+// log_density[rows]: the partial sums joined in the order of the columns. A product of at most 30
+// groups of 3 factors in (1, 2] stays below 2^90.
+static void execute_likelihood_rows(const latent_task *task) {
+  const latent_op *op = task->op;
+  const float *partials = latent_floats(task, op->partial);
+  float *log_density = latent_floats(task, op->log_density);
+  size_t group_panels = likelihood_group_panels(op), width = likelihood_partial_group(op);
+  size_t groups = (latent_panels(op->columns) + group_panels - 1) / group_panels;
+  latent_range rows = latent_share(task->run->rows, task->thread, task->threads);
+  for (size_t row = rows.start; row < rows.end; ++row) {
+    const float *partial = partials + row * op->partial.stride;
+    vf sum = {}, product = vf_all(1.0f);
+    for (size_t group = 0; group < groups; ++group) {
+      sum += vf_load(partial + group * width);
+      if (width == 32) {
+        product *= vf_load(partial + group * width + 16);
+        if (group % 30 == 29 || group + 1 == groups) {
+          sum -= vf_log(product);
+          product = vf_all(1.0f);
+        }
+      }
+    }
+    log_density[row] = vf_sum(sum);
+  }
+}
+
+// d/d(raw log-variance) from the gradient g of the mean: objective_scale / 2 - g^2 sigma^2 / (2
+// objective_scale), summed over rows in their order.
+static void execute_variance_backward(const latent_task *task) {
+  const latent_op *op = task->op;
+  const latent_run *run = task->run;
+  const float *gradient = latent_floats(task, op->gradient);
+  float *variance = latent_floats(task, op->variance);
+  float *written = latent_floats(task, op->bias_gradient);
+  float *first = latent_floats(task, op->bias_first_moment);
+  float *second = latent_floats(task, op->bias_second_moment);
+  bool shared = op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN_SHARED;
+  size_t panels = latent_panels(op->dimensions);
+  latent_range mine = latent_share(panels, task->thread, task->threads);
+  if (shared) mine = (latent_range){0, task->thread == 0 ? panels : 0};
+  vf total = {};
+  for (size_t panel = mine.start; panel < mine.end; ++panel) {
+    size_t column = panel * 16, count = op->dimensions - column < 16 ? op->dimensions - column : 16;
+    vf slope, raw = shared ? vf_all(variance[0]) : vf_load_first(variance + column, (int)count);
+    vf sigma_squared = vf_exp_normal(bounded_log_variance(raw, &slope));
+    vf squares = {};
+    for (size_t row = 0; row < run->rows; ++row) {
+      vf g = load_panel(gradient + row * op->gradient.stride, column, op->dimensions,
+                        op->gradient.stride);
+      squares = vf_fma(g, g, squares);
+    }
+    vf result = (vf_all((float)run->rows * run->objective_scale) -
+                 squares * sigma_squared * (1.0f / run->objective_scale)) * 0.5f;
+    result = vf_select(vf_first((int)count), result * slope, (vf){});
+    if (shared) total += result;
+    else if (!op->update) vf_store_first(written + column, result, (int)count);
+    else {
+      float w[16], m[16], v[16];
+      vf_store(w, raw);
+      vf_store(m, vf_load_first(first + column, (int)count));
+      vf_store(v, vf_load_first(second + column, (int)count));
+      adam_vector(run, result, w, m, v);
+      vf_store_first(variance + column, vf_load(w), (int)count);
+      vf_store_first(first + column, vf_load(m), (int)count);
+      vf_store_first(second + column, vf_load(v), (int)count);
+    }
+  }
+  if (!shared || task->thread != 0) return;
+  float sum = vf_sum(total);
+  if (!op->update) {
+    written[0] = sum;
+    return;
+  }
+  float w[16] = {variance[0]}, m[16] = {first[0]}, v[16] = {second[0]};
+  adam_vector(run, vf_all(sum), w, m, v);
+  variance[0] = w[0];
+  first[0] = m[0];
+  second[0] = v[0];
+}

@@ -1,0 +1,207 @@
+// The linear layer: Y = f(X W + b), dX = (dY Wt) f'(X), dW = Xt dY.
+
+LATENT_INLINE vf activate(latent_activation activation, vf x) {
+  switch (activation) {
+    case LATENT_ACTIVATION_RELU: return vf_max(vf_all(0.0f), x);
+    case LATENT_ACTIVATION_TANH: return vf_tanh(x);
+    case LATENT_ACTIVATION_SIGMOID: return vf_sigmoid(x);
+    case LATENT_ACTIVATION_SOFTPLUS: return vf_softplus(x);
+    case LATENT_ACTIVATION_ELU: return vf_elu(x);
+    default: return x;
+  }
+}
+
+// f'(x) told from y = f(x).
+LATENT_INLINE vf activation_derivative(latent_activation activation, vf y) {
+  switch (activation) {
+    case LATENT_ACTIVATION_RELU: return vf_select(y > 0.0f, vf_all(1.0f), (vf){});
+    case LATENT_ACTIVATION_TANH: return vf_fma(-y, y, vf_all(1.0f));
+    case LATENT_ACTIVATION_SIGMOID: return vf_fma(-y, y, y);
+    // 1 - e^-y; y >= 0
+    case LATENT_ACTIVATION_SOFTPLUS: return 1.0f - vf_exp_negative(-y);
+    case LATENT_ACTIVATION_ELU: return vf_select(y > 0.0f, vf_all(1.0f), y + 1.0f);
+    default: return vf_all(1.0f);
+  }
+}
+
+// Stores the first `count` lanes; where the row has room for a whole vector its other lanes are kept
+// zero, which later products rely on.
+LATENT_INLINE void store_panel(float *row, size_t column, vf value, size_t columns, size_t stride) {
+  if (column + 16 <= columns) vf_store(row + column, value);
+  else if (column + 16 <= stride)
+    vf_store(row + column, vf_select(vf_first((int)(columns - column)), value, (vf){}));
+  else vf_store_first(row + column, value, (int)(columns - column));
+}
+LATENT_INLINE vf load_panel(const float *row, size_t column, size_t columns, size_t stride) {
+  if (column + 16 <= columns || column + 16 <= stride) return vf_load(row + column);
+  return vf_load_first(row + column, (int)(columns - column));
+}
+
+// A tile's way out of the registers: products stay here (and in L1) until the epilogue takes them.
+typedef struct latent_tile {
+  float values[8][LATENT_GROUP_PANELS][16] __attribute__((aligned(64)));
+} latent_tile;
+
+LATENT_INLINE void forward_epilogue(latent_activation activation, const latent_tile *tile,
+                                    float *output, size_t stride, size_t rows, size_t column,
+                                    int panels, size_t columns) {
+  for (size_t m = 0; m < rows; ++m)
+    for (int p = 0; p < panels; ++p)
+      store_panel(output + m * stride, column + 16 * (size_t)p,
+                  activate(activation, vf_load(tile->values[m][p])), columns, stride);
+}
+
+// output[rows x columns] = f(input[rows x inner] W + bias)
+static void execute_linear_forward(const latent_task *task) {
+  const latent_op *op = task->op;
+  const float *input = latent_floats(task, op->input);
+  const float *weights = latent_floats(task, op->weights);
+  const float *bias = latent_floats(task, op->bias);
+  float *output = latent_floats(task, op->output);
+  size_t panels = latent_panels(op->columns);
+  const latent_strides by = {op->input.stride, 1, (size_t)op->inner * 16, 16};
+  latent_block blocks[2];
+  int count = latent_blocks(task, panels, LATENT_GROUP_PANELS, task->run->rows, 1, blocks);
+  latent_tile tile;
+  for (int b = 0; b < count; ++b)
+    for (size_t group = blocks[b].group; group < blocks[b].group_end; ++group) {
+      size_t panel = group * LATENT_GROUP_PANELS;
+      int width = (int)(panels - panel < LATENT_GROUP_PANELS ? panels - panel : LATENT_GROUP_PANELS);
+      for (size_t row = blocks[b].row; row < blocks[b].row_end; row += 8) {
+        size_t rows = blocks[b].row_end - row < 8 ? blocks[b].row_end - row : 8;
+        tile_group((int)rows, width, op->inner, input + row * op->input.stride,
+                   weights + panel * by.w_panel, (size_t)width * 16, by,
+                   bias ? bias + panel * 16 : NULL, &tile.values[0][0][0],
+                   LATENT_GROUP_PANELS * 16);
+        float *out = output + row * op->output.stride;
+#define LATENT_EPILOGUE(ACTIVATION)                                                             \
+  case ACTIVATION:                                                                              \
+    forward_epilogue(ACTIVATION, &tile, out, op->output.stride, rows, panel * 16, width,        \
+                     op->columns);                                                              \
+    break;
+        switch (op->activation) {
+          LATENT_EPILOGUE(LATENT_ACTIVATION_IDENTITY)
+          LATENT_EPILOGUE(LATENT_ACTIVATION_RELU)
+          LATENT_EPILOGUE(LATENT_ACTIVATION_TANH)
+          LATENT_EPILOGUE(LATENT_ACTIVATION_SIGMOID)
+          LATENT_EPILOGUE(LATENT_ACTIVATION_SOFTPLUS)
+          LATENT_EPILOGUE(LATENT_ACTIVATION_ELU)
+        }
+#undef LATENT_EPILOGUE
+      }
+    }
+}
+
+LATENT_INLINE void input_epilogue(latent_activation activation, const latent_tile *tile,
+                                  const float *stored, size_t stored_stride, float *output,
+                                  size_t stride, size_t rows, size_t column, int panels,
+                                  size_t columns) {
+  for (size_t m = 0; m < rows; ++m)
+    for (int p = 0; p < panels; ++p) {
+      vf value = vf_load(tile->values[m][p]);
+      if (activation != LATENT_ACTIVATION_IDENTITY)
+        value *= activation_derivative(
+            activation,
+            load_panel(stored + m * stored_stride, column + 16 * (size_t)p, columns, stored_stride));
+      store_panel(output + m * stride, column + 16 * (size_t)p, value, columns, stride);
+    }
+}
+
+// output dX[rows x inner] = (gradient dY[rows x columns] Wt) * f'(input X[rows x inner])
+static void execute_linear_backward_input(const latent_task *task) {
+  const latent_op *op = task->op;
+  const float *gradient = latent_floats(task, op->gradient);
+  const float *weights = latent_floats(task, op->weights_transposed);
+  const float *stored = latent_floats(task, op->input);
+  float *output = latent_floats(task, op->output);
+  size_t panels = latent_panels(op->inner);
+  const latent_strides by = {op->gradient.stride, 1, (size_t)op->columns * 16, 16};
+  latent_block blocks[2];
+  int count = latent_blocks(task, panels, LATENT_GROUP_PANELS, task->run->rows, 1, blocks);
+  latent_tile tile;
+  for (int b = 0; b < count; ++b)
+    for (size_t group = blocks[b].group; group < blocks[b].group_end; ++group) {
+      size_t panel = group * LATENT_GROUP_PANELS;
+      int width = (int)(panels - panel < LATENT_GROUP_PANELS ? panels - panel : LATENT_GROUP_PANELS);
+      for (size_t row = blocks[b].row; row < blocks[b].row_end; row += 8) {
+        size_t rows = blocks[b].row_end - row < 8 ? blocks[b].row_end - row : 8;
+        tile_group((int)rows, width, op->columns, gradient + row * op->gradient.stride,
+                   weights + panel * by.w_panel, (size_t)width * 16, by, NULL,
+                   &tile.values[0][0][0], LATENT_GROUP_PANELS * 16);
+        const float *x = stored ? stored + row * op->input.stride : NULL;
+        float *out = output + row * op->output.stride;
+#define LATENT_EPILOGUE(ACTIVATION)                                                             \
+  case ACTIVATION:                                                                              \
+    input_epilogue(ACTIVATION, &tile, x, op->input.stride, out, op->output.stride, rows,        \
+                   panel * 16, width, op->inner);                                               \
+    break;
+        switch (op->activation) {
+          LATENT_EPILOGUE(LATENT_ACTIVATION_IDENTITY)
+          LATENT_EPILOGUE(LATENT_ACTIVATION_RELU)
+          LATENT_EPILOGUE(LATENT_ACTIVATION_TANH)
+          LATENT_EPILOGUE(LATENT_ACTIVATION_SIGMOID)
+          LATENT_EPILOGUE(LATENT_ACTIVATION_SOFTPLUS)
+          LATENT_EPILOGUE(LATENT_ACTIVATION_ELU)
+        }
+#undef LATENT_EPILOGUE
+      }
+    }
+}
+
+// dW[inner x columns] = Xt dY and db = 1t dY, the batch being the inner dimension of the product:
+// written out, or taken straight into Adam while the tile is in L1.
+static void execute_linear_backward_weights(const latent_task *task) {
+  const latent_op *op = task->op;
+  const latent_run *run = task->run;
+  const float *input = latent_floats(task, op->input);
+  const float *gradient = latent_floats(task, op->gradient);
+  float *weights = latent_floats(task, op->update ? op->weights : op->weights_gradient);
+  float *first = latent_floats(task, op->weights_first_moment);
+  float *second = latent_floats(task, op->weights_second_moment);
+  float *bias = latent_floats(task, op->update ? op->bias : op->bias_gradient);
+  float *bias_first = latent_floats(task, op->bias_first_moment);
+  float *bias_second = latent_floats(task, op->bias_second_moment);
+  float *transposed = op->update ? latent_floats(task, op->weights_transposed) : NULL;
+  size_t panels = latent_panels(op->columns), inner = op->inner;
+  const latent_strides by = {1, op->input.stride, 16, op->gradient.stride};
+  const latent_strides by_ones = {0, 0, 16, op->gradient.stride};
+  const float one = 1.0f;
+  // What can be read of a row of dY: whole vectors where its stride leaves room.
+  size_t readable = op->gradient.stride >= panels * 16 ? panels * 16 : op->columns;
+  latent_block blocks[2];
+  int count = latent_blocks(task, panels, LATENT_GROUP_PANELS, inner, 16, blocks);
+  latent_tile tile;
+  for (int b = 0; b < count; ++b)
+    for (size_t group = blocks[b].group; group < blocks[b].group_end; ++group) {
+      size_t panel = group * LATENT_GROUP_PANELS;
+      int width = (int)(panels - panel < LATENT_GROUP_PANELS ? panels - panel : LATENT_GROUP_PANELS);
+      const float *columns = gradient + panel * 16;
+      if (blocks[b].row == 0) {
+        tile_group(1, width, run->rows, &one, columns, readable - panel * 16, by_ones, NULL,
+                   &tile.values[0][0][0], LATENT_GROUP_PANELS * 16);
+        for (int p = 0; p < width; ++p) {
+          size_t at = (panel + (size_t)p) * 16;
+          vf value = vf_load(tile.values[0][p]);
+          if (op->update) adam_vector(run, value, bias + at, bias_first + at, bias_second + at);
+          else vf_store(bias + at, value);
+        }
+      }
+      for (size_t block = blocks[b].row; block < blocks[b].row_end; block += 16) {
+        for (size_t row = block; row < block + 16 && row < inner; row += 8) {
+          size_t rows = inner - row < 8 ? inner - row : 8;
+          tile_group((int)rows, width, run->rows, input + row, columns, readable - panel * 16, by,
+                     NULL, &tile.values[0][0][0], LATENT_GROUP_PANELS * 16);
+          for (int p = 0; p < width; ++p)
+            for (size_t m = 0; m < rows; ++m) {
+              size_t at = ((panel + (size_t)p) * inner + row + m) * 16;
+              vf value = vf_load(tile.values[m][p]);
+              if (op->update) adam_vector(run, value, weights + at, first + at, second + at);
+              else vf_store(weights + at, value);
+            }
+        }
+        if (transposed)
+          for (int p = 0; p < width; ++p)
+            transpose_rows(weights, transposed, inner, op->columns, panel + (size_t)p, block);
+      }
+    }
+}

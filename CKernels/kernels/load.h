@@ -1,0 +1,53 @@
+// Rows of the data set into a batch, binarized or dequantized on the way, so that a pass over the
+// data costs no pass over memory of its own.
+
+LATENT_INLINE vf bytes_load_first(const uint8_t *p, int count) {
+  typedef uint8_t vb __attribute__((vector_size(16), aligned(1)));
+  vb value = {};
+  if (count >= 16) value = *(const vb *)p;
+  else memcpy(&value, p, (size_t)count);
+  return __builtin_convertvector(value, vf);
+}
+
+static void execute_load_rows(const latent_task *task) {
+  const latent_op *op = task->op;
+  const latent_run *run = task->run;
+  const latent_buffer *source = &task->buffers[op->source.buffer];
+  const uint32_t *index = (const uint32_t *)task->buffers[op->row_index.buffer].data +
+                          op->row_index.offset;
+  float *output = latent_floats(task, op->output);
+  bool bytes = op->source_kind == LATENT_SOURCE_BYTES;
+  bool random = op->transform == LATENT_TRANSFORM_BINARIZE ||
+                op->transform == LATENT_TRANSFORM_DEQUANTIZE;
+  latent_purpose purpose = op->transform == LATENT_TRANSFORM_BINARIZE
+                               ? LATENT_PURPOSE_BINARIZATION
+                               : LATENT_PURPOSE_DEQUANTIZATION;
+  size_t columns = op->columns;
+  latent_range mine = latent_share(run->rows, task->thread, task->threads);
+  for (size_t row = mine.start; row < mine.end; ++row) {
+    size_t start = op->source.offset + (size_t)index[row] * op->source.stride;
+    float *out = output + row * op->output.stride;
+    latent_stream stream = latent_stream_make(run->seed, purpose, 0, index[row], run->epoch);
+    vu words[4];
+    for (size_t column = 0; column < columns; column += 16) {
+      int count = (int)(columns - column < 16 ? columns - column : 16);
+      if (random && column % 64 == 0) latent_philox(&stream, (uint32_t)(column / 64), words);
+      vf raw = bytes ? bytes_load_first((const uint8_t *)source->data + start + column, count)
+                     : vf_load_first((const float *)source->data + start + column, count);
+      vf value = bytes ? raw / 255.0f : raw;
+      switch (op->transform) {
+        case LATENT_TRANSFORM_NONE: break;
+        case LATENT_TRANSFORM_THRESHOLD:
+          value = vf_select(value > 0.5f, vf_all(1.0f), (vf){});
+          break;
+        case LATENT_TRANSFORM_BINARIZE:
+          value = vf_select(vf_uniform(words[column % 64 / 16]) < value, vf_all(1.0f), (vf){});
+          break;
+        case LATENT_TRANSFORM_DEQUANTIZE:
+          value = ((bytes ? raw : raw * 255.0f) + vf_uniform(words[column % 64 / 16])) * 0x1p-8f;
+          break;
+      }
+      store_panel(out, column, value, columns, op->output.stride);
+    }
+  }
+}

@@ -1,0 +1,80 @@
+// Random numbers from counters: Philox 4x32-10 (Salmon et al. 2011, "Parallel random numbers: as
+// easy as 1, 2, 3"). A number depends on its key alone, never on the order of calls.
+//
+// Dimension d is word (d % 64) / 16 of the block whose first counter is 16 (d / 64) + d % 16, so that
+// one evaluation over 16 lanes gives 64 neighbours.
+
+typedef struct latent_stream {
+  uint64_t seed;
+  uint32_t purpose_and_sample, row, epoch;
+} latent_stream;
+
+LATENT_INLINE latent_stream latent_stream_make(uint64_t seed, latent_purpose purpose,
+                                               uint32_t sample, uint32_t row, uint32_t epoch) {
+  return (latent_stream){seed, (uint32_t)purpose << 24 | (sample & 0xffffff), row, epoch};
+}
+
+typedef uint64_t vu64 __attribute__((vector_size(64), aligned(4)));
+
+// The high and low halves of a * m in each lane.
+LATENT_INLINE void vu_multiply(vu a, uint32_t m, vu *high, vu *low) {
+  const vu64 lower_half = (vu64){} + 0xffffffffu, factor = (vu64){} + m;
+  vu64 even = ((vu64)a & lower_half) * factor;
+  vu64 odd = ((vu64)a >> 32) * factor;
+  *low = (vu)((even & lower_half) | (odd << 32));
+  *high = (vu)((even >> 32) | (odd & ~lower_half));
+}
+
+// words[4]: dimensions 64 * block ... 64 * block + 63.
+LATENT_INLINE void latent_philox(const latent_stream *stream, uint32_t block, vu words[4]) {
+  vu c0 = (vu)vf_lanes + 16 * block, c1 = vu_all(stream->purpose_and_sample),
+     c2 = vu_all(stream->row), c3 = vu_all(stream->epoch);
+  uint32_t k0 = (uint32_t)stream->seed, k1 = (uint32_t)(stream->seed >> 32);
+  for (int round = 0; round < 10; ++round) {
+    vu high0, low0, high1, low1;
+    vu_multiply(c0, 0xD2511F53u, &high0, &low0);
+    vu_multiply(c2, 0xCD9E8D57u, &high1, &low1);
+    c0 = high1 ^ c1 ^ k0;
+    c1 = low1;
+    c2 = high0 ^ c3 ^ k1;
+    c3 = low0;
+    k0 += 0x9E3779B9u;
+    k1 += 0xBB67AE85u;
+  }
+  words[0] = c0;
+  words[1] = c1;
+  words[2] = c2;
+  words[3] = c3;
+}
+
+// [0, 1) in steps of 2^-24.
+LATENT_INLINE vf vf_uniform(vu bits) { return vf_from((vi)(bits >> 8)) * 0x1p-24f; }
+
+// A standard normal: its sign from the top bit, its magnitude -Phi^-1(u / 2) with
+// u = (low 31 bits + 1/2) 2^-31, by two fits in w = -log(1 - (1 - u)^2), within 2^-21 relative.
+LATENT_INLINE vf vf_normal(vu bits) {
+  vf u = vf_fma(vf_from((vi)(bits & 0x7fffffff)), vf_all(0x1p-31f), vf_all(0x1p-32f));
+  vf x = 1.0f - u;
+  vf w = -vf_log(u * (2.0f - u));
+  vf t = w - 2.5f;
+  vf near = vf_all(0x1.5accc2p-25f);
+  near = vf_fma(near, t, vf_all(0x1.04fb7ap-21f));
+  near = vf_fma(near, t, vf_all(-0x1.4eed04p-18f));
+  near = vf_fma(near, t, vf_all(-0x1.a14af2p-18f));
+  near = vf_fma(near, t, vf_all(0x1.442b14p-12f));
+  near = vf_fma(near, t, vf_all(-0x1.d0c8a8p-10f));
+  near = vf_fma(near, t, vf_all(-0x1.8332acp-8f));
+  near = vf_fma(near, t, vf_all(0x1.652c86p-2f));
+  near = vf_fma(near, t, vf_all(0x1.0fc8bep+1f));
+  vf s = vf_sqrt(w) - 3.5f;
+  vf far = vf_all(-0x1.f68536p-13f);
+  far = vf_fma(far, s, vf_all(0x1.a2991cp-11f));
+  far = vf_fma(far, s, vf_all(-0x1.1f6edep-10f));
+  far = vf_fma(far, s, vf_all(0x1.721ed2p-10f));
+  far = vf_fma(far, s, vf_all(-0x1.758c52p-9f));
+  far = vf_fma(far, s, vf_all(0x1.32019ep-8f));
+  far = vf_fma(far, s, vf_all(0x1.6cb45p+0f));
+  far = vf_fma(far, s, vf_all(0x1.2de4c4p+2f));
+  vf magnitude = vf_select(w < 5.0f, near, far) * x;
+  return (vf)((vu)magnitude ^ (bits & 0x80000000u));
+}

@@ -1,0 +1,98 @@
+// z = mu + sigma epsilon, its KL from the standard normal, and both on the way back (Kingma and
+// Welling 2014, section 2.4 and appendix B).
+
+// KL of one vector of dimensions: (mu^2 + sigma^2 - 1 - log sigma^2) / 2 nats.
+LATENT_INLINE vf kl_vector(vf mean, vf log_variance, vf variance) {
+  return (vf_fma(mean, mean, variance) - (log_variance + 1.0f)) * 0.5f;
+}
+
+static void execute_reparameterize(const latent_task *task) {
+  const latent_op *op = task->op;
+  const latent_run *run = task->run;
+  const float *heads = latent_floats(task, op->input);
+  const uint32_t *rows = (const uint32_t *)task->buffers[op->row_index.buffer].data +
+                         op->row_index.offset;
+  float *z = latent_floats(task, op->output);
+  float *epsilons = latent_floats(task, op->epsilon);
+  float *log_variances = latent_floats(task, op->log_variance);
+  float *kl = latent_floats(task, op->kl);
+  size_t latents = op->dimensions;
+  latent_range mine = latent_share(run->rows, task->thread, task->threads);
+  for (size_t row = mine.start; row < mine.end; ++row) {
+    const float *mean = heads + row * op->input.stride, *raw = mean + latents;
+    latent_stream stream = latent_stream_make(run->seed, LATENT_PURPOSE_EPSILON, run->sample,
+                                              rows[row], run->epoch);
+    vu words[4];
+    vf divergence = {};
+    for (size_t l = 0; l < latents; l += 16) {
+      if (l % 64 == 0) latent_philox(&stream, (uint32_t)(l / 64), words);
+      int count = (int)(latents - l < 16 ? latents - l : 16);
+      vf epsilon = vf_normal(words[l % 64 / 16]);
+      vf mu = vf_load_first(mean + l, count), slope;
+      vf log_variance = bounded_log_variance(vf_load_first(raw + l, count), &slope);
+      vf sigma = vf_exp_normal(log_variance * 0.5f);
+      store_panel(z + row * op->output.stride, l, vf_fma(sigma, epsilon, mu), latents,
+                  op->output.stride);
+      store_panel(epsilons + row * op->epsilon.stride, l, epsilon, latents, op->epsilon.stride);
+      store_panel(log_variances + row * op->log_variance.stride, l, log_variance, latents,
+                  op->log_variance.stride);
+      divergence += vf_select(vf_first(count), kl_vector(mu, log_variance, sigma * sigma), (vf){});
+    }
+    kl[row] = vf_sum(divergence);
+  }
+}
+
+// gate[l] = 1 where the batch's mean KL of dimension l exceeds the free bits (Kingma et al. 2016,
+// section 5); rows are summed in their order.
+static void execute_kl_gate(const latent_task *task) {
+  const latent_op *op = task->op;
+  if (task->thread != 0) return;
+  const float *heads = latent_floats(task, op->input);
+  const float *log_variances = latent_floats(task, op->log_variance);
+  float *gate = latent_floats(task, op->gate);
+  size_t latents = op->dimensions;
+  for (size_t l = 0; l < latents; l += 16) {
+    int count = (int)(latents - l < 16 ? latents - l : 16);
+    vf sum = {};
+    for (size_t row = 0; row < task->run->rows; ++row) {
+      vf log_variance = vf_load_first(log_variances + row * op->log_variance.stride + l, count);
+      sum += kl_vector(vf_load_first(heads + row * op->input.stride + l, count), log_variance,
+                       vf_exp_normal(log_variance));
+    }
+    vf threshold = vf_all(task->run->free_bits * (float)task->run->rows);
+    vf_store_first(gate + l, vf_select(sum > threshold, vf_all(1.0f), (vf){}), count);
+  }
+}
+
+// dz[rows x L] -> (d mean | d raw log-variance)[rows x 2 L]
+static void execute_reparameterize_backward(const latent_task *task) {
+  const latent_op *op = task->op;
+  const latent_run *run = task->run;
+  const float *heads = latent_floats(task, op->input);
+  const float *gradients = latent_floats(task, op->gradient);
+  const float *epsilons = latent_floats(task, op->epsilon);
+  const float *log_variances = latent_floats(task, op->log_variance);
+  const float *gate = latent_floats(task, op->gate);
+  float *output = latent_floats(task, op->output);
+  size_t latents = op->dimensions;
+  vf weight = vf_all(run->objective_scale * run->beta);
+  latent_range mine = latent_share(run->rows, task->thread, task->threads);
+  for (size_t row = mine.start; row < mine.end; ++row)
+    for (size_t l = 0; l < latents; l += 16) {
+      int count = (int)(latents - l < 16 ? latents - l : 16);
+      vf dz = vf_load_first(gradients + row * op->gradient.stride + l, count);
+      vf mean = vf_load_first(heads + row * op->input.stride + l, count);
+      vf log_variance = vf_load_first(log_variances + row * op->log_variance.stride + l, count);
+      vf epsilon = vf_load_first(epsilons + row * op->epsilon.stride + l, count);
+      vf kl_weight = gate ? weight * vf_load_first(gate + l, count) : weight;
+      vf t = log_variance * (1.0f / LATENT_LOG_VARIANCE_BOUND);
+      vf slope = vf_fma(-t, t, vf_all(1.0f));
+      vf sigma = vf_exp_normal(log_variance * 0.5f);
+      vf d_mean = vf_fma(kl_weight, mean, dz);
+      vf d_log_variance =
+          (vf_fma(kl_weight, vf_fma(sigma, sigma, vf_all(-1.0f)), dz * epsilon * sigma)) * 0.5f;
+      float *out = output + row * op->output.stride + l;
+      vf_store_first(out, d_mean, count);
+      vf_store_first(out + latents, d_log_variance * slope, count);
+    }
+}

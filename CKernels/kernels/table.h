@@ -1,0 +1,75 @@
+// The dispatch table of one instruction set: LATENT_ISA_TABLE names it.
+
+#define LATENT_ELEMENTWISE(NAME)                                                         \
+  static void elementwise_##NAME(size_t count, const float *x, float *y) {               \
+    size_t i = 0;                                                                        \
+    for (; i + 16 <= count; i += 16) vf_store(y + i, vf_##NAME(vf_load(x + i)));         \
+    if (i < count)                                                                       \
+      vf_store_first(y + i, vf_##NAME(vf_load_first(x + i, (int)(count - i))),           \
+                     (int)(count - i));                                                  \
+  }
+LATENT_ELEMENTWISE(exp)
+LATENT_ELEMENTWISE(log)
+LATENT_ELEMENTWISE(tanh)
+LATENT_ELEMENTWISE(sigmoid)
+LATENT_ELEMENTWISE(softplus)
+LATENT_ELEMENTWISE(elu)
+
+static void random_bits(size_t count, uint64_t seed, latent_purpose purpose, uint32_t sample,
+                        uint32_t row, uint32_t epoch, uint32_t *out) {
+  latent_stream stream = latent_stream_make(seed, purpose, sample, row, epoch);
+  for (size_t i = 0; i < count; i += 64) {
+    vu words[4];
+    latent_philox(&stream, (uint32_t)(i / 64), words);
+    memcpy(out + i, words, (count - i < 64 ? count - i : 64) * sizeof(uint32_t));
+  }
+}
+
+static void random_normal(size_t count, uint64_t seed, latent_purpose purpose, uint32_t sample,
+                          uint32_t row, uint32_t epoch, float *out) {
+  latent_stream stream = latent_stream_make(seed, purpose, sample, row, epoch);
+  for (size_t i = 0; i < count; i += 64) {
+    vu words[4];
+    latent_philox(&stream, (uint32_t)(i / 64), words);
+    for (size_t w = 0; w < 4 && i + 16 * w < count; ++w) {
+      size_t left = count - i - 16 * w;
+      vf_store_first(out + i + 16 * w, vf_normal(words[w]), left < 16 ? (int)left : 16);
+    }
+  }
+}
+
+// 12 independent chains hide the latency of a fused multiply-add; the volatile count and the sink
+// keep the compiler from taking the loop out of the timer.
+static __attribute__((noinline)) double peak(size_t repeats) {
+  volatile size_t count = repeats;
+  vf sum[12];
+  for (int i = 0; i < 12; ++i) sum[i] = vf_all((float)i * 0x1p-10f);
+  vf factor = vf_all(0.999f), term = vf_all(0.001f);
+  for (size_t r = count; r > 0; --r) {
+    for (int i = 0; i < 12; ++i) sum[i] = vf_fma(sum[i], factor, term);
+    __asm__ volatile("" ::: "memory");
+  }
+  volatile float sink = 0;
+  for (int i = 0; i < 12; ++i) sink += vf_sum(sum[i]);
+  (void)sink;
+  return (double)repeats * 12 * 16 * 2;
+}
+
+const latent_backend LATENT_ISA_TABLE = {
+    .kernels = {elementwise_exp, elementwise_log, elementwise_tanh, elementwise_sigmoid,
+                elementwise_softplus, elementwise_elu, random_bits, random_normal, peak},
+    .operations =
+        {
+            [LATENT_OP_LOAD_ROWS] = execute_load_rows,
+            [LATENT_OP_LINEAR_FORWARD] = execute_linear_forward,
+            [LATENT_OP_LIKELIHOOD_FORWARD] = execute_likelihood_forward,
+            [LATENT_OP_LIKELIHOOD_ROWS] = execute_likelihood_rows,
+            [LATENT_OP_REPARAMETERIZE] = execute_reparameterize,
+            [LATENT_OP_KL_GATE] = execute_kl_gate,
+            [LATENT_OP_REPARAMETERIZE_BACKWARD] = execute_reparameterize_backward,
+            [LATENT_OP_LINEAR_BACKWARD_INPUT] = execute_linear_backward_input,
+            [LATENT_OP_LINEAR_BACKWARD_WEIGHTS] = execute_linear_backward_weights,
+            [LATENT_OP_ADAM] = execute_adam,
+            [LATENT_OP_VARIANCE_BACKWARD] = execute_variance_backward,
+        },
+};

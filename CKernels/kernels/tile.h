@@ -1,0 +1,121 @@
+// The register tile: out[rows x panels * 16] = start + X W, one sequential chain of fused
+// multiply-adds for each output, so that its bits depend on nothing but its own row and column.
+//
+// The three products of a layer differ only in their strides:
+//   forward  Y = X W     x(m, k) = X[m][k]     w = panels of W
+//   input   dX = dY Wt   x(m, k) = dY[m][k]    w = panels of Wt
+//   weights dW = Xt dY   x(m, k) = X[k][m]     w = dY itself, 16 columns a panel
+
+typedef struct latent_strides {
+  size_t x_row, x_inner;    // of x, in floats
+  size_t w_panel, w_inner;  // of w
+} latent_strides;
+
+LATENT_INLINE void tile_product(const int rows, const int panels, size_t inner, const float *x,
+                                const float *w, latent_strides by, const float *start, float *out,
+                                size_t out_row) {
+  vf sum[8][3];
+  for (int m = 0; m < rows; ++m)
+    for (int p = 0; p < panels; ++p) sum[m][p] = start ? vf_load(start + 16 * p) : (vf){};
+  for (size_t k = 0; k < inner; ++k) {
+    vf column[3];
+    for (int p = 0; p < panels; ++p) column[p] = vf_load(w + (size_t)p * by.w_panel);
+    for (int m = 0; m < rows; ++m) {
+      vf value = vf_all(x[(size_t)m * by.x_row]);
+      for (int p = 0; p < panels; ++p) sum[m][p] = vf_fma(value, column[p], sum[m][p]);
+    }
+    x += by.x_inner;
+    w += by.w_inner;
+  }
+  for (int m = 0; m < rows; ++m)
+    for (int p = 0; p < panels; ++p) vf_store(out + (size_t)m * out_row + 16 * p, sum[m][p]);
+}
+
+typedef void tile_function(size_t inner, const float *x, const float *w, latent_strides by,
+                           const float *start, float *out, size_t out_row);
+
+#define TILE(ROWS, PANELS)                                                                     \
+  static __attribute__((noinline)) void tile_##ROWS##_##PANELS(                                \
+      size_t inner, const float *x, const float *w, latent_strides by, const float *start,     \
+      float *out, size_t out_row) {                                                            \
+    tile_product(ROWS, PANELS, inner, x, w, by, start, out, out_row);                          \
+  }
+#define TILE_ROW_COUNTS(PANELS)                                                                \
+  TILE(1, PANELS) TILE(2, PANELS) TILE(3, PANELS) TILE(4, PANELS)                              \
+  TILE(5, PANELS) TILE(6, PANELS) TILE(7, PANELS) TILE(8, PANELS)
+#define TILE_TABLE(PANELS)                                                                     \
+  {tile_1_##PANELS, tile_2_##PANELS, tile_3_##PANELS, tile_4_##PANELS,                         \
+   tile_5_##PANELS, tile_6_##PANELS, tile_7_##PANELS, tile_8_##PANELS}
+
+TILE_ROW_COUNTS(1)
+#if LATENT_TILE_PANELS >= 3
+TILE_ROW_COUNTS(2)
+TILE_ROW_COUNTS(3)
+static tile_function *const tile_table[3][8] = {TILE_TABLE(1), TILE_TABLE(2), TILE_TABLE(3)};
+#else
+static tile_function *const tile_table[1][8] = {TILE_TABLE(1)};
+#endif
+
+// One panel whose rows of w end after `count` < 16 columns: nothing past the last is read.
+static __attribute__((noinline)) void tile_partial(int rows, int count, size_t inner,
+                                                   const float *x, const float *w,
+                                                   latent_strides by, const float *start,
+                                                   float *out, size_t out_row) {
+  vf sum[8];
+  for (int m = 0; m < rows; ++m) sum[m] = start ? vf_load(start) : (vf){};
+  for (size_t k = 0; k < inner; ++k) {
+    vf column = vf_load_first(w + k * by.w_inner, count);
+    for (int m = 0; m < rows; ++m)
+      sum[m] = vf_fma(vf_all(x[(size_t)m * by.x_row + k * by.x_inner]), column, sum[m]);
+  }
+  for (int m = 0; m < rows; ++m) vf_store(out + (size_t)m * out_row, sum[m]);
+}
+
+// `rows` <= 8 by `panels` <= 3 outputs. `w_columns` is how many columns of the first panel on can be
+// read as whole vectors' worth or, in the last, in part.
+static void tile_group(int rows, int panels, size_t inner, const float *x, const float *w,
+                       size_t w_columns, latent_strides by, const float *start, float *out,
+                       size_t out_row) {
+  int whole = w_columns / 16 < (size_t)panels ? (int)(w_columns / 16) : panels;
+  for (int p = 0; p < whole;) {
+    int width = whole - p < LATENT_TILE_PANELS ? whole - p : LATENT_TILE_PANELS;
+    for (int m = 0; m < rows;) {
+      int height = rows - m < LATENT_TILE_ROWS ? rows - m : LATENT_TILE_ROWS;
+      tile_table[width - 1][height - 1](inner, x + (size_t)m * by.x_row,
+                                        w + (size_t)p * by.w_panel, by,
+                                        start ? start + 16 * p : NULL,
+                                        out + (size_t)m * out_row + 16 * p, out_row);
+      m += height;
+    }
+    p += width;
+  }
+  if (whole < panels)
+    tile_partial(rows, (int)(w_columns % 16), inner, x, w + (size_t)whole * by.w_panel, by,
+                 start ? start + 16 * whole : NULL, out + 16 * whole, out_row);
+}
+
+// MARK: How an operation is dealt to threads
+
+// Groups of panels [group, group_end) by rows [row, row_end): one thread's part.
+typedef struct latent_block {
+  size_t group, group_end, row, row_end;
+} latent_block;
+
+// Split by columns, each thread owns equally many whole groups, the same ones in every operation on a
+// layer, so that its weights stay in its core's cache; what is left over is split by rows.
+static int latent_blocks(const latent_task *task, size_t panels, size_t group_panels, size_t rows,
+                         size_t row_unit, latent_block blocks[2]) {
+  size_t groups = (panels + group_panels - 1) / group_panels;
+  size_t owned = task->op->split_columns ? panels / group_panels / (size_t)task->threads : 0;
+  int count = 0;
+  if (owned) {
+    size_t first = owned * (size_t)task->thread;
+    blocks[count++] = (latent_block){first, first + owned, 0, rows};
+  }
+  latent_range units = latent_share((rows + row_unit - 1) / row_unit, task->thread, task->threads);
+  size_t row = units.start * row_unit;
+  size_t row_end = units.end * row_unit < rows ? units.end * row_unit : rows;
+  if (owned * (size_t)task->threads < groups && row < row_end)
+    blocks[count++] = (latent_block){owned * (size_t)task->threads, groups, row, row_end};
+  return count;
+}

@@ -1,0 +1,135 @@
+// What a plan may touch: every operand of every operation against the buffers, once, before it runs.
+
+#include "internal.h"
+
+size_t latent_partial_width(const latent_op *op) {
+  size_t panels = latent_panels(op->columns);
+  if (op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN)
+    return (panels + LATENT_PAIRED_GROUP_PANELS - 1) / LATENT_PAIRED_GROUP_PANELS * 16;
+  size_t groups = (panels + LATENT_GROUP_PANELS - 1) / LATENT_GROUP_PANELS;
+  return groups * (op->likelihood == LATENT_LIKELIHOOD_BERNOULLI ? 32 : 16);
+}
+
+typedef struct checker {
+  const latent_buffer *buffers;
+  size_t buffer_count;
+  uint64_t rows;
+} checker;
+
+// True when `count` elements from the operand's offset lie in its buffer.
+static bool holds(const checker *check, latent_operand operand, uint64_t count) {
+  if (operand.buffer == 0 || operand.buffer >= check->buffer_count) return false;
+  const latent_buffer *buffer = &check->buffers[operand.buffer];
+  return buffer->data && operand.offset <= buffer->count && count <= buffer->count - operand.offset;
+}
+
+// A [rows x columns] matrix.
+static bool matrix(const checker *check, latent_operand operand, uint64_t rows, uint64_t columns) {
+  if (operand.stride < columns) return false;
+  if (rows == 0 || columns == 0) return true;
+  uint64_t last;
+  if (__builtin_mul_overflow(rows - 1, (uint64_t)operand.stride, &last)) return false;
+  return holds(check, operand, last + columns);
+}
+
+static bool panels_of(const checker *check, latent_operand operand, uint64_t inner,
+                      uint64_t columns) {
+  return holds(check, operand, inner * latent_panels(columns) * 16);
+}
+
+static bool optional(latent_operand operand, bool valid) { return operand.buffer == 0 || valid; }
+
+static bool updates(const checker *check, const latent_op *op) {
+  uint64_t bias = latent_panels(op->columns) * 16;
+  return panels_of(check, op->weights, op->inner, op->columns) &&
+         panels_of(check, op->weights_first_moment, op->inner, op->columns) &&
+         panels_of(check, op->weights_second_moment, op->inner, op->columns) &&
+         optional(op->weights_transposed,
+                  panels_of(check, op->weights_transposed, op->columns, op->inner)) &&
+         holds(check, op->bias, bias) && holds(check, op->bias_first_moment, bias) &&
+         holds(check, op->bias_second_moment, bias);
+}
+static bool gradients(const checker *check, const latent_op *op) {
+  return panels_of(check, op->weights_gradient, op->inner, op->columns) &&
+         holds(check, op->bias_gradient, latent_panels(op->columns) * 16);
+}
+
+static bool operands_fit(const checker *check, const latent_op *op) {
+  uint64_t rows = check->rows, padded = latent_panels(op->columns) * 16, size = op->dimensions;
+  bool paired = op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN;
+  switch (op->kind) {
+    case LATENT_OP_LOAD_ROWS:
+      return holds(check, op->source, 0) && op->source.stride >= op->columns &&
+             holds(check, op->row_index, rows) && matrix(check, op->output, rows, op->columns);
+    case LATENT_OP_LINEAR_FORWARD:
+      return matrix(check, op->input, rows, op->inner) &&
+             panels_of(check, op->weights, op->inner, op->columns) &&
+             optional(op->bias, holds(check, op->bias, padded)) &&
+             matrix(check, op->output, rows, op->columns);
+    case LATENT_OP_LIKELIHOOD_FORWARD: {
+      uint64_t expected = paired ? 2 * 16 * latent_panels(size) : size;
+      uint64_t variances = op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN_SHARED     ? 1
+                           : op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN_DIAGONAL ? size
+                                                                                   : 0;
+      return op->columns == expected && matrix(check, op->input, rows, op->inner) &&
+             panels_of(check, op->weights, op->inner, op->columns) &&
+             optional(op->bias, holds(check, op->bias, padded)) &&
+             matrix(check, op->target, rows, size) &&
+             (variances == 0 || holds(check, op->variance, variances)) &&
+             matrix(check, op->partial, rows, latent_partial_width(op)) &&
+             optional(op->gradient, matrix(check, op->gradient, rows, op->columns));
+    }
+    case LATENT_OP_LIKELIHOOD_ROWS:
+      return matrix(check, op->partial, rows, latent_partial_width(op)) &&
+             holds(check, op->log_density, rows);
+    case LATENT_OP_REPARAMETERIZE:
+      return matrix(check, op->input, rows, 2 * size) && holds(check, op->row_index, rows) &&
+             matrix(check, op->output, rows, size) && matrix(check, op->epsilon, rows, size) &&
+             matrix(check, op->log_variance, rows, size) && holds(check, op->kl, rows);
+    case LATENT_OP_KL_GATE:
+      return matrix(check, op->input, rows, 2 * size) &&
+             matrix(check, op->log_variance, rows, size) && holds(check, op->gate, size);
+    case LATENT_OP_REPARAMETERIZE_BACKWARD:
+      return matrix(check, op->input, rows, 2 * size) && matrix(check, op->gradient, rows, size) &&
+             matrix(check, op->epsilon, rows, size) &&
+             matrix(check, op->log_variance, rows, size) &&
+             optional(op->gate, holds(check, op->gate, size)) &&
+             matrix(check, op->output, rows, 2 * size);
+    case LATENT_OP_LINEAR_BACKWARD_INPUT:
+      return matrix(check, op->gradient, rows, op->columns) &&
+             panels_of(check, op->weights_transposed, op->columns, op->inner) &&
+             (op->activation == LATENT_ACTIVATION_IDENTITY ||
+              matrix(check, op->input, rows, op->inner)) &&
+             matrix(check, op->output, rows, op->inner);
+    case LATENT_OP_LINEAR_BACKWARD_WEIGHTS:
+      return matrix(check, op->input, rows, op->inner) &&
+             matrix(check, op->gradient, rows, op->columns) &&
+             (op->update ? updates(check, op) : gradients(check, op));
+    case LATENT_OP_ADAM: return updates(check, op) && gradients(check, op);
+    case LATENT_OP_VARIANCE_BACKWARD: {
+      uint64_t variances = op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN_SHARED ? 1 : size;
+      return matrix(check, op->gradient, rows, size) && holds(check, op->variance, variances) &&
+             (op->update ? holds(check, op->bias_first_moment, variances) &&
+                               holds(check, op->bias_second_moment, variances)
+                         : holds(check, op->bias_gradient, variances));
+    }
+  }
+  return false;
+}
+
+latent_status latent_plan_check(const latent_op *ops, size_t count, const latent_buffer *buffers,
+                                size_t buffer_count, uint32_t rows, size_t *operation) {
+  const checker check = {buffers, buffer_count, rows};
+  for (size_t i = 0; i < count; ++i) {
+    const latent_op *op = &ops[i];
+    if (operation) *operation = i;
+    if ((unsigned)op->kind >= LATENT_OP_KIND_COUNT ||
+        (unsigned)op->activation >= LATENT_ACTIVATION_COUNT ||
+        (unsigned)op->likelihood >= LATENT_LIKELIHOOD_COUNT ||
+        (unsigned)op->transform > LATENT_TRANSFORM_DEQUANTIZE ||
+        (unsigned)op->source_kind > LATENT_SOURCE_BYTES)
+      return LATENT_ERROR_OPERATION;
+    if (!operands_fit(&check, op)) return LATENT_ERROR_OPERAND;
+  }
+  return LATENT_OK;
+}

@@ -1,0 +1,220 @@
+// The threads that run plans, and the executor: one parallel region a plan, barriers where the plan
+// asks for them.
+
+#if defined(__linux__) && !defined(_GNU_SOURCE)
+#define _GNU_SOURCE  // sched_getaffinity, syscall
+#endif
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+#if defined(__linux__)
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#endif
+
+// How often a waiting thread looks before it sleeps: some 50 microseconds, longer than the gap
+// between two steps and shorter than anyone's patience with a busy core.
+enum { SPINS = 4000 };
+
+static inline void relax(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+// Waits while *word == seen.
+static void wait_while(_Atomic uint32_t *word, uint32_t seen, _Atomic uint32_t *sleepers) {
+  for (int i = 0; i < SPINS; ++i) {
+    if (atomic_load_explicit(word, memory_order_acquire) != seen) return;
+    relax();
+  }
+  atomic_fetch_add(sleepers, 1);
+  while (atomic_load(word) == seen) {
+#if defined(__linux__)
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
+#else
+    struct timespec pause = {0, 50000};
+    nanosleep(&pause, NULL);
+#endif
+  }
+  atomic_fetch_sub(sleepers, 1);
+}
+
+static void advance(_Atomic uint32_t *word, _Atomic uint32_t *sleepers) {
+  atomic_fetch_add(word, 1);
+#if defined(__linux__)
+  if (atomic_load(sleepers)) syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL, NULL, 0);
+#else
+  (void)sleepers;
+#endif
+}
+
+struct latent_pool {
+  int threads;
+  latent_isa isa;
+  const latent_backend *backend;
+  pthread_mutex_t turn;  // one plan at a time
+  pthread_t workers[LATENT_MAXIMUM_THREADS];
+  // The plan at hand, written by the caller before `plans` advances.
+  const latent_op *ops;
+  size_t count;
+  const latent_buffer *buffers;
+  const latent_run *run;
+  uint64_t *timestamps;
+  bool stopping;
+  // What threads wait on, each on a cache line of its own.
+  _Alignas(128) _Atomic uint32_t plans;
+  _Alignas(128) _Atomic uint32_t phase;
+  _Alignas(128) _Atomic uint32_t arrived;
+  _Alignas(128) _Atomic uint32_t sleepers;
+};
+
+static void barrier(latent_pool *pool) {
+  if (pool->threads == 1) return;
+  uint32_t phase = atomic_load_explicit(&pool->phase, memory_order_relaxed);
+  if (atomic_fetch_add(&pool->arrived, 1) + 1 == (uint32_t)pool->threads) {
+    atomic_store_explicit(&pool->arrived, 0, memory_order_relaxed);
+    advance(&pool->phase, &pool->sleepers);
+  } else {
+    wait_while(&pool->phase, phase, &pool->sleepers);
+  }
+}
+
+static void run_plan(latent_pool *pool, int thread) {
+  latent_task task = {NULL, pool->buffers, pool->run, thread, pool->threads};
+  for (size_t i = 0; i < pool->count; ++i) {
+    task.op = &pool->ops[i];
+    if (task.op->barrier) barrier(pool);
+    uint64_t *stamp =
+        pool->timestamps ? pool->timestamps + 2 * (i * (size_t)pool->threads + (size_t)thread) : NULL;
+    if (stamp) stamp[0] = latent_ticks();
+    pool->backend->operations[task.op->kind](&task);
+    if (stamp) stamp[1] = latent_ticks();
+  }
+  barrier(pool);
+}
+
+typedef struct worker_start {
+  latent_pool *pool;
+  int thread;
+} worker_start;
+
+static void *worker(void *argument) {
+  worker_start start = *(worker_start *)argument;
+  free(argument);
+  uint32_t seen = 0;
+  for (;;) {
+    wait_while(&start.pool->plans, seen, &start.pool->sleepers);
+    ++seen;
+    if (start.pool->stopping) return NULL;
+    run_plan(start.pool, start.thread);
+  }
+}
+
+static void stop_workers(latent_pool *pool, int started) {
+  pool->stopping = true;
+  advance(&pool->plans, &pool->sleepers);
+  for (int i = 1; i < started; ++i) pthread_join(pool->workers[i], NULL);
+}
+
+latent_status latent_pool_create(int threads, latent_isa isa, latent_pool **result) {
+  *result = NULL;
+  if (threads < 1 || threads > LATENT_MAXIMUM_THREADS) return LATENT_ERROR_THREADS;
+  const latent_backend *backend = latent_backend_for(isa);
+  if (!backend) return LATENT_ERROR_INSTRUCTION_SET;
+  void *memory = NULL;
+  if (posix_memalign(&memory, 128, sizeof(latent_pool))) return LATENT_ERROR_MEMORY;
+  latent_pool *pool = memset(memory, 0, sizeof(latent_pool));
+  pool->threads = threads;
+  pool->isa = isa;
+  pool->backend = backend;
+  pthread_mutex_init(&pool->turn, NULL);
+  for (int i = 1; i < threads; ++i) {
+    worker_start *start = malloc(sizeof(worker_start));
+    if (start) *start = (worker_start){pool, i};
+    if (!start || pthread_create(&pool->workers[i], NULL, worker, start)) {
+      free(start);
+      stop_workers(pool, i);
+      pthread_mutex_destroy(&pool->turn);
+      free(pool);
+      return LATENT_ERROR_THREADS;
+    }
+  }
+  *result = pool;
+  return LATENT_OK;
+}
+
+void latent_pool_destroy(latent_pool *pool) {
+  if (!pool) return;
+  stop_workers(pool, pool->threads);
+  pthread_mutex_destroy(&pool->turn);
+  free(pool);
+}
+
+int latent_pool_threads(const latent_pool *pool) { return pool->threads; }
+latent_isa latent_pool_isa(const latent_pool *pool) { return pool->isa; }
+
+void latent_plan_run(latent_pool *pool, const latent_op *ops, size_t count,
+                     const latent_buffer *buffers, const latent_run *run, uint64_t *timestamps) {
+  if (count == 0 || run->rows == 0) return;
+  pthread_mutex_lock(&pool->turn);
+  pool->ops = ops;
+  pool->count = count;
+  pool->buffers = buffers;
+  pool->run = run;
+  pool->timestamps = timestamps;
+  if (pool->threads > 1) advance(&pool->plans, &pool->sleepers);
+  run_plan(pool, 0);
+  pthread_mutex_unlock(&pool->turn);
+}
+
+int latent_allowed_threads(void) {
+  long count = sysconf(_SC_NPROCESSORS_ONLN);
+#if defined(__linux__)
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0) count = CPU_COUNT(&allowed);
+#endif
+  return count < 1 ? 1 : count > LATENT_MAXIMUM_THREADS ? LATENT_MAXIMUM_THREADS : (int)count;
+}
+
+uint64_t latent_ticks(void) {
+#if defined(__x86_64__)
+  return __builtin_ia32_rdtsc();
+#elif defined(__aarch64__)
+  uint64_t ticks;
+  __asm__ volatile("mrs %0, cntvct_el0" : "=r"(ticks));
+  return ticks;
+#else
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+#endif
+}
+
+static double nanoseconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
+}
+
+static double ticks_per_second;
+static pthread_once_t calibrated = PTHREAD_ONCE_INIT;
+static void calibrate(void) {
+  double start = nanoseconds(), end = start;
+  uint64_t first = latent_ticks();
+  while (end - start < 2e7) end = nanoseconds();
+  ticks_per_second = (double)(latent_ticks() - first) / ((end - start) * 1e-9);
+}
+double latent_ticks_per_second(void) {
+  pthread_once(&calibrated, calibrate);
+  return ticks_per_second;
+}

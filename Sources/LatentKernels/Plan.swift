@@ -1,0 +1,72 @@
+import CKernels
+
+/// A flat list of operations on numbered buffers, built once for a network, a batch size and an
+/// objective, then run as often as wanted without allocating anything.
+public struct Plan: @unchecked Sendable {
+  public private(set) var operations: [Operation] = []
+  /// Number 0 means "none" to an operand, so that the first buffer is number 1.
+  public private(set) var buffers: [Buffer] = [Buffer()]
+  // Keeps alive what the buffers point into.
+  private var owners: [AnyObject?] = [nil]
+
+  public init() {}
+
+  /// Adds memory that lives as long as the plan.
+  public mutating func addBuffer<Element>(_ storage: Storage<Element>) -> UInt32 {
+    buffers.append(storage.buffer)
+    owners.append(storage)
+    return UInt32(buffers.count - 1)
+  }
+
+  /// Reserves a number for memory that ``bind(_:to:count:)`` names before each run.
+  public mutating func addExternalBuffer() -> UInt32 {
+    buffers.append(Buffer())
+    owners.append(nil)
+    return UInt32(buffers.count - 1)
+  }
+
+  public mutating func bind<Element>(
+    _ number: UInt32, to pointer: UnsafePointer<Element>?, count: Int
+  ) {
+    buffers[Int(number)] = Buffer(
+      data: UnsafeMutableRawPointer(mutating: pointer), count: UInt64(count))
+  }
+
+  /// Gives a reserved number memory that lives as long as the plan.
+  public mutating func bind<Element>(_ number: UInt32, to storage: Storage<Element>) {
+    buffers[Int(number)] = storage.buffer
+    owners[Int(number)] = storage
+  }
+
+  public mutating func append(_ operation: Operation) { operations.append(operation) }
+
+  public mutating func append(contentsOf more: some Sequence<Operation>) {
+    operations.append(contentsOf: more)
+  }
+
+  /// The same buffers with a part of the operations.
+  public func selecting(_ range: Range<Int>) -> Plan {
+    var part = self
+    part.operations = Array(operations[range])
+    return part
+  }
+
+  public func execute(on backend: any Backend, run: Run) {
+    backend.execute(operations, on: buffers, run: run)
+  }
+
+  /// Checks every operand against its buffer for batches of up to `rows` rows.
+  ///
+  /// - Throws: ``ShapeError`` naming the first operation that does not fit.
+  public func check(rows: Int) throws {
+    var index = 0
+    let status = latent_plan_check(
+      operations, operations.count, buffers, buffers.count, UInt32(rows), &index)
+    guard status == LATENT_OK else {
+      let operation = operations[index]
+      throw ShapeError(
+        "Operation \(index) of the plan (kind \(operation.kind.rawValue), \(operation.inner) x "
+          + "\(operation.columns)) does not fit its buffers at \(rows) rows.")
+    }
+  }
+}

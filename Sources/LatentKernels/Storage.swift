@@ -1,0 +1,31 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Darwin)
+  import Darwin
+#endif
+
+/// A block of zeroed memory on a cache-line boundary, freed with its last reference.
+///
+/// Operations write to it from many threads; whoever holds it sees to it that a plan and other
+/// readers take turns.
+public final class Storage<Element: BitwiseCopyable>: @unchecked Sendable {
+  public let pointer: UnsafeMutablePointer<Element>
+  public let count: Int
+
+  public init(count: Int) {
+    self.count = count
+    let bytes = max(64, count * MemoryLayout<Element>.stride)
+    let memory = UnsafeMutableRawPointer.allocate(byteCount: bytes, alignment: 64)
+    memset(memory, 0, bytes)
+    pointer = memory.bindMemory(to: Element.self, capacity: count)
+  }
+
+  deinit { UnsafeMutableRawPointer(pointer).deallocate() }
+
+  public var values: UnsafeMutableBufferPointer<Element> {
+    UnsafeMutableBufferPointer(start: pointer, count: count)
+  }
+
+  /// The whole block as a numbered buffer of a plan.
+  public var buffer: Buffer { Buffer(data: pointer, count: UInt64(count)) }
+}

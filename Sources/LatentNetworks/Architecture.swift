@@ -1,0 +1,105 @@
+import LatentKernels
+
+/// Sizes and kinds of a variational autoencoder's two networks.
+public struct Architecture: Codable, Sendable, Equatable {
+  /// Columns of the data.
+  public var dimensions: Int
+  /// Widths of the encoder's hidden layers; the decoder mirrors them.
+  public var hidden: [Int]
+  public var latentDimensions: Int
+  public var activation: Activation
+  public var likelihood: Likelihood
+
+  public init(
+    dimensions: Int, hidden: [Int] = [200, 200], latentDimensions: Int = 2,
+    activation: Activation = .relu, likelihood: Likelihood = .bernoulli
+  ) {
+    self.dimensions = dimensions
+    self.hidden = hidden
+    self.latentDimensions = latentDimensions
+    self.activation = activation
+    self.likelihood = likelihood
+  }
+
+  /// The largest width that is accepted: sizes beyond it are typing errors.
+  static let widest = 1 << 20
+
+  /// - Throws: ``SettingError`` naming the first size that is not positive.
+  public func validate() throws {
+    let sizes =
+      [("data columns", dimensions), ("latent dimensions", latentDimensions)]
+      + hidden.map { ("a hidden layer", $0) }
+    for (name, size) in sizes where size < 1 || size > Self.widest {
+      throw SettingError("The size of \(name) must be 1...\(Self.widest), found \(size).")
+    }
+  }
+
+  /// For example "784-200-200-50".
+  public var description: String {
+    ([dimensions] + hidden + [latentDimensions]).map(String.init).joined(separator: "-")
+  }
+}
+
+/// Encoder and decoder as layers on one set of parameters.
+public struct VariationalNetworks: Sendable {
+  public let architecture: Architecture
+  public let encoder, decoder: MultilayerPerceptron
+  /// The learned raw log-variances of a shared or diagonal Gaussian likelihood.
+  public let variance: Parameters.VectorSlot?
+  public let parameters: Parameters
+
+  /// - Throws: ``SettingError`` for sizes out of range.
+  public init(_ architecture: Architecture) throws {
+    try architecture.validate()
+    self.architecture = architecture
+    var layout = ParameterLayout()
+    encoder = Self.encoder(
+      inputs: architecture.dimensions, hidden: architecture.hidden,
+      latentDimensions: architecture.latentDimensions, activation: architecture.activation,
+      inputNeedsGradient: false, layout: &layout)
+    decoder = Self.decoder(
+      latentDimensions: architecture.latentDimensions, hidden: architecture.hidden.reversed(),
+      dimensions: architecture.dimensions, activation: architecture.activation,
+      likelihood: architecture.likelihood, layout: &layout)
+    let variances = architecture.likelihood.varianceCount(dimensions: architecture.dimensions)
+    variance =
+      variances > 0 ? layout.addVector(name: "decoder.rawLogVariance", count: variances) : nil
+    parameters = Parameters(layout)
+  }
+
+  /// x -> (mean | raw log-variance)[rows x 2 L]
+  static func encoder(
+    inputs: Int, hidden: [Int], latentDimensions: Int, activation: Activation,
+    inputNeedsGradient: Bool, layout: inout ParameterLayout
+  ) -> MultilayerPerceptron {
+    MultilayerPerceptron(
+      prefix: "encoder", inputs: inputs, hidden: hidden, activation: activation,
+      outputColumns: 2 * latentDimensions,
+      output: [
+        ColumnSlice(name: "encoder.mean", count: latentDimensions),
+        ColumnSlice(
+          name: "encoder.rawLogVariance", count: latentDimensions, start: latentDimensions),
+      ], inputNeedsGradient: inputNeedsGradient, layout: &layout)
+  }
+
+  /// z -> the parameters of p(x|z)
+  static func decoder(
+    latentDimensions: Int, hidden: [Int], dimensions: Int, activation: Activation,
+    likelihood: Likelihood, layout: inout ParameterLayout
+  ) -> MultilayerPerceptron {
+    let output: [ColumnSlice] =
+      switch likelihood {
+      case .gaussian:
+        [
+          ColumnSlice(name: "decoder.mean", count: dimensions, paired: true),
+          ColumnSlice(name: "decoder.rawLogVariance", count: dimensions, start: 16, paired: true),
+        ]
+      case .gaussianShared, .gaussianDiagonal: [ColumnSlice(name: "decoder.mean", count: dimensions)]
+      case .bernoulli, .continuousBernoulli: [ColumnSlice(name: "decoder.logit", count: dimensions)]
+      }
+    return MultilayerPerceptron(
+      prefix: "decoder", inputs: latentDimensions, hidden: hidden, activation: activation,
+      outputColumns: likelihood.packedColumns(dimensions: dimensions), output: output,
+      inputNeedsGradient: true, layout: &layout)
+  }
+}

@@ -1,0 +1,172 @@
+import LatentKernels
+
+/// The parameters of networks, as the kernels hold them: weights in panels, a transposed copy for
+/// layers whose input needs a gradient, and beside them gradients and Adam's moments, laid out alike.
+public final class Parameters: @unchecked Sendable {
+  // Plans write to the storage; whoever trains owns the set for that time.
+  public let layers: [LinearLayer]
+  /// Learned raw log-variances: name, offset and count.
+  public let vectors: [VectorSlot]
+  public let values, transposed, gradients, firstMoments, secondMoments: Storage<Float>
+
+  /// A vector of parameters outside the layers.
+  public struct VectorSlot: Sendable {
+    public let name: String
+    public let offset, count: Int
+  }
+
+  public init(_ layout: ParameterLayout) {
+    layers = layout.layers
+    vectors = layout.vectors
+    values = Storage(count: layout.count)
+    transposed = Storage(count: layout.transposedCount)
+    gradients = Storage(count: layout.count)
+    firstMoments = Storage(count: layout.count)
+    secondMoments = Storage(count: layout.count)
+  }
+
+  /// How many numbers are learned, padding left out.
+  public var learnedCount: Int { slots.reduce(0) { $0 + $1.count } }
+}
+
+/// Grows layer by layer; then ``Parameters`` gives it memory.
+public struct ParameterLayout: Sendable {
+  public private(set) var layers: [LinearLayer] = []
+  public private(set) var vectors: [Parameters.VectorSlot] = []
+  private(set) var count = 0
+  private(set) var transposedCount = 0
+
+  public init() {}
+
+  public mutating func addLayer(
+    inputs: Int, columns: Int, activation: Activation, slices: [ColumnSlice],
+    inputNeedsGradient: Bool
+  ) -> LinearLayer {
+    let weightCount = Panels.count(columns) * inputs * 16
+    let layer = LinearLayer(
+      inputs: inputs, columns: columns, activation: activation, slices: slices, weights: count,
+      bias: count + weightCount, transposed: inputNeedsGradient ? transposedCount : nil)
+    count += weightCount + layer.biasCount
+    if inputNeedsGradient { transposedCount += Panels.count(inputs) * columns * 16 }
+    layers.append(layer)
+    return layer
+  }
+
+  public mutating func addVector(name: String, count size: Int) -> Parameters.VectorSlot {
+    let slot = Parameters.VectorSlot(name: name, offset: count, count: size)
+    count += Panels.count(size) * 16
+    vectors.append(slot)
+    return slot
+  }
+}
+
+// MARK: Named tensors
+
+/// One named tensor and where each of its elements lies in the storage.
+public struct TensorSlot: Sendable {
+  public let name: String
+  /// [outputs, inputs] of a weight, [count] of a bias or a vector.
+  public let shape: [Int]
+  public var count: Int { shape.reduce(1, *) }
+  let offset: @Sendable (Int) -> Int
+
+  init(name: String, shape: [Int], offset: @escaping @Sendable (Int) -> Int) {
+    self.name = name
+    self.shape = shape
+    self.offset = offset
+  }
+}
+
+/// Which of the storages that are laid out alike.
+public enum ParameterAspect: Sendable { case values, gradients, firstMoments, secondMoments }
+
+extension Parameters {
+  /// All named tensors, in the order of the layers.
+  public var slots: [TensorSlot] {
+    layers.flatMap { layer in
+      layer.slices.flatMap { slice in
+        [
+          TensorSlot(name: slice.name + ".weight", shape: [slice.count, layer.inputs]) { index in
+            let (output, input) = index.quotientAndRemainder(dividingBy: layer.inputs)
+            return layer.weights + Panels.index(input, slice.packed(output), rows: layer.inputs)
+          },
+          TensorSlot(name: slice.name + ".bias", shape: [slice.count]) { index in
+            layer.bias + slice.packed(index)
+          },
+        ]
+      }
+    }
+      + vectors.map { slot in
+        TensorSlot(name: slot.name, shape: [slot.count]) { slot.offset + $0 }
+      }
+  }
+
+  func storage(_ aspect: ParameterAspect) -> Storage<Float> {
+    switch aspect {
+    case .values: values
+    case .gradients: gradients
+    case .firstMoments: firstMoments
+    case .secondMoments: secondMoments
+    }
+  }
+
+  /// The values of a named tensor, row-major.
+  public func read(_ slot: TensorSlot, _ aspect: ParameterAspect = .values) -> [Float] {
+    let storage = storage(aspect).pointer
+    return (0..<slot.count).map { storage[slot.offset($0)] }
+  }
+
+  /// Sets a named tensor from row-major values; call ``refreshTransposed()`` after the last one.
+  public func write(_ new: [Float], to slot: TensorSlot, _ aspect: ParameterAspect = .values) {
+    precondition(new.count == slot.count)
+    let storage = storage(aspect).pointer
+    for (index, value) in new.enumerated() { storage[slot.offset(index)] = value }
+  }
+
+  /// Brings the transposed copies in step with the weights.
+  public func refreshTransposed() {
+    for layer in layers {
+      guard let start = layer.transposed else { continue }
+      for column in 0..<layer.columns {
+        for input in 0..<layer.inputs {
+          transposed.pointer[start + Panels.index(column, input, rows: layer.columns)] =
+            values.pointer[layer.weights + Panels.index(input, column, rows: layer.inputs)]
+        }
+      }
+    }
+  }
+
+  /// FNV-1a over the bits of all named tensors, in order: one number that tells two runs apart.
+  public var digest: String {
+    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    for slot in slots {
+      for value in read(slot) {
+        var bits = value.bitPattern
+        for _ in 0..<4 {
+          hash = (hash ^ UInt64(bits & 0xff)) &* 0x100_0000_01b3
+          bits >>= 8
+        }
+      }
+    }
+    let hex = String(hash, radix: 16)
+    return String(repeating: "0", count: 16 - hex.count) + hex
+  }
+
+  /// Glorot-uniform weights (Glorot and Bengio 2010), zero biases. A tensor's numbers are keyed by the
+  /// seed and its place in the order of layers.
+  public func initialize(seed: UInt64, instructionSet: InstructionSet = .best) {
+    let kernels = instructionSet.kernels
+    for (index, slot) in slots.enumerated() {
+      guard slot.shape.count == 2 else {
+        write([Float](repeating: 0, count: slot.count), to: slot)
+        continue
+      }
+      let limit = (6 / Float(slot.shape[0] + slot.shape[1])).squareRoot()
+      var bits = [UInt32](repeating: 0, count: slot.count)
+      kernels.random_bits(
+        bits.count, seed, LATENT_PURPOSE_INITIALIZATION, 0, UInt32(index), 0, &bits)
+      write(bits.map { (Float($0 >> 8) * 0x1p-23 - 1) * limit }, to: slot)
+    }
+    refreshTransposed()
+  }
+}

@@ -1,0 +1,86 @@
+import LatentKernels
+
+extension Operand {
+  init(_ buffer: UInt32, _ offset: Int, stride: Int = 0) {
+    self.init(buffer: buffer, stride: UInt32(stride), offset: UInt64(offset))
+  }
+}
+
+/// Collects the operations of a step, gives them room in a workspace, and sets barriers where an
+/// operation reads what other threads wrote.
+public struct StepBuilder {
+  /// Rows of the largest batch.
+  public let capacity: Int
+  public private(set) var plan = Plan()
+  private var workspaceCount = 0
+  private let workspace: UInt32
+  let parameters, transposed, gradients, firstMoments, secondMoments: UInt32
+  /// The data set's row behind each row of the batch.
+  public let rowIndex: UInt32
+
+  /// What an operation reads of what others wrote before it.
+  public enum Reads {
+    /// Rows that the same thread wrote, if those before it were split by rows too.
+    case ownRows
+    case allRows
+    /// Activations and their gradients, never what another such operation writes.
+    case activations
+    /// Written gradients of the parameters.
+    case gradients
+    /// Nothing that was written since the last barrier.
+    case settled
+  }
+  private var last = Reads.settled
+
+  /// - Parameter gradients: where written gradients go; the parameters' own if nil.
+  public init(parameters set: Parameters, capacity: Int, rowIndex: Storage<UInt32>? = nil) {
+    self.capacity = capacity
+    workspace = plan.addExternalBuffer()
+    parameters = plan.addBuffer(set.values)
+    transposed = plan.addBuffer(set.transposed)
+    gradients = plan.addBuffer(set.gradients)
+    firstMoments = plan.addBuffer(set.firstMoments)
+    secondMoments = plan.addBuffer(set.secondMoments)
+    self.rowIndex = if let rowIndex { plan.addBuffer(rowIndex) } else { 0 }
+  }
+
+  /// Room for [capacity x columns] in the workspace; rows start on cache lines.
+  public mutating func matrix(columns: Int) -> Operand {
+    let stride = Panels.count(columns) * 16
+    defer { workspaceCount += capacity * stride }
+    return Operand(workspace, workspaceCount, stride: stride)
+  }
+
+  /// Room for `count` floats in the workspace.
+  public mutating func vector(count: Int) -> Operand {
+    defer { workspaceCount += Panels.count(count) * 16 }
+    return Operand(workspace, workspaceCount)
+  }
+
+  /// A row-major matrix in memory that is bound before each run.
+  public mutating func external(columns: Int) -> Operand {
+    Operand(plan.addExternalBuffer(), 0, stride: columns)
+  }
+
+  public mutating func append(_ operation: Operation, reads: Reads) {
+    var operation = operation
+    operation.barrier =
+      switch (last, reads) {
+      case (_, .settled), (.settled, _), (.ownRows, .ownRows), (.activations, .activations): false
+      default: true
+      }
+    plan.append(operation)
+    if reads != .settled { last = reads }
+  }
+
+  /// The finished plan and its workspace; builders that went on from the same start can share one.
+  public func finish(sharing shared: Storage<Float>? = nil) -> (
+    plan: Plan, workspace: Storage<Float>
+  ) {
+    let storage = shared ?? Storage<Float>(count: workspaceCount)
+    precondition(storage.count >= workspaceCount)
+    var plan = plan
+    plan.bind(workspace, to: storage)
+    return (plan, storage)
+  }
+}
