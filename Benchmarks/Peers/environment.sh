@@ -1,0 +1,27 @@
+#!/bin/sh
+# Make the Python environment the peers run in, outside the repository.
+#
+#   Benchmarks/Peers/environment.sh [DIRECTORY]     default: ${TMPDIR:-/tmp}/latent-peers
+#
+# Python 3.11 or newer. PYTHON names another interpreter. Running it again is harmless.
+# The last line on standard output is the path of the environment's interpreter.
+set -eu
+
+here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
+directory=${1:-${TMPDIR:-/tmp}/latent-peers}
+python=${PYTHON:-python3}
+
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+    echo "environment.sh: $python is older than Python 3.11" >&2
+    exit 1
+}
+command -v c++ >/dev/null 2>&1 || command -v g++ >/dev/null 2>&1 ||
+    echo "environment.sh: no C++ compiler; torch-compiled will not run" >&2
+
+[ -x "$directory/bin/python" ] || "$python" -m venv "$directory"
+"$directory/bin/python" -m pip install --quiet --requirement "$here/requirements.txt" >&2
+"$directory/bin/python" -c '
+import torch, jax, numpy, sklearn, matplotlib, sys
+for module in (torch, jax, numpy, sklearn, matplotlib):
+    print(module.__name__, module.__version__, file=sys.stderr)'
+echo "$directory/bin/python"
