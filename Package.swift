@@ -45,7 +45,7 @@ let package = Package(
     .target(name: "LatentNetworks", dependencies: ["LatentKernels"]),
     .target(
       name: "LatentIO", dependencies: ["LatentKernels", "CZlib"],
-      resources: [.copy("Resources/digits")]),
+      resources: [.embedInCode("Resources")]),
     .target(name: "LatentModels", dependencies: ["LatentNetworks", "LatentIO"]),
     .target(name: "LatentReport", dependencies: ["LatentModels", "CPNG"]),
     .executableTarget(

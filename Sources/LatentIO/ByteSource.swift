@@ -1,0 +1,69 @@
+import LatentKernels
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
+/// Where bytes come from: a file, memory, or another source that is inflated.
+protocol ByteSource: AnyObject {
+  /// The most bytes that can still follow, where that is known.
+  var bound: Int? { get }
+  /// Fills the front of `target` and returns how many bytes it wrote; 0 only at the end.
+  func read(into target: UnsafeMutableRawBufferPointer) throws -> Int
+}
+
+/// A file, or a pipe.
+final class FileSource: ByteSource {
+  private let path: String
+  private let descriptor: Int32
+  private(set) var bound: Int?
+
+  init(_ path: String) throws {
+    self.path = path
+    descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw FileError(path, doing: "cannot be opened", errno: errno) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else {
+      throw FileError(path, doing: "cannot be examined", errno: errno)
+    }
+    switch status.st_mode & S_IFMT {
+    case S_IFREG: bound = Int(status.st_size)
+    case S_IFIFO: bound = nil
+    case S_IFDIR: throw FileError(path, "expected a file, found a directory.")
+    default: throw FileError(path, "expected a file or a pipe, found a device or a socket.")
+    }
+  }
+
+  deinit { if descriptor >= 0 { posixClose(descriptor) } }
+
+  func read(into target: UnsafeMutableRawBufferPointer) throws -> Int {
+    while true {
+      let count = posixRead(descriptor, target)
+      if count >= 0 {
+        if let left = bound { bound = max(0, left - count) }
+        return count
+      }
+      guard errno == EINTR else { throw FileError(path, doing: "cannot be read", errno: errno) }
+    }
+  }
+}
+
+/// Bytes that are in memory already.
+final class MemorySource: ByteSource {
+  private var rest: ArraySlice<UInt8>
+
+  init(_ bytes: [UInt8]) { rest = bytes[...] }
+
+  var bound: Int? { rest.count }
+
+  func read(into target: UnsafeMutableRawBufferPointer) -> Int {
+    let count = min(target.count, rest.count)
+    target.copyBytes(from: rest.prefix(count))
+    rest = rest.dropFirst(count)
+    return count
+  }
+}

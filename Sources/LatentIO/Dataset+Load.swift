@@ -1,0 +1,140 @@
+import LatentKernels
+
+extension Dataset {
+  /// Reads a data set from IDX, NPY or CSV, gzipped or not. What a file begins with decides, then
+  /// its name.
+  ///
+  /// - IDX: grey images in three dimensions, or a table in two.
+  /// - NPY: one column, a table, or images, of little-endian numbers in C order.
+  /// - CSV: numbers separated by commas, semicolons or tabs, with or without a header; a field that
+  ///   is empty, NA or NaN is missing (NaN).
+  ///
+  /// Unsigned bytes of IDX and NPY are grey levels, value = byte / 255, unless none exceeds 1: then
+  /// they are binary and keep their value.
+  ///
+  /// - Throws: ``FileError``.
+  public static func load(_ path: String, options: LoadOptions = LoadOptions()) throws -> Dataset {
+    try load(ByteStream(contentsOf: path), options)
+  }
+
+  static func load(_ stream: ByteStream, _ options: LoadOptions) throws -> Dataset {
+    let data: Dataset
+    switch try FileFormat.of(stream) {
+    case .idx:
+      let array = try IDX.read(stream)
+      guard array.shape.count > 1 else {
+        throw FileError(
+          stream.name,
+          "expected images or a table, found one dimension of \(array.shape[0]) values, which is "
+            + "how IDX stores labels.")
+      }
+      data = try array.dataset(name: stream.name).selectingColumns(options)
+    case .npy: data = try NPY.read(stream).dataset(name: stream.name).selectingColumns(options)
+    case .csv: data = try CSVReader.read(stream, options)
+    }
+    guard let path = options.labelsPath else { return data }
+    return try data.labelled(readLabels(ByteStream(contentsOf: path), count: data.rows.count))
+  }
+
+  private func labelled(_ labels: [String]) -> Dataset {
+    Dataset(
+      name: name, rows: rows, imageShape: imageShape, columnNames: columnNames, labels: labels,
+      lines: lines)
+  }
+
+  /// One label for each of `count` rows.
+  private static func readLabels(_ stream: ByteStream, count: Int) throws -> [String] {
+    let name = stream.name
+    var labels: [String]
+    switch try FileFormat.of(stream) {
+    case .idx: labels = try IDX.read(stream).labels(name: name)
+    case .npy: labels = try NPY.read(stream).labels(name: name)
+    case .csv:
+      let scanner = try CSVScanner(stream)
+      labels = []
+      while let record = try scanner.next() {
+        let fields = CSVField.all(record, separator: UInt8(ascii: ","))
+        guard fields.count == 1 else {
+          throw FileError(
+            name, line: scanner.line, "expected one label, found \(fields.count) fields.")
+        }
+        labels.append(fields[0].string)
+      }
+      // One more than there are rows: the first is a header.
+      if labels.count == count + 1 { labels.removeFirst() }
+    }
+    guard labels.count == count else {
+      throw FileError(name, "expected \(count) labels, one a row, found \(labels.count).")
+    }
+    return labels
+  }
+
+  /// What `options` choose from an array, whose columns have no names.
+  private func selectingColumns(_ options: LoadOptions) throws -> Dataset {
+    guard options.columns != nil || options.label != nil else { return self }
+    let chosen = try ColumnSelection(options, count: rows.columns, names: nil, file: name)
+    let labels = chosen.label.map { column in
+      (0..<rows.count).map { row in
+        // Bytes here are categories, not grey levels.
+        if case .bytes(let values) = rows.storage {
+          return String(values[row * rows.columns + column])
+        }
+        let value = rows.value(row, column)
+        return Int(exactly: value).map { String($0) } ?? String(value)
+      }
+    }
+    func pick<Value>(_ values: [Value]) -> [Value] {
+      var result: [Value] = []
+      result.reserveCapacity(rows.count * chosen.data.count)
+      for row in 0..<rows.count {
+        for column in chosen.data { result.append(values[row * rows.columns + column]) }
+      }
+      return result
+    }
+    let picked: Rows.Storage =
+      switch rows.storage {
+      case .bytes(let values): .bytes(pick(values))
+      case .floats(let values): .floats(pick(values))
+      case .doubles(let values): .doubles(pick(values))
+      }
+    return try Dataset(
+      name: name, rows: Rows(count: rows.count, columns: chosen.data.count, storage: picked),
+      labels: labels)
+  }
+}
+
+/// The formats of data sets.
+enum FileFormat {
+  case idx
+  case npy
+  case csv
+
+  /// Tells the format by the first bytes, then by the name.
+  static func of(_ stream: ByteStream) throws -> FileFormat {
+    let start = try stream.peek(1024)
+    if start.starts(with: IDX.magic) { return .idx }
+    if start.starts(with: NPY.magic) { return .npy }
+    for (magic, what) in others where start.starts(with: magic) {
+      throw FileError(stream.name, "expected IDX, NPY or CSV, found \(what).")
+    }
+    var name = stream.name.lowercased()
+    if name.hasSuffix(".gz") { name.removeLast(3) }
+    // Their readers say what is wrong with the first bytes.
+    if name.hasSuffix(".npy") { return .npy }
+    if name.hasSuffix("ubyte") || name.hasSuffix(".idx") { return .idx }
+    guard !start.contains(0) else {
+      throw FileError(
+        stream.name, "expected IDX, NPY or CSV, found neither: it starts with \(excerpt(start)).")
+    }
+    return .csv
+  }
+
+  private static let others: [(magic: [UInt8], what: String)] = [
+    (Array("PK".utf8) + [3, 4], "a zip archive; save one array with np.save, or unzip it"),
+    ([0x89] + "PNG".utf8, "a PNG picture"),
+    ([0x89] + "HDF".utf8, "HDF5; save the array with np.save"),
+    (Array("PAR1".utf8), "Parquet; save the table as CSV"),
+    ([0xFF, 0xFE], "UTF-16 text; save it as UTF-8"),
+    ([0xFE, 0xFF], "UTF-16 text; save it as UTF-8"),
+  ]
+}

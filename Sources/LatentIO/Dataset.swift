@@ -1,0 +1,141 @@
+import LatentKernels
+
+/// Height and width of a grey image, in pixels.
+public struct ImageShape: Sendable, Equatable {
+  public let height: Int
+  public let width: Int
+
+  public init(height: Int, width: Int) {
+    self.height = height
+    self.width = width
+  }
+}
+
+/// Rows of observations, and what is known about them.
+public struct Dataset: Sendable {
+  /// What messages call it: the path it came from.
+  public let name: String
+  /// One observation a row.
+  public let rows: Rows
+  /// Set when a row is an image, read row after row.
+  public let imageShape: ImageShape?
+  /// One name a column.
+  public let columnNames: [String]?
+  /// One label a row.
+  public let labels: [String]?
+  /// The line of the text file that each row came from.
+  let lines: [Int]?
+
+  /// - Throws: ``ShapeError`` when names, labels or the image do not fit the rows.
+  public init(
+    name: String, rows: Rows, imageShape: ImageShape? = nil, columnNames: [String]? = nil,
+    labels: [String]? = nil
+  ) throws {
+    if let shape = imageShape {
+      let (pixels, overflow) = shape.height.multipliedReportingOverflow(by: shape.width)
+      guard shape.height > 0, shape.width > 0, !overflow, pixels == rows.columns else {
+        throw ShapeError(
+          "\(name): images of \(shape.height) x \(shape.width) need as many columns, found "
+            + "\(rows.columns).")
+      }
+    }
+    if let columnNames, columnNames.count != rows.columns {
+      throw ShapeError("\(name): \(rows.columns) columns have \(columnNames.count) names.")
+    }
+    if let labels, labels.count != rows.count {
+      throw ShapeError("\(name): \(rows.count) rows have \(labels.count) labels.")
+    }
+    self.init(
+      name: name, rows: rows, imageShape: imageShape, columnNames: columnNames, labels: labels,
+      lines: nil)
+  }
+
+  /// The caller answers for the counts.
+  init(
+    name: String, rows: Rows, imageShape: ImageShape?, columnNames: [String]?, labels: [String]?,
+    lines: [Int]?
+  ) {
+    self.name = name
+    self.rows = rows
+    self.imageShape = imageShape
+    self.columnNames = columnNames
+    self.labels = labels
+    self.lines = lines
+  }
+
+  /// The rows with the given indices, in that order.
+  public func selecting(_ indices: [Int]) -> Dataset {
+    Dataset(
+      name: name, rows: rows.selecting(indices), imageShape: imageShape, columnNames: columnNames,
+      labels: labels.map { labels in indices.map { labels[$0] } },
+      lines: lines.map { lines in indices.map { lines[$0] } })
+  }
+}
+
+// MARK: - Values that are not numbers
+
+extension Dataset {
+  /// The first NaN or infinity, in row order; both indices count from 0.
+  public func firstNonFinite() -> (row: Int, column: Int)? {
+    firstIndex(allowMissing: false).map { ($0 / rows.columns, $0 % rows.columns) }
+  }
+
+  /// Checks that every value is a finite number, or missing (NaN) where that is allowed.
+  ///
+  /// - Throws: ``FileError`` that names the row, its line and the column.
+  public func validateFinite(allowMissing: Bool = false) throws {
+    guard let index = firstIndex(allowMissing: allowMissing) else { return }
+    let (row, column) = index.quotientAndRemainder(dividingBy: rows.columns)
+    let line = lines.map { " (line \($0[row]))" } ?? ""
+    let title = columnNames.map { " (\($0[column]))" } ?? ""
+    let found = rows.value(row, column).isNaN ? "a missing value (NaN)" : "an infinite one"
+    throw FileError(
+      name,
+      "expected finite values, found \(found) in row \(row + 1)\(line), column \(column + 1)\(title)."
+    )
+  }
+
+  private func firstIndex(allowMissing: Bool) -> Int? {
+    func search<Value: BinaryFloatingPoint>(_ values: [Value]) -> Int? {
+      values.firstIndex { !$0.isFinite && !(allowMissing && $0.isNaN) }
+    }
+    return switch rows.storage {
+    case .bytes: nil
+    case .floats(let values): search(values)
+    case .doubles(let values): search(values)
+    }
+  }
+}
+
+// MARK: - Holding rows out
+
+extension Dataset {
+  /// Sets a fraction of the rows aside, the same ones on every machine; both parts keep the order.
+  ///
+  /// - Throws: ``SettingError`` unless both parts get a row.
+  public func split(
+    heldOutFraction fraction: Double, seed: UInt64
+  ) throws -> (training: Dataset, heldOut: Dataset) {
+    guard fraction > 0, fraction < 1 else {
+      throw SettingError("The held-out fraction must lie between 0 and 1, found \(fraction).")
+    }
+    guard rows.count >= 2 else {
+      throw SettingError("\(name): holding rows out needs at least 2 rows, found \(rows.count).")
+    }
+    let count = min(max(Int((Double(rows.count) * fraction).rounded()), 1), rows.count - 1)
+    let keys = (0..<rows.count).map { splitMix64(seed: seed, index: UInt64($0)) }
+    // The row breaks ties: the order does not depend on the sort.
+    let order = keys.indices.sorted { (keys[$0], $0) < (keys[$1], $1) }
+    return (
+      training: selecting(order[count...].sorted()), heldOut: selecting(order[..<count].sorted())
+    )
+  }
+}
+
+/// The `index`-th number of the SplitMix64 sequence that `seed` starts.
+private func splitMix64(seed: UInt64, index: UInt64) -> UInt64 {
+  var z = seed &+ (index &+ 1) &* 0x9e37_79b9_7f4a_7c15
+  z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
+  z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
+  return z ^ (z >> 31)
+}

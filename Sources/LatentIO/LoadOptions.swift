@@ -1,0 +1,72 @@
+import LatentKernels
+
+/// What to take from a file.
+public struct LoadOptions: Sendable, Equatable {
+  /// The columns to keep, in this order: names, numbers from 1, or ranges like `1-4`. All, if nil.
+  public var columns: [String]?
+  /// The column that becomes the labels, by name or number from 1; it is taken out of the data.
+  public var label: String?
+  /// A file of labels, one a row: IDX or NPY of integers, or CSV of one column.
+  public var labelsPath: String?
+  /// Whether a CSV starts with a header; nil lets the first two lines decide.
+  public var header: Bool?
+
+  public init(
+    columns: [String]? = nil, label: String? = nil, labelsPath: String? = nil, header: Bool? = nil
+  ) {
+    self.columns = columns
+    self.label = label
+    self.labelsPath = labelsPath
+    self.header = header
+  }
+}
+
+/// The columns of a file, as ``LoadOptions`` choose them; indices count from 0.
+struct ColumnSelection {
+  var data: [Int]
+  var label: Int?
+
+  /// - Parameter names: the names of the columns, where the file has them.
+  init(_ options: LoadOptions, count: Int, names: [String]?, file: String) throws {
+    let label = try options.label.map {
+      try Self.indices(of: $0, option: "--label", count: count, names: names, file: file)
+    }
+    if let label, label.count != 1 {
+      throw FileError(
+        file, "--label takes one column, found \(label.count) in \"\(options.label!)\".")
+    }
+    self.label = label?.first
+    let chosen = try options.columns.map { columns in
+      try columns.flatMap {
+        try Self.indices(of: $0, option: "--columns", count: count, names: names, file: file)
+      }
+    }
+    data = (chosen ?? Array(0..<count)).filter { $0 != label?.first }
+    guard !data.isEmpty else { throw FileError(file, "no column is left to be data.") }
+    var seen = Set<Int>()
+    for index in data where !seen.insert(index).inserted {
+      throw FileError(file, "--columns names column \(index + 1) twice.")
+    }
+  }
+
+  private static func indices(
+    of text: String, option: String, count: Int, names: [String]?, file: String
+  ) throws -> [Int] {
+    if let index = names?.firstIndex(of: text) { return [index] }
+    let ends = text.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
+    if (1...2).contains(ends.count), let first = ends[0], let last = ends[ends.count - 1] {
+      guard first >= 1, first <= last, last <= count else {
+        throw FileError(
+          file, "\(option) asks for column \(text), the file has columns 1 to \(count).")
+      }
+      return Array(first - 1..<last)
+    }
+    let known = names.map { names in
+      "its columns are \(names.prefix(12).joined(separator: ", "))\(names.count > 12 ? ", …" : "")"
+    }
+    throw FileError(
+      file,
+      "\(option) asks for column \"\(text)\", \(known ?? "the file has no header: use a number from 1 to \(count)")."
+    )
+  }
+}

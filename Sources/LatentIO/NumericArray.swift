@@ -1,0 +1,78 @@
+import LatentKernels
+
+/// What IDX and NPY files hold: values in row-major order, and their shape.
+struct NumericArray {
+  let shape: [Int]
+  let storage: Rows.Storage
+
+  /// The first dimension counts observations; three dimensions are images.
+  func dataset(name: String) throws -> Dataset {
+    guard (1...3).contains(shape.count) else {
+      throw FileError(
+        name,
+        "expected rows x columns, or images x height x width, found \(shape.count) dimensions "
+          + "(\(describe(shape))); reshape it to 2 or 3.")
+    }
+    guard !shape.contains(0) else {
+      throw FileError(name, "expected some data, found a shape of \(describe(shape)).")
+    }
+    let image = shape.count == 3 ? ImageShape(height: shape[1], width: shape[2]) : nil
+    let rows = try Rows(
+      count: shape[0], columns: shape[1...].reduce(1, *), storage: storage.binaryAsGrey)
+    return try Dataset(name: name, rows: rows, imageShape: image)
+  }
+
+  /// One integer an observation, as text.
+  func labels(name: String) throws -> [String] {
+    guard shape.count == 1 else {
+      throw FileError(
+        name, "expected labels in one dimension, found \(shape.count) (\(describe(shape))).")
+    }
+    func text(_ values: some Sequence<Double>) throws -> [String] {
+      try values.enumerated().map { index, value in
+        guard let label = Int(exactly: value) else {
+          throw FileError(name, "expected integer labels, found \(value) in row \(index + 1).")
+        }
+        return String(label)
+      }
+    }
+    return switch storage {
+    case .bytes(let values): values.map { String($0) }
+    case .floats(let values): try text(values.lazy.map { Double($0) })
+    case .doubles(let values): try text(values)
+    }
+  }
+}
+
+extension Rows.Storage {
+  /// Bytes are grey levels, 255 is white. Where no byte exceeds 1 they are binary data: their ones
+  /// become white, so that the value stays 1.
+  fileprivate var binaryAsGrey: Rows.Storage {
+    guard case .bytes(let values) = self, !values.contains(where: { $0 > 1 }) else { return self }
+    return .bytes(values.map { $0 * 255 })
+  }
+}
+
+/// The product of a shape, nil where it is no size of anything.
+func elementCount(_ shape: [Int]) -> Int? {
+  var count = 1
+  for size in shape {
+    let (product, overflow) = count.multipliedReportingOverflow(by: size)
+    guard size >= 0, !overflow else { return nil }
+    count = product
+  }
+  return count
+}
+
+/// The product of a shape that a file claims.
+func elementCount(_ shape: [Int], file: String) throws -> Int {
+  guard let count = elementCount(shape) else {
+    throw FileError(
+      file, "the header claims a shape of \(describe(shape)), more than any file holds.")
+  }
+  return count
+}
+
+func describe(_ shape: [Int]) -> String {
+  shape.isEmpty ? "a scalar" : shape.map(String.init).joined(separator: " x ")
+}

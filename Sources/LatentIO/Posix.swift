@@ -1,0 +1,21 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
+// The calls whose plain names would clash with our own methods.
+
+func posixRead(_ descriptor: Int32, _ target: UnsafeMutableRawBufferPointer) -> Int {
+  read(descriptor, target.baseAddress, target.count)
+}
+
+func posixWrite(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> Int {
+  write(descriptor, bytes.baseAddress, bytes.count)
+}
+
+func posixClose(_ descriptor: Int32) {
+  _ = close(descriptor)
+}
