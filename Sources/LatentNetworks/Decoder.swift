@@ -7,6 +7,18 @@ public struct Reconstruction: Sendable {
   public let mean: Matrix<Float>
   /// log σ² of a Gaussian likelihood [rows x D], bounded.
   public let logVariance: Matrix<Float>?
+  /// Natural parameters of a Bernoulli or continuous Bernoulli [rows x D].
+  public let logits: Matrix<Float>?
+
+  public init(
+    likelihood: Likelihood, mean: Matrix<Float>, logVariance: Matrix<Float>? = nil,
+    logits: Matrix<Float>? = nil
+  ) {
+    self.likelihood = likelihood
+    self.mean = mean
+    self.logVariance = logVariance
+    self.logits = logits
+  }
 }
 
 /// z -> the parameters of p(x|z), batched forward and backward.
@@ -75,11 +87,11 @@ public final class Decoder {
       mean.values.withUnsafeMutableBufferPointer {
         InstructionSet.best.kernels.sigmoid($0.count, $0.baseAddress, $0.baseAddress)
       }
-      return Reconstruction(likelihood: likelihood, mean: mean, logVariance: nil)
+      return Reconstruction(likelihood: likelihood, mean: mean, logits: output)
     case .continuousBernoulli:
       var mean = output
       for i in mean.values.indices { mean.values[i] = continuousBernoulliMean(output.values[i]) }
-      return Reconstruction(likelihood: likelihood, mean: mean, logVariance: nil)
+      return Reconstruction(likelihood: likelihood, mean: mean, logits: output)
     case .gaussian:
       var mean = Matrix<Float>(rows: output.rows, columns: dimensions)
       var logVariance = mean

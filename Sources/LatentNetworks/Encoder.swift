@@ -5,6 +5,11 @@ public struct DiagonalGaussian: Sendable, Equatable {
   public var mean: Matrix<Float>
   /// log σ², within ±``LogVariance/bound``.
   public var logVariance: Matrix<Float>
+
+  public init(mean: Matrix<Float>, logVariance: Matrix<Float>) {
+    self.mean = mean
+    self.logVariance = logVariance
+  }
 }
 
 /// x -> q(z|x) = N(μ(x), diag σ²(x)), batched forward and backward.

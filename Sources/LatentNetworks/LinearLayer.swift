@@ -37,6 +37,13 @@ public struct LinearLayer: Sendable {
   /// Offset of the transposed copy, for layers whose input needs a gradient.
   let transposed: Int?
 
+  /// "encoder.layers.0", or the names of its column ranges joined.
+  public var name: String {
+    slices.dropFirst().reduce(slices[0].name) { joined, slice in
+      joined + "|" + (slice.name.split(separator: ".").last ?? "")
+    }
+  }
+
   var weightCount: Int { Panels.count(columns) * inputs * 16 }
   var biasCount: Int { Panels.count(columns) * 16 }
 
@@ -47,17 +54,19 @@ public struct LinearLayer: Sendable {
 // Operations of the layer. Forward and backward stand side by side.
 extension StepBuilder {
   /// output[rows x columns] = f(input W + b)
-  mutating func forward(_ layer: LinearLayer, input: Operand, output: Operand? = nil) -> Operand {
+  public mutating func forward(_ layer: LinearLayer, input: Operand, output: Operand? = nil) -> Operand {
     var operation = operation(LATENT_OP_LINEAR_FORWARD, layer, input: input)
     operation.split_columns = splitsColumns(layer.columns)
     operation.activation = layer.activation.code
     operation.output = output ?? matrix(columns: layer.columns)
-    append(operation, reads: operation.split_columns ? .allRows : .ownRows)
+    append(
+      operation, reads: operation.split_columns ? .allRows : .ownRows,
+      phase: "\(layer.name) forward")
     return operation.output
   }
 
   /// output dX[rows x inputs] = (gradient Wᵀ) f'(X), where `activation` f made the input X.
-  mutating func backwardInput(
+  public mutating func backwardInput(
     _ layer: LinearLayer, gradient: Operand, input: Operand, activation: Activation,
     output: Operand? = nil
   ) -> Operand {
@@ -66,29 +75,33 @@ extension StepBuilder {
     operation.activation = activation.code
     operation.gradient = gradient
     operation.output = output ?? matrix(columns: layer.inputs)
-    append(operation, reads: operation.split_columns ? .allRows : .ownRows)
+    append(
+      operation, reads: operation.split_columns ? .allRows : .ownRows,
+      phase: "\(layer.name) input gradient")
     return operation.output
   }
 
   /// dW = Xᵀ dY and db, written to the gradients, or taken into Adam at once.
-  mutating func backwardWeights(_ layer: LinearLayer, input: Operand, gradient: Operand, update: Bool)
+  public mutating func backwardWeights(_ layer: LinearLayer, input: Operand, gradient: Operand, update: Bool)
   {
     var operation = operation(LATENT_OP_LINEAR_BACKWARD_WEIGHTS, layer, input: input)
     operation.split_columns = splitsColumns(layer.columns)
     operation.update = update
     operation.gradient = gradient
     addGradients(layer, to: &operation, moments: update)
-    append(operation, reads: .activations)
+    append(
+      operation, reads: .activations,
+      phase: "\(layer.name) weight gradient" + (update ? " and Adam" : ""))
   }
 
   /// Adam from the written gradient.
-  mutating func adam(_ layer: LinearLayer) {
+  public mutating func adam(_ layer: LinearLayer) {
     var operation = operation(LATENT_OP_ADAM, layer, input: Operand())
     addGradients(layer, to: &operation, moments: true)
-    append(operation, reads: .gradients)
+    append(operation, reads: .gradients, phase: "\(layer.name) Adam")
   }
 
-  private func addGradients(_ layer: LinearLayer, to operation: inout Operation, moments: Bool) {
+  func addGradients(_ layer: LinearLayer, to operation: inout Operation, moments: Bool) {
     operation.weights_gradient = Operand(gradients, layer.weights)
     operation.bias_gradient = Operand(gradients, layer.bias)
     guard moments else { return }
@@ -98,7 +111,7 @@ extension StepBuilder {
     operation.bias_second_moment = Operand(secondMoments, layer.bias)
   }
 
-  func operation(_ kind: latent_op_kind, _ layer: LinearLayer, input: Operand) -> Operation {
+  public func operation(_ kind: latent_op_kind, _ layer: LinearLayer, input: Operand) -> Operation {
     var operation = Operation()
     operation.kind = kind
     operation.inner = UInt32(layer.inputs)

@@ -31,6 +31,8 @@ public struct StepBuilder {
     case settled
   }
   private var last = Reads.settled
+  /// What each operation is, for profiles and error messages; an operation's `label` is its index.
+  public private(set) var phases: [String] = []
 
   /// - Parameter gradients: where written gradients go; the parameters' own if nil.
   public init(parameters set: Parameters, capacity: Int, rowIndex: Storage<UInt32>? = nil) {
@@ -42,6 +44,11 @@ public struct StepBuilder {
     firstMoments = plan.addBuffer(set.firstMoments)
     secondMoments = plan.addBuffer(set.secondMoments)
     self.rowIndex = if let rowIndex { plan.addBuffer(rowIndex) } else { 0 }
+  }
+
+  /// Memory of the caller's that lives as long as the plan.
+  public mutating func addBuffer<Element>(_ storage: Storage<Element>) -> UInt32 {
+    plan.addBuffer(storage)
   }
 
   /// Room for [capacity x columns] in the workspace; rows start on cache lines.
@@ -62,8 +69,10 @@ public struct StepBuilder {
     Operand(plan.addExternalBuffer(), 0, stride: columns)
   }
 
-  public mutating func append(_ operation: Operation, reads: Reads) {
+  public mutating func append(_ operation: Operation, reads: Reads, phase: String) {
     var operation = operation
+    operation.label = UInt32(phases.count)
+    phases.append(phase)
     operation.barrier =
       switch (last, reads) {
       case (_, .settled), (.settled, _), (.ownRows, .ownRows), (.activations, .activations): false

@@ -63,3 +63,14 @@ public enum InstructionSet: String, CaseIterable, Sendable {
     return table.pointee
   }
 }
+
+extension [Float] {
+  /// An elementwise kernel on a copy: `logits.applying(InstructionSet.best.kernels.sigmoid)`.
+  public func applying(
+    _ kernel: (@convention(c) (Int, UnsafePointer<Float>?, UnsafeMutablePointer<Float>?) -> Void)?
+  ) -> [Float] {
+    var result = self
+    result.withUnsafeMutableBufferPointer { kernel!($0.count, $0.baseAddress, $0.baseAddress) }
+    return result
+  }
+}

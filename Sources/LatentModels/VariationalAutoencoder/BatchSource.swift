@@ -1,0 +1,64 @@
+import LatentKernels
+import LatentNetworks
+
+/// What is done to each value on its way from the data set into a batch.
+public enum Transform: String, CaseIterable, Codable, Sendable {
+  case none
+  /// 1 where the value is above 1/2, else 0.
+  case threshold
+  /// 1 with the value as its probability, drawn afresh each epoch.
+  case sample
+  /// (byte + u) / 256, u uniform: grey levels as a density.
+  case dequantize
+
+  var code: latent_transform {
+    switch self {
+    case .none: LATENT_TRANSFORM_NONE
+    case .threshold: LATENT_TRANSFORM_THRESHOLD
+    case .sample: LATENT_TRANSFORM_BINARIZE
+    case .dequantize: LATENT_TRANSFORM_DEQUANTIZE
+    }
+  }
+}
+
+/// Rows of data where the kernels can read them: bytes as bytes, everything else as standardized
+/// floats.
+public struct BatchSource: Sendable {
+  public let count: Int
+  public let columns: Int
+  public let transform: Transform
+  private let bytes: Storage<UInt8>?
+  private let floats: Storage<Float>?
+
+  public init(_ rows: Rows, transform: Transform, standardization: Standardization? = nil) {
+    count = rows.count
+    columns = rows.columns
+    self.transform = transform
+    if case .bytes(let values) = rows.storage, standardization == nil {
+      let storage = Storage<UInt8>(count: values.count)
+      _ = storage.values.update(fromContentsOf: values)
+      bytes = storage
+      floats = nil
+    } else {
+      let storage = Storage<Float>(count: rows.count * rows.columns)
+      for row in 0..<rows.count {
+        for column in 0..<rows.columns {
+          let value = rows.value(row, column)
+          storage.pointer[row * rows.columns + column] =
+            Float(standardization?.apply(value, column: column) ?? value)
+        }
+      }
+      bytes = nil
+      floats = storage
+    }
+  }
+
+  func appendLoad(to builder: inout StepBuilder) -> Operand {
+    let buffer =
+      if let bytes { builder.addBuffer(bytes) } else { builder.addBuffer(floats!) }
+    return builder.load(
+      source: Operand(buffer: buffer, stride: UInt32(columns), offset: 0),
+      kind: bytes != nil ? LATENT_SOURCE_BYTES : LATENT_SOURCE_FLOATS, transform: transform.code,
+      columns: columns)
+  }
+}

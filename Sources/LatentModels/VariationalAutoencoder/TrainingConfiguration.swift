@@ -1,0 +1,74 @@
+import LatentKernels
+
+/// How a variational autoencoder is trained. Everything here decides bits, and is saved with the
+/// checkpoint; threads and backend do not, and are not.
+public struct TrainingConfiguration: Codable, Sendable, Equatable {
+  public enum Schedule: String, CaseIterable, Codable, Sendable {
+    case constant
+    /// Down to zero at the last epoch.
+    case linear
+    /// Half after 1/2, 3/4, 7/8 ... of the epochs.
+    case halving
+  }
+
+  public var epochs = 30
+  public var batchSize = 64
+  public var learningRate = 1e-3
+  public var schedule = Schedule.constant
+  /// Weight of the KL (Higgins et al. 2017); 1 is the ELBO.
+  public var beta = 1.0
+  /// Epochs over which β rises linearly from zero.
+  public var warmUpEpochs = 0.0
+  /// Nats a latent dimension that the KL may keep unpunished (Kingma et al. 2016).
+  public var freeBits = 0.0
+  /// Epochs without improvement of the held-out ELBO after which training stops; 0: never.
+  public var patience = 0
+  public var beta1 = 0.9
+  public var beta2 = 0.999
+  public var epsilon = 1e-8
+  public var seed: UInt64 = 0
+
+  public init() {}
+
+  /// - Throws: ``SettingError`` naming the first setting out of its range.
+  public func validate() throws {
+    func need(_ holds: Bool, _ name: String, _ range: String, _ found: Any) throws {
+      guard holds else { throw SettingError("\(name) must be \(range), found \(found).") }
+    }
+    try need(epochs > 0, "The number of epochs", "at least 1", epochs)
+    try need(1...1_000_000 ~= batchSize, "The batch size", "1...1000000", batchSize)
+    try need(
+      learningRate > 0 && learningRate.isFinite, "The learning rate", "above 0", learningRate)
+    try need(beta >= 0 && beta.isFinite, "Beta", "at least 0", beta)
+    try need(
+      warmUpEpochs >= 0 && warmUpEpochs.isFinite, "The number of warm-up epochs", "at least 0",
+      warmUpEpochs)
+    try need(freeBits >= 0 && freeBits.isFinite, "Free bits", "at least 0", freeBits)
+    try need(patience >= 0, "Patience", "at least 0", patience)
+    try need(0..<1 ~= beta1, "Adam's beta 1", "in [0, 1)", beta1)
+    try need(0..<1 ~= beta2, "Adam's beta 2", "in [0, 1)", beta2)
+    try need(epsilon > 0 && epsilon.isFinite, "Adam's epsilon", "above 0", epsilon)
+  }
+
+  /// The learning rate of an epoch (from 0), by exact arithmetic.
+  func learningRate(epoch: Int) -> Double {
+    switch schedule {
+    case .constant: return learningRate
+    case .linear: return learningRate * Double(epochs - epoch) / Double(epochs)
+    case .halving:
+      var rate = learningRate
+      var left = epochs
+      while left > 0, epochs - epoch <= left / 2 {
+        rate /= 2
+        left /= 2
+      }
+      return rate
+    }
+  }
+
+  /// β at a step (from 0) of `stepsPerEpoch` an epoch.
+  func beta(step: Int, stepsPerEpoch: Int) -> Double {
+    let warmUp = warmUpEpochs * Double(stepsPerEpoch)
+    return warmUp > 0 ? beta * min(1, Double(step + 1) / warmUp) : beta
+  }
+}

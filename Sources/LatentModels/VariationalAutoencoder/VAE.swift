@@ -1,0 +1,190 @@
+import LatentIO
+import LatentKernels
+import LatentNetworks
+
+/// Everything that describes a variational autoencoder apart from its parameters.
+public struct VAEConfiguration: Codable, Sendable, Equatable {
+  public var architecture: Architecture
+  public var transform: Transform
+  /// Of the training data, undone when the model samples; nil where the data is taken as it is.
+  public var standardization: Standardization?
+  /// Height and width of images, for pictures.
+  public var imageHeight: Int?
+  public var imageWidth: Int?
+  public var columnNames: [String]?
+
+  public init(
+    architecture: Architecture, transform: Transform = .none,
+    standardization: Standardization? = nil, imageShape: ImageShape? = nil,
+    columnNames: [String]? = nil
+  ) {
+    self.architecture = architecture
+    self.transform = transform
+    self.standardization = standardization
+    imageHeight = imageShape?.height
+    imageWidth = imageShape?.width
+    self.columnNames = columnNames
+  }
+
+  public var imageShape: ImageShape? {
+    guard let imageHeight, let imageWidth else { return nil }
+    return ImageShape(height: imageHeight, width: imageWidth)
+  }
+}
+
+/// The two sides of the bound for one row, in nats.
+public struct RowELBO: Sendable, Equatable {
+  /// log p(x|z) of one draw z ~ q(z|x).
+  public let reconstruction: Double
+  /// D_KL(q(z|x) ‖ p(z)), exact.
+  public let kl: Double
+  public var elbo: Double { reconstruction - kl }
+}
+
+/// A variational autoencoder (Kingma and Welling 2014): p(z) = N(0, I), a decoder p(x|z), and an
+/// encoder q(z|x) = N(μ(x), diag σ²(x)).
+public final class VAE {
+  public let configuration: VAEConfiguration
+  public let networks: VariationalNetworks
+  public var parameters: Parameters { networks.parameters }
+  public var architecture: Architecture { configuration.architecture }
+
+  static let evaluationBatch = 256
+
+  /// A model with all parameters zero: give it some, by ``initialize(for:seed:)`` or from a file.
+  ///
+  /// - Throws: ``SettingError`` for sizes out of range.
+  public init(_ configuration: VAEConfiguration) throws {
+    self.configuration = configuration
+    networks = try VariationalNetworks(configuration.architecture)
+  }
+
+  /// The data as the model takes it.
+  ///
+  /// - Throws: ``ShapeError`` when the width is not the model's; ``DataError`` when a likelihood on
+  ///   [0, 1] meets a value outside it.
+  public func batches(of data: Dataset) throws -> BatchSource {
+    guard data.rows.columns == architecture.dimensions else {
+      throw ShapeError(
+        "The model expects \(architecture.dimensions) columns, \(data.name) has "
+          + "\(data.rows.columns).")
+    }
+    try data.validateFinite()
+    try configuration.validateRange(of: data)
+    return BatchSource(
+      data.rows, transform: configuration.transform, standardization: configuration.standardization)
+  }
+
+  /// log |d standardized / d original|: what makes densities those of the original units.
+  public var logJacobian: Double {
+    configuration.standardization.map { -$0.scale.reduce(0) { $0 + naturalLogarithm($1) } } ?? 0
+  }
+
+  /// The ELBO of each row, with one draw of z from the noise that `seed` keys.
+  public func scoreSamples(_ batches: BatchSource, backend: any Backend, seed: UInt64 = 0) throws
+    -> [RowELBO]
+  {
+    let plan = try ELBOPlan(
+      networks, batches: batches, capacity: Self.evaluationBatch, work: .evaluation)
+    return score(plan, count: batches.count, backend: backend, seed: seed)
+  }
+
+  func score(_ plan: ELBOPlan, count: Int, backend: any Backend, seed: UInt64) -> [RowELBO] {
+    var run = Run()
+    run.seed = seed
+    // No training epoch: the held-out rows meet the same noise after every one.
+    run.epoch = .max
+    run.objective_scale = 1
+    let order = (0..<UInt32(count)).map { $0 }
+    let jacobian = logJacobian
+    var result: [RowELBO] = []
+    result.reserveCapacity(count)
+    for start in stride(from: 0, to: count, by: plan.capacity) {
+      let rows = order[start..<min(start + plan.capacity, count)]
+      plan.execute(on: backend, rows: rows, run: run)
+      for row in 0..<rows.count {
+        result.append(
+          RowELBO(
+            reconstruction: Double(plan.logDensity(row)) + jacobian, kl: Double(plan.kl(row))))
+      }
+    }
+    return result
+  }
+
+  /// q(z|x) of each row.
+  public func transform(_ batches: BatchSource, backend: any Backend, seed: UInt64 = 0) throws
+    -> DiagonalGaussian
+  {
+    try VAEPasses(self, backend: backend).posterior(batches, seed: seed)
+  }
+
+  /// E[x|z] for latents [rows x L], in the data's own units.
+  public func inverseTransform(_ latents: Matrix<Float>, backend: any Backend) throws -> Matrix<
+    Float
+  > {
+    try VAEPasses(self, backend: backend).decode(latents, observationSeed: nil)
+  }
+
+  /// `count` draws: z ~ p(z), then E[x|z], or x ~ p(x|z) where `observations` is set; in the data's
+  /// own units.
+  public func sample(
+    _ count: Int, backend: any Backend, seed: UInt64 = 0, observations: Bool = false
+  ) throws -> Matrix<Float> {
+    guard count > 0 else {
+      throw SettingError("The number of samples must be at least 1, found \(count).")
+    }
+    let latents = priorLatents(count, seed: seed)
+    return try VAEPasses(self, backend: backend)
+      .decode(latents, observationSeed: observations ? seed : nil)
+  }
+
+  /// z ~ N(0, I) [count x L].
+  public func priorLatents(_ count: Int, seed: UInt64) -> Matrix<Float> {
+    let kernels = InstructionSet.best.kernels
+    let size = architecture.latentDimensions
+    var latents = Matrix<Float>(rows: count, columns: size)
+    latents.values.withUnsafeMutableBufferPointer { values in
+      for row in 0..<count {
+        kernels.random_normal(
+          size, seed, LATENT_PURPOSE_PRIOR, 0, UInt32(row), 0, values.baseAddress! + row * size)
+      }
+    }
+    return latents
+  }
+}
+
+/// Values that a model cannot take.
+public struct DataError: LatentError, Equatable {
+  public let description: String
+  public init(_ description: String) { self.description = description }
+}
+
+extension VAEConfiguration {
+  /// - Throws: ``DataError`` naming the first value outside [0, 1], or grey values that a Bernoulli
+  ///   would have to take for densities.
+  func validateRange(of data: Dataset) throws {
+    guard architecture.likelihood.needsUnitInterval || transform != .none else { return }
+    if case .bytes = data.rows.storage { return }
+    for row in 0..<data.rows.count {
+      for column in 0..<data.rows.columns {
+        let value = data.rows.value(row, column)
+        guard !(0...1 ~= value) else { continue }
+        let cause =
+          transform != .none
+          ? "--binarize and --dequantize" : "the \(architecture.likelihood.rawValue) likelihood"
+        throw DataError(
+          "\(data.name): row \(row + 1), column \(column + 1) is \(value), but \(cause) "
+            + "needs values in [0, 1]; rescale the data, or use --likelihood gaussian.")
+      }
+    }
+  }
+}
+
+/// log x by the kernels, so that no library decides bits; within the precision of a float.
+func naturalLogarithm(_ x: Double) -> Double {
+  var value = [Float(x)]
+  value.withUnsafeMutableBufferPointer {
+    InstructionSet.best.kernels.log(1, $0.baseAddress, $0.baseAddress)
+  }
+  return Double(value[0])
+}

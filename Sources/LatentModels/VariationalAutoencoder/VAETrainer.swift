@@ -1,0 +1,192 @@
+import LatentIO
+import LatentKernels
+import LatentNetworks
+
+/// Means over the rows of one epoch, in nats.
+public struct EpochMetrics: Codable, Sendable, Equatable {
+  /// From 1.
+  public var epoch: Int
+  public var elbo: Double
+  public var reconstruction: Double
+  public var kl: Double
+  public var beta: Double
+  public var learningRate: Double
+  /// Of the held-out rows, where there are any.
+  public var heldOutELBO: Double?
+  public var heldOutReconstruction: Double?
+  public var heldOutKL: Double?
+}
+
+/// Training met a number that is not finite.
+public struct DivergenceError: LatentError, Equatable {
+  public let description: String
+}
+
+/// Trains a variational autoencoder, an epoch at a time.
+///
+/// All randomness is keyed by seed, epoch and the data's row, so that a trainer restored between two
+/// epochs goes on with the same bits.
+public final class VAETrainer {
+  public let model: VAE
+  public let configuration: TrainingConfiguration
+  public let backend: any Backend
+  /// What the trainer needs beside the parameters to go on.
+  public struct Progress: Codable, Sendable, Equatable {
+    /// Finished epochs and steps.
+    public var epoch = 0
+    public var step = 0
+    /// β₁ᵗ and β₂ᵗ, as running products.
+    public var beta1Power = 1.0
+    public var beta2Power = 1.0
+    public var bestELBO: Double?
+    public var bestEpoch = 0
+    public var history: [EpochMetrics] = []
+  }
+  public internal(set) var progress = Progress()
+
+  private let batches: BatchSource
+  private let heldOut: BatchSource?
+  private let plan: ELBOPlan
+  private let evaluation: ELBOPlan?
+  private var order: [UInt32]
+
+  /// - Throws: ``SettingError``, ``ShapeError`` or ``DataError`` before anything is trained.
+  public init(
+    _ model: VAE, configuration: TrainingConfiguration, data: Dataset, heldOut: Dataset?,
+    backend: any Backend
+  ) throws {
+    try configuration.validate()
+    guard data.rows.count > 0 else { throw DataError("\(data.name) has no rows to train on.") }
+    self.model = model
+    self.configuration = configuration
+    self.backend = backend
+    batches = try model.batches(of: data)
+    self.heldOut = try heldOut.flatMap { $0.rows.count > 0 ? try model.batches(of: $0) : nil }
+    let capacity = min(configuration.batchSize, data.rows.count)
+    plan = try ELBOPlan(
+      model.networks, batches: batches, capacity: capacity, work: .step,
+      freeBits: configuration.freeBits > 0)
+    evaluation = try self.heldOut.map {
+      try ELBOPlan(
+        model.networks, batches: $0, capacity: VAE.evaluationBatch, work: .evaluation)
+    }
+    order = (0..<UInt32(data.rows.count)).map { $0 }
+  }
+
+  public var stepsPerEpoch: Int { (batches.count + plan.capacity - 1) / plan.capacity }
+  public var rowsPerEpoch: Int { batches.count }
+
+  /// Whether all epochs are done, or patience has run out; patience waits for the warm-up.
+  public var isFinished: Bool {
+    if progress.epoch >= configuration.epochs { return true }
+    return configuration.patience > 0 && progress.bestELBO != nil
+      && progress.epoch - progress.bestEpoch >= configuration.patience
+  }
+
+  /// Whether the last epoch's held-out ELBO is the best so far.
+  public var isBest: Bool { progress.bestEpoch == progress.epoch }
+
+  /// One pass over the data in a fresh order, and over the held-out rows.
+  ///
+  /// - Parameter onStep: called after each step with the rows done so far.
+  /// - Throws: ``DivergenceError`` naming the phase and step where a number stopped being finite.
+  @discardableResult
+  public func trainEpoch(onStep: (Int) -> Void = { _ in }) throws -> EpochMetrics {
+    shuffle()
+    var reconstruction = 0.0
+    var kl = 0.0
+    var run = Run()
+    run.seed = configuration.seed
+    run.epoch = UInt32(progress.epoch)
+    run.free_bits = Float(configuration.freeBits)
+    let rate = configuration.learningRate(epoch: progress.epoch)
+    var done = 0
+    while done < order.count {
+      let rows = order[done..<min(done + plan.capacity, order.count)]
+      run.objective_scale = 1 / Float(rows.count)
+      run.beta = Float(
+        configuration.beta(step: progress.step, stepsPerEpoch: stepsPerEpoch))
+      advanceAdam(&run, rate: rate)
+      plan.execute(on: backend, rows: rows, run: run)
+      var rowSum = 0.0
+      var klSum = 0.0
+      for row in 0..<rows.count {
+        rowSum += Double(plan.logDensity(row))
+        klSum += Double(plan.kl(row))
+      }
+      guard (rowSum - klSum).isFinite else { throw divergence(rows: rows.count) }
+      reconstruction += rowSum
+      kl += klSum
+      done += rows.count
+      progress.step += 1
+      onStep(done)
+    }
+    let count = Double(order.count)
+    reconstruction = reconstruction / count + model.logJacobian
+    kl /= count
+    var metrics = EpochMetrics(
+      epoch: progress.epoch + 1, elbo: reconstruction - kl, reconstruction: reconstruction, kl: kl,
+      beta: Double(run.beta), learningRate: rate)
+    if let evaluation, let heldOut {
+      let scores = model.score(
+        evaluation, count: heldOut.count, backend: backend, seed: configuration.seed)
+      let mean = scores.mean
+      metrics.heldOutELBO = mean.elbo
+      metrics.heldOutReconstruction = mean.reconstruction
+      metrics.heldOutKL = mean.kl
+    }
+    progress.epoch += 1
+    progress.history.append(metrics)
+    let watched = metrics.heldOutELBO ?? metrics.elbo
+    let warm = Double(progress.epoch) >= configuration.warmUpEpochs
+    if !warm || progress.bestELBO == nil || watched > progress.bestELBO! {
+      progress.bestEpoch = progress.epoch
+      progress.bestELBO = warm ? watched : nil
+    }
+    return metrics
+  }
+
+  /// Fisher-Yates, keyed by seed and epoch.
+  private func shuffle() {
+    for index in order.indices { order[index] = UInt32(index) }
+    var bits = [UInt32](repeating: 0, count: order.count)
+    InstructionSet.best.kernels.random_bits(
+      bits.count, configuration.seed, LATENT_PURPOSE_SHUFFLE, 0, 0, UInt32(progress.epoch), &bits)
+    for index in stride(from: order.count - 1, to: 0, by: -1) {
+      order.swapAt(index, Int(UInt64(bits[index]) * UInt64(index + 1) >> 32))
+    }
+  }
+
+  /// Step size and ε for moments that are held scaled, m / (1 − β₁) and v / (1 − β₂).
+  private func advanceAdam(_ run: inout Run, rate: Double) {
+    let (beta1, beta2) = (configuration.beta1, configuration.beta2)
+    progress.beta1Power *= beta1
+    progress.beta2Power *= beta2
+    let scale = ((1 - beta2) / (1 - progress.beta2Power)).squareRoot()
+    run.decay1 = Float(beta1)
+    run.decay2 = Float(beta2)
+    run.rate = Float(rate * (1 - beta1) / (1 - progress.beta1Power) / scale)
+    run.epsilon = Float(configuration.epsilon / scale)
+  }
+
+  private func divergence(rows: Int) -> DivergenceError {
+    let phase = plan.firstNonFinitePhase(rows: rows) ?? "the log-likelihood"
+    return DivergenceError(
+      description:
+        "Training stopped: \(phase) is not finite at epoch \(progress.epoch + 1), step "
+        + "\(progress.step + 1). Lower --learning-rate, standardize the data, or check it for extreme "
+        + "values; the last checkpoint is kept.")
+  }
+}
+
+extension [RowELBO] {
+  /// The means over rows, summed in their order.
+  public var mean: RowELBO {
+    let sums = reduce(into: (0.0, 0.0)) { sums, row in
+      sums.0 += row.reconstruction
+      sums.1 += row.kl
+    }
+    let count = Double(Swift.max(1, self.count))
+    return RowELBO(reconstruction: sums.0 / count, kl: sums.1 / count)
+  }
+}

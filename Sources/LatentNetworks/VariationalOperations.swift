@@ -1,0 +1,123 @@
+import LatentKernels
+
+// The operations of a variational autoencoder between and beside its layers.
+extension StepBuilder {
+  /// What the reparameterization keeps for the way back.
+  public struct Latents: Sendable {
+    public let heads, z, epsilon, logVariance: Operand
+    /// [rows], nats.
+    public let kl: Operand
+  }
+
+  /// A batch [rows x columns] from the data set's rows.
+  public mutating func load(
+    source: Operand, kind: latent_source, transform: latent_transform, columns: Int
+  ) -> Operand {
+    var operation = Operation()
+    operation.kind = LATENT_OP_LOAD_ROWS
+    operation.source = source
+    operation.source_kind = kind
+    operation.transform = transform
+    operation.columns = UInt32(columns)
+    operation.row_index = Operand(rowIndex, 0)
+    operation.output = matrix(columns: columns)
+    append(operation, reads: .ownRows, phase: "load rows")
+    return operation.output
+  }
+
+  /// z = μ + σ ε and its KL, from heads (mean | raw log-variance)[rows x 2 L].
+  public mutating func reparameterize(_ heads: Operand, latentDimensions: Int) -> Latents {
+    let latents = Latents(
+      heads: heads, z: matrix(columns: latentDimensions), epsilon: matrix(columns: latentDimensions),
+      logVariance: matrix(columns: latentDimensions), kl: vector(count: capacity))
+    var operation = operation(LATENT_OP_REPARAMETERIZE, latents, latentDimensions)
+    operation.output = latents.z
+    append(operation, reads: .ownRows, phase: "reparameterization and KL")
+    return latents
+  }
+
+  /// Which dimensions' KL lies above the free bits of the run.
+  public mutating func gate(_ latents: Latents, latentDimensions: Int) -> Operand {
+    var operation = operation(LATENT_OP_KL_GATE, latents, latentDimensions)
+    operation.gate = vector(count: latentDimensions)
+    append(operation, reads: .allRows, phase: "free bits")
+    return operation.gate
+  }
+
+  /// dz [rows x L] -> gradient of the heads [rows x 2 L], the KL's own with it.
+  public mutating func reparameterizeBackward(
+    _ latents: Latents, gradient: Operand, gate: Operand?, latentDimensions: Int
+  ) -> Operand {
+    var operation = operation(LATENT_OP_REPARAMETERIZE_BACKWARD, latents, latentDimensions)
+    operation.gradient = gradient
+    operation.gate = gate ?? Operand()
+    operation.output = matrix(columns: 2 * latentDimensions)
+    append(operation, reads: .ownRows, phase: "reparameterization gradient")
+    return operation.output
+  }
+
+  private func operation(_ kind: latent_op_kind, _ latents: Latents, _ dimensions: Int) -> Operation {
+    var operation = Operation()
+    operation.kind = kind
+    operation.dimensions = UInt32(dimensions)
+    operation.row_index = Operand(rowIndex, 0)
+    operation.input = latents.heads
+    operation.epsilon = latents.epsilon
+    operation.log_variance = latents.logVariance
+    operation.kl = latents.kl
+    return operation
+  }
+
+  /// The output layer with log p(target|z) in its epilogue; its gradient with respect to the layer's
+  /// output where wanted.
+  public mutating func likelihood(
+    _ networks: VariationalNetworks, input: Operand, target: Operand, gradient: Bool
+  ) -> (partial: Operand, gradient: Operand?) {
+    let layer = networks.decoder.outputLayer
+    var operation = operation(LATENT_OP_LIKELIHOOD_FORWARD, layer, input: input)
+    operation.split_columns = splitsColumns(layer.columns)
+    operation.likelihood = networks.architecture.likelihood.code
+    operation.dimensions = UInt32(networks.architecture.dimensions)
+    operation.target = target
+    if let variance = networks.variance {
+      operation.variance = Operand(parameters, variance.offset)
+    }
+    operation.partial = matrix(columns: latent_partial_width(&operation))
+    if gradient { operation.gradient = matrix(columns: layer.columns) }
+    append(
+      operation, reads: operation.split_columns ? .allRows : .ownRows,
+      phase: "\(layer.name) forward and likelihood")
+    return (operation.partial, gradient ? operation.gradient : nil)
+  }
+
+  /// log p(x|z) [rows], nats.
+  public mutating func likelihoodRows(
+    _ networks: VariationalNetworks, partial: Operand, reads: Reads
+  ) -> Operand {
+    var operation = operation(
+      LATENT_OP_LIKELIHOOD_ROWS, networks.decoder.outputLayer, input: Operand())
+    operation.likelihood = networks.architecture.likelihood.code
+    operation.partial = partial
+    operation.log_density = vector(count: capacity)
+    append(operation, reads: reads, phase: "log-likelihood of rows")
+    return operation.log_density
+  }
+
+  /// The gradient of the likelihood's learned variances, if it has any.
+  public mutating func varianceBackward(
+    _ networks: VariationalNetworks, gradient: Operand, update: Bool
+  ) {
+    guard let variance = networks.variance else { return }
+    var operation = Operation()
+    operation.kind = LATENT_OP_VARIANCE_BACKWARD
+    operation.likelihood = networks.architecture.likelihood.code
+    operation.dimensions = UInt32(networks.architecture.dimensions)
+    operation.update = update
+    operation.gradient = gradient
+    operation.variance = Operand(parameters, variance.offset)
+    operation.bias_gradient = Operand(gradients, variance.offset)
+    operation.bias_first_moment = Operand(firstMoments, variance.offset)
+    operation.bias_second_moment = Operand(secondMoments, variance.offset)
+    append(operation, reads: .activations, phase: "variance gradient" + (update ? " and Adam" : ""))
+  }
+}
