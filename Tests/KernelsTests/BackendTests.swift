@@ -4,7 +4,9 @@ import Testing
 /// Everything that must agree with the reference. A new backend, instruction set or number of
 /// threads is one line here.
 let backends: [(label: String, backend: any Backend)] = [
-  ("reference", ReferenceBackend())
+  ("reference", ReferenceBackend()),
+  ("simd", SIMDBackend()),
+  ("simd, 2 threads", SIMDBackend(threads: 2)),
 ]
 
 @Suite struct BackendTests {
