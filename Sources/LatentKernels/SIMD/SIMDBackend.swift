@@ -1,0 +1,102 @@
+import Dispatch
+
+/// Pure Swift on SIMD types: runs wherever Swift does, at the speed of the instruction set that the
+/// compiler assumes. Operations fork and join their threads one by one.
+public struct SIMDBackend: Backend {
+  public let name = "simd"
+  public let threads: Int
+
+  public init(threads: Int = 1) {
+    precondition(threads >= 1, "a backend computes on at least one thread")
+    self.threads = threads
+  }
+
+  public func execute(_ operations: [Operation], on buffers: [Buffer], run: Run) {
+    for operation in operations {
+      let step = SIMDStep(operation: operation, buffers: buffers, run: run)
+      if threads == 1 {
+        step.execute(part: 0, of: 1)
+      } else {
+        DispatchQueue.concurrentPerform(iterations: threads) { step.execute(part: $0, of: threads) }
+      }
+    }
+  }
+}
+
+/// One operation at work. What it computes stands in the extensions, one file a theme; those on
+/// elements only serve the backends with a product of their own, too.
+struct SIMDStep: @unchecked Sendable {
+  let operation: Operation
+  let buffers: [Buffer]
+  let run: Run
+
+  var rows: Int { Int(run.rows) }
+  var inner: Int { Int(operation.inner) }
+  var columns: Int { Int(operation.columns) }
+  var dimensions: Int { Int(operation.dimensions) }
+  var panels: Int { Panels.count(columns) }
+
+  /// Executes a thread's part: of the rows, of the panels where rows are summed.
+  func execute(part: Int, of parts: Int) {
+    // Whole tiles, so that threads compute no row twice.
+    let tiles = share((rows + tileRows - 1) / tileRows, part, parts)
+    let rowShare = min(rows, tiles.lowerBound * tileRows)..<min(rows, tiles.upperBound * tileRows)
+    let panelShare = share(panels, part, parts)
+    switch operation.kind {
+    case LATENT_OP_LINEAR_FORWARD: linearForward(rowShare)
+    case LATENT_OP_LIKELIHOOD_FORWARD: likelihoodForward(rowShare)
+    case LATENT_OP_LINEAR_BACKWARD_INPUT: linearBackwardInput(rowShare)
+    case LATENT_OP_LINEAR_BACKWARD_WEIGHTS: linearBackwardWeights(panelShare)
+    case LATENT_OP_ADAM: adam(panelShare)
+    case LATENT_OP_LOAD_ROWS: loadRows(rowShare)
+    case LATENT_OP_LIKELIHOOD_ROWS: likelihoodRows(rowShare)
+    case LATENT_OP_REPARAMETERIZE: reparameterize(rowShare)
+    case LATENT_OP_REPARAMETERIZE_BACKWARD: reparameterizeBackward(rowShare)
+    case LATENT_OP_KL_GATE: if part == 0 { klGate() }
+    case LATENT_OP_VARIANCE_BACKWARD: if part == 0 { varianceBackward() }
+    default: preconditionFailure("unknown operation \(operation.kind.rawValue)")
+    }
+  }
+
+  /// The `part`-th of `parts` nearly equal ranges.
+  private func share(_ count: Int, _ part: Int, _ parts: Int) -> Range<Int> {
+    count * part / parts..<count * (part + 1) / parts
+  }
+
+  // MARK: Operands
+
+  func floats(_ operand: Operand) -> Floats! {
+    guard operand.exists else { return nil }
+    return buffers[Int(operand.buffer)].data.assumingMemoryBound(to: Float.self)
+      + Int(operand.offset)
+  }
+
+  /// The beginning of a row of a matrix.
+  func row(_ operand: Operand, _ row: Int) -> Floats {
+    floats(operand) + row * Int(operand.stride)
+  }
+
+  /// The data set's row behind a row of the batch; the same one where no index is given.
+  func dataRow(_ row: Int) -> Int {
+    let index = operation.row_index
+    guard index.exists else { return row }
+    let base = buffers[Int(index.buffer)].data.assumingMemoryBound(to: UInt32.self)
+    return Int(base[Int(index.offset) + row])
+  }
+
+  func random(_ purpose: latent_purpose, row: Int, sample: UInt32 = 0) -> LaneRandom {
+    LaneRandom(
+      seed: run.seed, purpose: purpose, sample: sample, row: UInt32(dataRow(row)), epoch: run.epoch)
+  }
+}
+
+/// Calls `body` with the first column and the width of each panel of `columns` columns.
+@inline(__always) func forEachPanel(
+  _ columns: Int, _ body: (_ column: Int, _ width: Int) -> Void
+) {
+  var column = 0
+  while column < columns {
+    body(column, min(16, columns - column))
+    column += 16
+  }
+}

@@ -1,0 +1,150 @@
+extension SIMDStep {
+  /// log p(x|z) of each row, and the gradient of -log p: parameters of some rows at a time, which
+  /// stay in the cache, then their densities.
+  func likelihoodForward(_ rows: Range<Int>) {
+    let width = panels * 16
+    let block = 8 * tileRows
+    let parameters = Floats.allocate(capacity: block * width)
+    defer { parameters.deallocate() }
+    var first = rows.lowerBound
+    while first < rows.upperBound {
+      let some = first..<min(rows.upperBound, first + block)
+      for panel in 0..<panels {
+        forwardProduct(some, 16 * panel) { row, sums in
+          store(sums, parameters + (row - first) * width + 16 * panel)
+        }
+      }
+      for row in some { likelihood(row, parameters + (row - first) * width) }
+      first = some.upperBound
+    }
+  }
+
+  func likelihoodRows(_ rows: Range<Int>) {
+    for row in rows { floats(operation.log_density)[row] = self.row(operation.partial, row)[0] }
+  }
+
+  /// One row from its parameters, which lack the bias: whole panels. The first element of the row of
+  /// `partial` becomes the log density.
+  func likelihood(_ row: Int, _ parameters: UnsafePointer<Float>) {
+    let target = self.row(operation.target, row)
+    var sums = Lanes()
+    forEachPanel(dimensions) { column, width in
+      sums += first(width, density(row, column, width, load(target + column, width), parameters))
+    }
+    self.row(operation.partial, row)[0] = sum(sums)
+  }
+
+  /// log p of the 16 values x, of which `width` exist; writes the gradient of -log p.
+  @inline(__always) private func density(
+    _ row: Int, _ column: Int, _ width: Int, _ x: Lanes, _ parameters: UnsafePointer<Float>
+  ) -> Lanes {
+    switch operation.likelihood {
+    case LATENT_LIKELIHOOD_BERNOULLI:
+      let logit = load(parameters + column) + biasLanes(column, width)
+      let e = exp(-magnitude(logit))
+      let probability = select(logit .> Lanes(), Lanes(repeating: 1), e) / (e + 1)
+      writeGradient(row, column, width, probability - x)
+      return x * logit - larger(Lanes(), logit) - log1p(unit: e)
+
+    case LATENT_LIKELIHOOD_CONTINUOUS_BERNOULLI:
+      let parameter = load(parameters + column) + biasLanes(column, width)
+      let (value, slope) = continuousBernoulliNormalizer(parameter)
+      writeGradient(row, column, width, slope - x)
+      return x * parameter - value
+
+    case LATENT_LIKELIHOOD_GAUSSIAN:
+      // Panels alternate: 16 means, then their 16 raw log-variances.
+      let mean = load(parameters + 2 * column) + biasLanes(2 * column, 16)
+      let raw = load(parameters + 2 * column + 16) + biasLanes(2 * column + 16, 16)
+      let logVariance = boundedLogVariance(raw: raw)
+      let precision = exp(-logVariance)
+      let square = (x - mean) * (x - mean) * precision
+      writeGradient(row, 2 * column, 16, first(width, (mean - x) * precision))
+      let gradient = (1 - square) * 0.5 * boundedSlope(logVariance)
+      writeGradient(row, 2 * column + 16, 16, first(width, gradient))
+      return (logVariance + square + logTwoPi) * -0.5
+
+    default:
+      let mean = load(parameters + column) + biasLanes(column, width)
+      let logVariance = boundedLogVariance(raw: rawVariance(column, width))
+      let precision = exp(-logVariance)
+      writeGradient(row, column, width, (mean - x) * precision)
+      return (logVariance + (x - mean) * (x - mean) * precision + logTwoPi) * -0.5
+    }
+  }
+
+  @inline(__always) private func writeGradient(
+    _ row: Int, _ column: Int, _ width: Int, _ gradient: Lanes
+  ) {
+    guard operation.gradient.exists else { return }
+    store(gradient * run.objective_scale, self.row(operation.gradient, row) + column, width)
+  }
+
+  // MARK: Learned variance
+
+  /// The gradient of the learned raw log-variance: see the reference.
+  func varianceBackward() {
+    if operation.likelihood == LATENT_LIKELIHOOD_GAUSSIAN_SHARED {
+      var total = 0.0
+      forEachPanel(dimensions) { column, width in
+        total += Double(sum(squaredGradients(column, width)))
+      }
+      varianceGradient(0, 1, Lanes(repeating: Float(total)), terms: rows * dimensions)
+    } else {
+      forEachPanel(dimensions) { column, width in
+        varianceGradient(column, width, squaredGradients(column, width), terms: rows)
+      }
+    }
+  }
+
+  private func varianceGradient(_ column: Int, _ width: Int, _ squares: Lanes, terms: Int) {
+    let logVariance = boundedLogVariance(raw: rawVariance(column, width))
+    let scale = run.objective_scale
+    let gradient =
+      (scale * Float(terms) - squares * exp(logVariance) / scale) * 0.5 * boundedSlope(logVariance)
+    if operation.update {
+      update(
+        floats(operation.variance) + column, floats(operation.bias_first_moment) + column,
+        floats(operation.bias_second_moment) + column, width, gradient: gradient)
+    } else {
+      store(gradient, floats(operation.bias_gradient) + column, width)
+    }
+  }
+
+  /// The squared gradients of 16 means, summed over rows.
+  private func squaredGradients(_ column: Int, _ width: Int) -> Lanes {
+    var sums = Lanes()
+    for row in 0..<rows {
+      let gradient = load(self.row(operation.gradient, row) + column, width)
+      sums += gradient * gradient
+    }
+    return sums
+  }
+
+  @inline(__always) private func rawVariance(_ column: Int, _ width: Int) -> Lanes {
+    operation.likelihood == LATENT_LIKELIHOOD_GAUSSIAN_SHARED
+      ? Lanes(repeating: floats(operation.variance)[0])
+      : load(floats(operation.variance) + column, width)
+  }
+}
+
+private let logTwoPi: Float = 1.8378770664093453
+
+/// A(l) = log((e^l - 1) / l) and A'(l).
+@inline(__always) private func continuousBernoulliNormalizer(
+  _ l: Lanes
+) -> (value: Lanes, slope: Lanes) {
+  // Within -1 ... 1 by its series, l / 2 + l^2 / 24 - l^4 / 2880 + ...
+  let small = magnitude(l) .< Lanes(repeating: 1)
+  let square = l * l
+  let even = polynomial(square, 1 / 24, -1 / 2880, 1 / 181_440, -1 / 9_676_800, 1 / 479_001_600)
+  let odd = polynomial(square, 1 / 12, -1 / 720, 1 / 30_240, -1 / 1_209_600, 1 / 47_900_160)
+  // Elsewhere nothing cancels; lanes that do not count are kept away from zero.
+  let far = select(small, Lanes(repeating: 1), l)
+  let a = magnitude(far)
+  let e = exp(-a)
+  let value = larger(Lanes(), far) + log((1 - e) / a)
+  // 1 / (1 - e^-l) = e^l / (e^l - 1)
+  let mean = select(far .> Lanes(), Lanes(repeating: 1), -e) / (1 - e) - 1 / far
+  return (select(small, l * 0.5 + square * even, value), select(small, 0.5 + l * odd, mean))
+}

@@ -1,0 +1,65 @@
+extension SIMDStep {
+  /// z = mean + sigma * epsilon, and the KL of each row.
+  func reparameterize(_ rows: Range<Int>) {
+    for row in rows {
+      let means = self.row(operation.input, row)
+      let raws = means + dimensions
+      let (z, epsilon) = (self.row(operation.output, row), self.row(operation.epsilon, row))
+      let logVariances = self.row(operation.log_variance, row)
+      var sums = Lanes()
+      random(LATENT_PURPOSE_EPSILON, row: row, sample: run.sample).forEach(dimensions) {
+        column, width, bits in
+        let mean = load(means + column, width)
+        let logVariance = boundedLogVariance(raw: load(raws + column, width))
+        let noise = normal(bits)
+        let sigma = exp(logVariance * 0.5)
+        store(logVariance, logVariances + column, width)
+        store(noise, epsilon + column, width)
+        store(mean + sigma * noise, z + column, width)
+        sums += first(width, kl(mean, logVariance))
+      }
+      floats(operation.kl)[row] = sum(sums)
+    }
+  }
+
+  /// From dz to the gradients of means and raw log-variances; the KL adds its own.
+  func reparameterizeBackward(_ rows: Range<Int>) {
+    let scale = run.objective_scale * run.beta
+    for row in rows {
+      let (dz, means) = (self.row(operation.gradient, row), self.row(operation.input, row))
+      let epsilons = self.row(operation.epsilon, row)
+      let logVariances = self.row(operation.log_variance, row)
+      let output = self.row(operation.output, row)
+      forEachPanel(dimensions) { column, width in
+        let weight =
+          operation.gate.exists
+          ? load(floats(operation.gate) + column, width) * scale : Lanes(repeating: scale)
+        let gradient = load(dz + column, width)
+        let logVariance = load(logVariances + column, width)
+        let sigma = exp(logVariance * 0.5)
+        let raw = gradient * load(epsilons + column, width) * sigma + weight * (sigma * sigma - 1)
+        store(gradient + weight * load(means + column, width), output + column, width)
+        store(raw * 0.5 * boundedSlope(logVariance), output + dimensions + column, width)
+      }
+    }
+  }
+
+  /// Free bits: 1 where the batch's mean KL of a dimension is above them, else 0.
+  func klGate() {
+    forEachPanel(dimensions) { column, width in
+      var sums = Lanes()
+      for row in 0..<rows {
+        sums += kl(
+          load(self.row(operation.input, row) + column, width),
+          load(self.row(operation.log_variance, row) + column, width))
+      }
+      let isAbove = sums / Float(rows) .> Lanes(repeating: run.free_bits)
+      store(
+        select(isAbove, Lanes(repeating: 1), Lanes()), floats(operation.gate) + column, width)
+    }
+  }
+
+  @inline(__always) private func kl(_ mean: Lanes, _ logVariance: Lanes) -> Lanes {
+    (mean * mean + exp(logVariance) - 1 - logVariance) * 0.5
+  }
+}

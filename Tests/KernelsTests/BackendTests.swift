@@ -1,0 +1,41 @@
+import LatentKernels
+import Testing
+
+/// Everything that must agree with the reference. A new backend, instruction set or number of
+/// threads is one line here.
+let backends: [(label: String, backend: any Backend)] = [
+  ("reference", ReferenceBackend()),
+  ("simd", SIMDBackend()),
+  ("simd, 2 threads", SIMDBackend(threads: 2)),
+]
+
+@Suite struct BackendTests {
+  /// Every variant of an operation on every backend, against the same in double precision.
+  @Test(arguments: OperationKind.allCases)
+  func agreesWithReference(_ kind: OperationKind) {
+    for example in cases where example.kind == kind {
+      let operands = CaseOperands(example)
+      let expected = Workbench<Double>.run(
+        operands.operations, tensors: operands.tensors, run: operands.run,
+        execute: ReferenceInterpreter<Double>().execute)
+      #expect(expected.stray == [] && !expected.values.isEmpty)
+      for (label, backend) in backends {
+        let found = Workbench<Float>.run(
+          operands.operations, tensors: operands.tensors, run: operands.run,
+          execute: backend.execute)
+        #expect(found.stray == [], "\(label) wrote where it must not: \(example)")
+        for tensor in operands.tensors where tensor.role != .input {
+          let error = relativeError(found.values[tensor.path]!, expected.values[tensor.path]!)
+          #expect(error <= 1e-5, "\(label), \(tensor.name): \(example)")
+        }
+      }
+    }
+  }
+}
+
+/// |a - b| / |b| in the Euclidean norm; zero for two vectors of zeros.
+func relativeError(_ a: [Double], _ b: [Double]) -> Double {
+  let difference = zip(a, b).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
+  let norm = b.reduce(0) { $0 + $1 * $1 }
+  return difference == 0 ? 0 : (difference / norm).squareRoot()
+}

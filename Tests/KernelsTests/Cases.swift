@@ -1,0 +1,121 @@
+import LatentKernels
+
+/// One operation (a likelihood: with the one that sums its rows) on one shape.
+struct Case: Sendable, CustomStringConvertible {
+  var kind: OperationKind
+  var activation = LATENT_ACTIVATION_IDENTITY
+  var likelihood = LATENT_LIKELIHOOD_BERNOULLI
+  var transform = LATENT_TRANSFORM_NONE
+  var source = LATENT_SOURCE_FLOATS
+  var shape: Shape
+  /// Into Adam instead of a written gradient.
+  var update = false
+  /// Whether what the operation may do without is there: gate, gradient, weights_transposed.
+  var complete = true
+
+  struct Shape: Sendable {
+    var rows, inner, columns: Int
+    /// How much memory a row takes, and whether threads own columns.
+    var stride: Stride
+    var splitColumns: Bool
+  }
+  enum Stride: CaseIterable { case exact, odd, wholePanels }
+
+  var description: String {
+    let words: [(Bool, String)] = [
+      (true, kind.rawValue),
+      (activation != LATENT_ACTIVATION_IDENTITY, "activation \(activation.rawValue)"),
+      (kind == .likelihood, "likelihood \(likelihood.rawValue)"),
+      (kind == .varianceBackward, "likelihood \(likelihood.rawValue)"),
+      (kind == .loadRows, "transform \(transform.rawValue)"),
+      (source == LATENT_SOURCE_BYTES, "bytes"),
+      (true, "\(shape.rows) rows, \(shape.inner) x \(shape.columns)"),
+      (true, "stride \(shape.stride)"),
+      (shape.splitColumns, "split columns"), (update, "update"), (complete, "complete"),
+    ]
+    return words.filter(\.0).map(\.1).joined(separator: ", ")
+  }
+}
+
+/// The operations that have cases; those of a likelihood come together.
+enum OperationKind: String, CaseIterable, Sendable {
+  case loadRows, linearForward, likelihood, reparameterize, klGate, reparameterizeBackward,
+    linearBackwardInput, linearBackwardWeights, adam, varianceBackward
+
+  var raw: latent_op_kind {
+    switch self {
+    case .loadRows: LATENT_OP_LOAD_ROWS
+    case .linearForward: LATENT_OP_LINEAR_FORWARD
+    case .likelihood: LATENT_OP_LIKELIHOOD_FORWARD
+    case .reparameterize: LATENT_OP_REPARAMETERIZE
+    case .klGate: LATENT_OP_KL_GATE
+    case .reparameterizeBackward: LATENT_OP_REPARAMETERIZE_BACKWARD
+    case .linearBackwardInput: LATENT_OP_LINEAR_BACKWARD_INPUT
+    case .linearBackwardWeights: LATENT_OP_LINEAR_BACKWARD_WEIGHTS
+    case .adam: LATENT_OP_ADAM
+    case .varianceBackward: LATENT_OP_VARIANCE_BACKWARD
+    }
+  }
+}
+
+/// Every kind with every choice it has, each on shapes around the edges of tiles and panels.
+let cases: [Case] = {
+  let sizes = [1, 2, 5, 15, 16, 17, 33, 47, 48, 49]
+  let rows = [1, 7, 8, 9, 13]
+  var shapes = (0..<20).map { i in
+    Case.Shape(
+      rows: rows[(i + i / 10) % 5], inner: sizes[(3 * i + i / 10 * 4 + 1) % 10],
+      columns: sizes[i % 10], stride: Case.Stride.allCases[i % 3], splitColumns: i % 2 == 1)
+  }
+  shapes.append(.init(rows: 53, inner: 31, columns: 83, stride: .exact, splitColumns: true))
+  shapes.append(.init(rows: 101, inner: 7, columns: 3, stride: .exact, splitColumns: false))
+
+  var cases: [Case] = []
+  for (i, shape) in shapes.enumerated() {
+    for transform in [
+      LATENT_TRANSFORM_NONE, LATENT_TRANSFORM_THRESHOLD, LATENT_TRANSFORM_BINARIZE,
+      LATENT_TRANSFORM_DEQUANTIZE,
+    ] {
+      cases.append(
+        Case(
+          kind: .loadRows, transform: transform, source: LATENT_SOURCE_BYTES, shape: shape
+        ))
+      if transform != LATENT_TRANSFORM_DEQUANTIZE {
+        cases.append(Case(kind: .loadRows, transform: transform, shape: shape))
+      }
+    }
+    for raw in 0..<UInt32(LATENT_ACTIVATION_COUNT) {
+      let activation = latent_activation(rawValue: raw)
+      cases.append(Case(kind: .linearForward, activation: activation, shape: shape))
+      cases.append(
+        Case(kind: .linearBackwardInput, activation: activation, shape: shape))
+    }
+    for raw in 0..<UInt32(LATENT_LIKELIHOOD_COUNT) {
+      let likelihood = latent_likelihood(rawValue: raw)
+      cases.append(
+        Case(
+          kind: .likelihood, likelihood: likelihood, shape: shape,
+          complete: i % 3 != 0))
+    }
+    for likelihood in [LATENT_LIKELIHOOD_GAUSSIAN_SHARED, LATENT_LIKELIHOOD_GAUSSIAN_DIAGONAL] {
+      for update in [false, true] {
+        cases.append(
+          Case(
+            kind: .varianceBackward, likelihood: likelihood, shape: shape, update: update)
+        )
+      }
+    }
+    cases.append(Case(kind: .reparameterize, shape: shape))
+    cases.append(Case(kind: .klGate, shape: shape))
+    cases.append(Case(kind: .linearBackwardWeights, shape: shape))
+    for complete in [false, true] {
+      cases.append(
+        Case(kind: .reparameterizeBackward, shape: shape, complete: complete))
+      cases.append(Case(kind: .adam, shape: shape, complete: complete))
+      cases.append(
+        Case(
+          kind: .linearBackwardWeights, shape: shape, update: true, complete: complete))
+    }
+  }
+  return cases
+}()
