@@ -113,14 +113,14 @@ LATENT_INLINE void likelihood_epilogue(latent_likelihood likelihood,
       size_t column = (panel + (size_t)p) * 16;
       vf slope, raw = likelihood == LATENT_LIKELIHOOD_GAUSSIAN_SHARED
                           ? vf_all(at->variance[0])
-                          : load_panel(at->variance, column, op->dimensions, 0);
+                          : vf_load_first(at->variance + column, (int)(op->dimensions - column));
       log_variance[p] = bounded_log_variance(raw, &slope);
       precision[p] = vf_exp_normal(-log_variance[p]);
     }
   for (size_t m = 0; m < rows; ++m) {
     const float *target = at->target + (row + m) * op->target.stride;
     float *gradient =
-        at->gradient ? at->gradient + (row + m) * op->gradient.stride + panel * 16 : NULL;
+        at->gradient ? at->gradient + (row + m) * op->gradient.stride : NULL;
     float *partial =
         at->partial + (row + m) * op->partial.stride + group * likelihood_partial_group(op);
     vf sum = {}, product = vf_all(1.0f);
@@ -132,8 +132,8 @@ LATENT_INLINE void likelihood_epilogue(latent_likelihood likelihood,
                     load_panel(target, column, op->dimensions, op->target.stride), valid, at->scale,
                     &sum, &mean_gradient, &raw_gradient);
       if (gradient) {
-        vf_store(gradient, mean_gradient);
-        vf_store(gradient + 16, raw_gradient);
+        vf_store(gradient + panel * 16, mean_gradient);
+        vf_store(gradient + panel * 16 + 16, raw_gradient);
       }
     } else {
       for (int p = 0; p < panels; ++p) {
@@ -144,8 +144,7 @@ LATENT_INLINE void likelihood_epilogue(latent_likelihood likelihood,
                                      valid, log_variance[p], precision[p], at->scale, &sum,
                                      &product);
         if (gradient)
-          store_panel(gradient, 16 * (size_t)p, slope, op->columns - panel * 16,
-                      op->gradient.stride - panel * 16);
+          store_panel(gradient, column, slope, op->columns, op->gradient.stride);
       }
     }
     vf_store(partial, sum);

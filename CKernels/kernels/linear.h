@@ -24,16 +24,21 @@ LATENT_INLINE vf activation_derivative(latent_activation activation, vf y) {
   }
 }
 
+// Whether the lanes past a matrix's last column are the matrix's own: zero, and free to be written.
+LATENT_INLINE bool padded(size_t columns, size_t stride) {
+  return stride % 16 == 0 && stride >= columns;
+}
+
 // Stores the first `count` lanes; where the row has room for a whole vector its other lanes are kept
 // zero, which later products rely on.
 LATENT_INLINE void store_panel(float *row, size_t column, vf value, size_t columns, size_t stride) {
   if (column + 16 <= columns) vf_store(row + column, value);
-  else if (column + 16 <= stride)
+  else if (padded(columns, stride))
     vf_store(row + column, vf_select(vf_first((int)(columns - column)), value, (vf){}));
   else vf_store_first(row + column, value, (int)(columns - column));
 }
 LATENT_INLINE vf load_panel(const float *row, size_t column, size_t columns, size_t stride) {
-  if (column + 16 <= columns || column + 16 <= stride) return vf_load(row + column);
+  if (column + 16 <= columns || padded(columns, stride)) return vf_load(row + column);
   return vf_load_first(row + column, (int)(columns - column));
 }
 
@@ -167,7 +172,7 @@ static void execute_linear_backward_weights(const latent_task *task) {
   const latent_strides by_ones = {0, 0, 16, op->gradient.stride};
   const float one = 1.0f;
   // What can be read of a row of dY: whole vectors where its stride leaves room.
-  size_t readable = op->gradient.stride >= panels * 16 ? panels * 16 : op->columns;
+  size_t readable = padded(op->columns, op->gradient.stride) ? panels * 16 : op->columns;
   latent_block blocks[2];
   int count = latent_blocks(task, panels, LATENT_GROUP_PANELS, inner, 16, blocks);
   latent_tile tile;

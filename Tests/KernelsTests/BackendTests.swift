@@ -3,11 +3,23 @@ import Testing
 
 /// Everything that must agree with the reference. A new backend, instruction set or number of
 /// threads is one line here.
-let backends: [(label: String, backend: any Backend)] = [
-  ("reference", ReferenceBackend()),
-  ("simd", SIMDBackend()),
-  ("simd, 2 threads", SIMDBackend(threads: 2)),
-]
+let backends: [(label: String, backend: any Backend)] = {
+  var backends: [(label: String, backend: any Backend)] = [
+    ("reference", ReferenceBackend()),
+    ("simd", SIMDBackend()),
+    ("simd, 2 threads", SIMDBackend(threads: 2)),
+  ]
+  for set in InstructionSet.available {
+    for threads in set == .scalar ? [2] : [1, 2, 3, 8] {
+      backends.append(
+        (
+          "fused \(set), \(threads) threads",
+          try! FusedBackend(threads: threads, instructionSet: set)
+        ))
+    }
+  }
+  return backends
+}()
 
 @Suite struct BackendTests {
   /// Every variant of an operation on every backend, against the same in double precision.

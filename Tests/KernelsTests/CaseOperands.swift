@@ -81,8 +81,8 @@ struct CaseOperands {
     variance(example, .input)
     if example.complete { matrix("gradient", \.gradient, shape.rows, columns, .output) }
     add(
-      "partial", \.partial, .scratch(rows: shape.rows, stride: Panels.count(columns) * 16),
-      .output)
+      "partial", \.partial,
+      .scratch(rows: shape.rows, stride: latent_partial_width(&operations[0])), .output)
     add("log density", \.log_density, .vector(shape.rows), .output)
     operations.append(operations[0])
     operations[1].kind = LATENT_OP_LIKELIHOOD_ROWS
