@@ -64,6 +64,13 @@ struct NPYTests {
     let data = try load(file, LoadOptions(columns: ["4", "1-2"], label: "3"))
     #expect(values(data) == [4, 1, 2, 8, 5, 6])
     #expect(data.labels == ["3", "7"])
+    // Labels are categories, also where bytes are grey or binary.
+    let binary = npy(descr: "|u1", shape: "2, 3", [0, 1, 1, 1, 0, 7])
+    let labelled = try load(binary, LoadOptions(label: "3"))
+    #expect(values(labelled) == [0, 1, 1, 0])
+    #expect(labelled.labels == ["1", "7"])
+    #expect(try load(binary, LoadOptions(label: "1")).labels == ["0", "1"])
+    #expect(failure { try load(binary, LoadOptions(label: "1", labelsPath: "x")) }.contains("both"))
   }
 
   @Test func unreadableTypes() {
