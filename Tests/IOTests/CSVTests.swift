@@ -16,6 +16,7 @@ struct CSVTests {
     #expect(try load("1,\n3,4").rows.count == 2)
     #expect(try load("1,NA\n3,4").rows.count == 2)
     #expect(try load("1,2\n3,4", LoadOptions(header: true)).columnNames == ["1", "2"])
+    #expect(try load("red,1\n,2", LoadOptions(columns: ["2"])).rows.count == 2)
     // Nor do labels.
     #expect(try load("1,red\n3,blue", LoadOptions(label: "2")).rows.count == 2)
     #expect(try load("colour,x\nred,1", LoadOptions(label: "colour")).rows.count == 1)
@@ -37,6 +38,13 @@ struct CSVTests {
     #expect(data.labels == ["two\r\nlines, \"quoted\""])
     #expect(values(data) == [1, 2])
     #expect(failure { try load("a,b\n1,\"2\n3,4\n") }.contains("line 2: a quoted field"))
+  }
+
+  /// Quotes inside a bare field, or behind a closing quote, open nothing.
+  @Test func strayQuotes() throws {
+    let data = try load("kind,x\n5\"\" pipe,1\n\"6\"\" a\"b\"c,2\n", LoadOptions(label: "kind"))
+    #expect(data.labels == ["5\"\" pipe", "6\" ab\"c"])
+    #expect(values(data) == [1, 2])
   }
 
   @Test func missingValues() throws {
