@@ -84,23 +84,28 @@ func safetensors(_ header: String, _ data: [UInt8] = []) -> [UInt8] {
 }
 
 func gzip(_ bytes: [UInt8]) -> [UInt8] {
-  var stream = z_stream()
+  // zlib keeps a pointer to its stream.
+  let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
+  stream.initialize(to: z_stream())
   deflateInit2_(
-    &stream, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
+    stream, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY, ZLIB_VERSION,
     Int32(MemoryLayout<z_stream>.size))
-  defer { deflateEnd(&stream) }
-  var result = [UInt8](repeating: 0, count: Int(deflateBound(&stream, UInt(bytes.count))))
-  var bytes = bytes
-  bytes.withUnsafeMutableBufferPointer { input in
-    result.withUnsafeMutableBufferPointer { output in
-      stream.next_in = input.baseAddress
-      stream.avail_in = UInt32(input.count)
-      stream.next_out = output.baseAddress
-      stream.avail_out = UInt32(output.count)
-      deflate(&stream, Z_FINISH)
-    }
+  defer {
+    deflateEnd(stream)
+    stream.deallocate()
   }
-  return Array(result.prefix(Int(stream.total_out)))
+  var bytes = bytes
+  return [UInt8](unsafeUninitializedCapacity: Int(deflateBound(stream, UInt(bytes.count)))) {
+    output, count in
+    bytes.withUnsafeMutableBufferPointer { input in
+      stream.pointee.next_in = input.baseAddress
+      stream.pointee.avail_in = UInt32(input.count)
+      stream.pointee.next_out = output.baseAddress
+      stream.pointee.avail_out = UInt32(output.count)
+      deflate(stream, Z_FINISH)
+    }
+    count = Int(stream.pointee.total_out)
+  }
 }
 
 /// SplitMix64.

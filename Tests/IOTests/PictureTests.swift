@@ -92,6 +92,11 @@ struct PictureTests {
     let grid = ImageGrid()
     let values = Matrix<Float>(rows: 2, columns: 4)
     let square = ImageShape(height: 2, width: 2)
+    #expect(
+      failure { try ImageGrid(enlargement: .max).image(of: values, shape: square) }.contains("256"))
+    let many = Matrix<Float>(rows: 3000, columns: 4)
+    #expect(
+      failure { try ImageGrid(enlargement: 100).image(of: many, shape: square) }.contains("fewer"))
     #expect(try grid.image(of: values, shape: square).height > 0)
     #expect(
       failure { try grid.image(of: values, shape: ImageShape(height: 2, width: 3)) }.contains(
