@@ -68,10 +68,15 @@ final class ByteStream {
         name, "the header claims \(count) values of \(what), more than any file holds.")
     }
     if let bound, bytes > bound {
+      let found = source is GzipSource ? "at most \(bound)" : "\(bound)"
       throw FileError(
         name,
-        "expected \(bytes) bytes of \(what), found at most \(bound): the file is cut short or its "
-          + "header is wrong.")
+        "expected \(bytes) bytes of \(what), found \(found): the file is cut short or its header is "
+          + "wrong.")
+    }
+    guard bytes <= physicalMemory else {
+      throw FileError(
+        name, "its \(what) take \(bytes) bytes, more than the memory of this machine.")
     }
     var values: [Value] = []
     // Of a pipe nothing is known, so what it claims is believed piece by piece.

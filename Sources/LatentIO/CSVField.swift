@@ -70,8 +70,8 @@ struct CSVField {
   ]
 
   private static func trimmed(_ text: [UInt8]) -> [UInt8] {
-    guard let first = text.firstIndex(where: { $0 != 0x20 }),
-      let last = text.lastIndex(where: { $0 != 0x20 })
+    guard let first = text.firstIndex(where: { $0 != 0x20 && $0 != 0x09 }),
+      let last = text.lastIndex(where: { $0 != 0x20 && $0 != 0x09 })
     else { return [] }
     return first == 0 && last == text.count - 1 ? text : Array(text[first...last])
   }

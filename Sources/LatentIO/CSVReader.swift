@@ -20,7 +20,7 @@ struct CSVReader {
   private var lines: [Int] = []
 
   static func read(_ stream: ByteStream, _ options: LoadOptions) throws -> Dataset {
-    let size = stream.bound
+    let size = min(stream.bound ?? 0, 1 << 27)
     let scanner = try CSVScanner(stream)
     guard let record = try scanner.next() else {
       throw FileError(stream.name, "expected a table, found nothing but blank lines.")
@@ -30,8 +30,8 @@ struct CSVReader {
     let first = (line: scanner.line, bytes: Array(record))
     let second = try scanner.next()
     var reader = try CSVReader(first, second, scanner, options, name: stream.name)
-    let estimate = size.map { ($0 / first.bytes.count + 1) * reader.row.count }
-    reader.values.reserve(min(estimate ?? 0, size ?? 0))
+    // A field takes a byte at least, so that this is never much more than the file.
+    reader.values.reserve(min((size / first.bytes.count + 1) * reader.row.count, size))
     if reader.names == nil {
       try first.bytes.withUnsafeBufferPointer {
         try reader.append($0, line: first.line)
@@ -77,7 +77,7 @@ struct CSVReader {
       return head.contains { !$0.isMissing }
     }
     guard let body else { return false }
-    return zip(head, body).contains { $0.number == nil && $1.number != nil }
+    return zip(head, body).contains { $0.number == nil && $1.number != nil && !$1.isMissing }
   }
 
   private mutating func append(_ record: UnsafeBufferPointer<UInt8>, line: Int) throws {

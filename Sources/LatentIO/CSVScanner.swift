@@ -82,17 +82,19 @@ final class CSVScanner {
   private func quotedRecord() -> (length: Int, newlines: Int, taken: Int)? {
     var newlines = 0
     var quoted = false
-    var fieldStart = true
+    // A quote inside a bare field is just a character.
+    var bareField = false
     for at in start..<end {
       let byte = base[at]
-      if byte == UInt8(ascii: "\"") {
-        // A doubled quote leaves and enters again; one inside a bare field is just a character.
-        quoted = quoted ? false : fieldStart || base[at - 1] == UInt8(ascii: "\"")
+      if byte == UInt8(ascii: "\""), !bareField {
+        // A doubled quote leaves and enters again.
+        quoted = !quoted
       } else if byte == 0x0A {
         newlines += 1
         if !quoted { return (at - start, newlines, at - start + 1) }
+      } else if !quoted {
+        bareField = !isSeparator(byte)
       }
-      fieldStart = !quoted && isSeparator(byte)
     }
     return ended && !quoted ? (end - start, newlines + 1, end - start) : nil
   }

@@ -7,17 +7,20 @@ extension Dataset {
   /// - IDX: grey images in three dimensions, or a table in two.
   /// - NPY: one column, a table, or images, of little-endian numbers in C order.
   /// - CSV: numbers separated by commas, semicolons or tabs, with or without a header; a field that
-  ///   is empty, NA or NaN is missing (NaN).
+  ///   is empty, NA or NaN is missing (NaN), blank lines are skipped.
   ///
   /// Unsigned bytes of IDX and NPY are grey levels, value = byte / 255, unless none exceeds 1: then
   /// they are binary and keep their value.
   ///
-  /// - Throws: ``FileError``.
+  /// - Throws: ``FileError``; ``SettingError`` when `options` contradict themselves.
   public static func load(_ path: String, options: LoadOptions = LoadOptions()) throws -> Dataset {
     try load(ByteStream(contentsOf: path), options)
   }
 
   static func load(_ stream: ByteStream, _ options: LoadOptions) throws -> Dataset {
+    guard options.label == nil || options.labelsPath == nil else {
+      throw SettingError("Labels come from a column or from a file of their own, found both.")
+    }
     let data: Dataset
     switch try FileFormat.of(stream) {
     case .idx:
@@ -28,8 +31,8 @@ extension Dataset {
           "expected images or a table, found one dimension of \(array.shape[0]) values, which is "
             + "how IDX stores labels.")
       }
-      data = try array.dataset(name: stream.name).selectingColumns(options)
-    case .npy: data = try NPY.read(stream).dataset(name: stream.name).selectingColumns(options)
+      data = try array.dataset(name: stream.name, options)
+    case .npy: data = try NPY.read(stream).dataset(name: stream.name, options)
     case .csv: data = try CSVReader.read(stream, options)
     }
     guard let path = options.labelsPath else { return data }
@@ -67,39 +70,6 @@ extension Dataset {
       throw FileError(name, "expected \(count) labels, one a row, found \(labels.count).")
     }
     return labels
-  }
-
-  /// What `options` choose from an array, whose columns have no names.
-  private func selectingColumns(_ options: LoadOptions) throws -> Dataset {
-    guard options.columns != nil || options.label != nil else { return self }
-    let chosen = try ColumnSelection(options, count: rows.columns, names: nil, file: name)
-    let labels = chosen.label.map { column in
-      (0..<rows.count).map { row in
-        // Bytes here are categories, not grey levels.
-        if case .bytes(let values) = rows.storage {
-          return String(values[row * rows.columns + column])
-        }
-        let value = rows.value(row, column)
-        return Int(exactly: value).map { String($0) } ?? String(value)
-      }
-    }
-    func pick<Value>(_ values: [Value]) -> [Value] {
-      var result: [Value] = []
-      result.reserveCapacity(rows.count * chosen.data.count)
-      for row in 0..<rows.count {
-        for column in chosen.data { result.append(values[row * rows.columns + column]) }
-      }
-      return result
-    }
-    let picked: Rows.Storage =
-      switch rows.storage {
-      case .bytes(let values): .bytes(pick(values))
-      case .floats(let values): .floats(pick(values))
-      case .doubles(let values): .doubles(pick(values))
-      }
-    return try Dataset(
-      name: name, rows: Rows(count: rows.count, columns: chosen.data.count, storage: picked),
-      labels: labels)
   }
 }
 

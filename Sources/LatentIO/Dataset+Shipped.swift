@@ -34,8 +34,7 @@ extension Dataset {
       imageShape: ImageShape(height: 8, width: 8), labels: table.labels)
   }
 
-  /// The digits in UCI's order: the first 1,500 to train on, the last 297 held out. Neighbours share
-  /// a writer, so most of those held out come from hands that were not trained on.
+  /// The digits in UCI's order: the first 1,500 to train on, the last 297 held out.
   public static func digitsSplit() throws -> (training: Dataset, heldOut: Dataset) {
     let all = try digits()
     return (all.selecting(Array(0..<1500)), all.selecting(Array(1500..<all.rows.count)))

@@ -19,7 +19,8 @@ final class GzipSource: ByteSource {
   init(_ source: ByteSource, name: String) throws {
     self.name = name
     self.source = source
-    deflatedBound = source.bound
+    // No product below overflows, not even for a sparse file of exabytes.
+    deflatedBound = source.bound.map { min($0, 1 << 50) }
     stream = .allocate(capacity: 1)
     stream.initialize(to: z_stream())
     input = .allocate(byteCount: 1 << 16, alignment: 16)
@@ -38,7 +39,7 @@ final class GzipSource: ByteSource {
   }
 
   private static func limit(_ deflated: Int) -> Int {
-    max(256 << 20, deflated.multipliedReportingOverflow(by: 100).partialValue)
+    max(256 << 20, deflated * 100)
   }
 
   var bound: Int? {

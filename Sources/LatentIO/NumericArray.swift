@@ -6,7 +6,7 @@ struct NumericArray {
   let storage: Rows.Storage
 
   /// The first dimension counts observations; three dimensions are images.
-  func dataset(name: String) throws -> Dataset {
+  func dataset(name: String, _ options: LoadOptions) throws -> Dataset {
     guard (1...3).contains(shape.count) else {
       throw FileError(
         name,
@@ -16,10 +16,21 @@ struct NumericArray {
     guard !shape.contains(0) else {
       throw FileError(name, "expected some data, found a shape of \(describe(shape)).")
     }
-    let image = shape.count == 3 ? ImageShape(height: shape[1], width: shape[2]) : nil
-    let rows = try Rows(
-      count: shape[0], columns: shape[1...].reduce(1, *), storage: storage.binaryAsGrey)
-    return try Dataset(name: name, rows: rows, imageShape: image)
+    let (count, columns) = (shape[0], shape[1...].reduce(1, *))
+    guard options.columns != nil || options.label != nil else {
+      let image = shape.count == 3 ? ImageShape(height: shape[1], width: shape[2]) : nil
+      let rows = try Rows(count: count, columns: columns, storage: storage.binaryAsGrey)
+      return try Dataset(name: name, rows: rows, imageShape: image)
+    }
+    let chosen = try ColumnSelection(options, count: columns, names: nil, file: name)
+    let labels = try chosen.label.map { column in
+      try NumericArray(shape: [count], storage: storage.picking([column], of: columns))
+        .labels(name: name)
+    }
+    let data = storage.picking(chosen.data, of: columns).binaryAsGrey
+    return try Dataset(
+      name: name, rows: Rows(count: count, columns: chosen.data.count, storage: data),
+      labels: labels)
   }
 
   /// One integer an observation, as text.
@@ -50,6 +61,23 @@ extension Rows.Storage {
   fileprivate var binaryAsGrey: Rows.Storage {
     guard case .bytes(let values) = self, !values.contains(where: { $0 > 1 }) else { return self }
     return .bytes(values.map { $0 * 255 })
+  }
+
+  /// Some of the `count` columns.
+  fileprivate func picking(_ columns: [Int], of count: Int) -> Rows.Storage {
+    func pick<Value>(_ values: [Value]) -> [Value] {
+      var result: [Value] = []
+      result.reserveCapacity(values.count / count * columns.count)
+      for row in stride(from: 0, to: values.count, by: count) {
+        for column in columns { result.append(values[row + column]) }
+      }
+      return result
+    }
+    return switch self {
+    case .bytes(let values): .bytes(pick(values))
+    case .floats(let values): .floats(pick(values))
+    case .doubles(let values): .doubles(pick(values))
+    }
   }
 }
 

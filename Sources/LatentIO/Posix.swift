@@ -19,3 +19,6 @@ func posixWrite(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> Int {
 func posixClose(_ descriptor: Int32) {
   _ = close(descriptor)
 }
+
+/// Bytes of memory that the machine has.
+let physicalMemory = sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))

@@ -60,16 +60,22 @@ public struct ImageGrid: Sendable {
         "A grid of \(shape.height) x \(shape.width) images needs rows of as many values, found "
           + "\(values.rows) x \(values.columns).")
     }
-    guard across > 0, gap >= 0, enlargement.map({ $0 > 0 }) ?? true else {
-      throw SettingError("A grid needs at least 1 column, an enlargement of 1 and a gap of 0.")
+    guard across > 0, 0...256 ~= gap, 1...256 ~= enlargement ?? 1 else {
+      throw SettingError(
+        "A grid needs at least 1 column, a gap of 0 to 256 and an enlargement of 1 to 256 pixels.")
     }
     let scale = enlargement ?? Self.enlargement(for: shape)
     let (high, wide) = (shape.height * scale, shape.width * scale)
     let last = place(values.rows - 1)
     let wideGap = 3 * gap
-    var picture = GreyImage(
-      height: gap + (last.line + 1) * (high + gap) + last.pair * (wideGap - gap),
-      width: gap + min(across, values.rows) * (wide + gap), repeating: background)
+    let height = gap + (last.line + 1) * (high + gap) + last.pair * (wideGap - gap)
+    let width = gap + min(across, values.rows) * (wide + gap)
+    guard height <= PNG.maximumPixels / width else {
+      throw ShapeError(
+        "A grid of \(values.rows) images would take \(height) x \(width) pixels, more than "
+          + "\(PNG.maximumPixels); show fewer.")
+    }
+    var picture = GreyImage(height: height, width: width, repeating: background)
     for index in 0..<values.rows {
       let (line, column, pair) = place(index)
       let top = gap + line * (high + gap) + pair * (wideGap - gap)

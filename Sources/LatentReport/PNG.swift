@@ -51,20 +51,19 @@ public enum PNG {
     _ pixels: [UInt8], _ height: Int, _ width: Int, format: UInt32, path: String
   ) throws -> [UInt8] {
     try check(height, width, file: path)
-    var image = png_image()
-    image.version = UInt32(PNG_IMAGE_VERSION)
-    image.width = UInt32(width)
-    image.height = UInt32(height)
-    image.format = format
-    defer { png_image_free(&image) }
+    let image = newImage()
+    defer { free(image) }
+    image.pointee.width = UInt32(width)
+    image.pointee.height = UInt32(height)
+    image.pointee.format = format
     // Room for pixels that do not deflate at all.
     var size = pixels.count + pixels.count / 16 + height + 4096
     let bytes = [UInt8](unsafeUninitializedCapacity: size) { target, filled in
-      let written = png_image_write_to_memory(&image, target.baseAddress, &size, 0, pixels, 0, nil)
+      let written = png_image_write_to_memory(image, target.baseAddress, &size, 0, pixels, 0, nil)
       filled = written != 0 ? size : 0
     }
     guard !bytes.isEmpty else {
-      throw FileError(path, "libpng cannot write the picture: \(message(image)).")
+      throw FileError(path, "libpng cannot write the picture: \(message(image.pointee)).")
     }
     return bytes
   }
@@ -72,16 +71,16 @@ public enum PNG {
   private static func decode(
     _ bytes: [UInt8], format: UInt32, name: String
   ) throws -> (pixels: [UInt8], height: Int, width: Int) {
-    var image = png_image()
-    image.version = UInt32(PNG_IMAGE_VERSION)
-    defer { png_image_free(&image) }
+    let image = newImage()
+    defer { free(image) }
     // libpng keeps the pointer until it is done: all of it happens in here.
     return try bytes.withUnsafeBytes { memory in
-      guard png_image_begin_read_from_memory(&image, memory.baseAddress, memory.count) != 0 else {
+      guard png_image_begin_read_from_memory(image, memory.baseAddress, memory.count) != 0 else {
         throw FileError(
-          name, "expected a PNG picture, found none that libpng can read: \(message(image)).")
+          name,
+          "expected a PNG picture, found none that libpng can read: \(message(image.pointee)).")
       }
-      let (height, width) = (Int(image.height), Int(image.width))
+      let (height, width) = (Int(image.pointee.height), Int(image.pointee.width))
       try check(height, width, file: name)
       // A byte of the file cannot hold more than 1,032 bytes of pixels, each of one bit at least.
       guard height * width / 8 <= memory.count * 1032 else {
@@ -89,11 +88,11 @@ public enum PNG {
           name,
           "the header claims \(height) x \(width) pixels, more than \(memory.count) bytes hold.")
       }
-      image.format = format
+      image.pointee.format = format
       let channels = format == color ? 3 : 1
       var pixels = [UInt8](repeating: 255, count: height * width * channels)
-      guard png_image_finish_read(&image, nil, &pixels, 0, nil) != 0 else {
-        throw FileError(name, "the PNG picture is damaged or cut short: \(message(image)).")
+      guard png_image_finish_read(image, nil, &pixels, 0, nil) != 0 else {
+        throw FileError(name, "the PNG picture is damaged or cut short: \(message(image.pointee)).")
       }
       return (pixels, height, width)
     }
@@ -106,6 +105,20 @@ public enum PNG {
         file,
         "expected a picture of 1 to \(maximumPixels) pixels, found \(height) x \(width).")
     }
+  }
+
+  // libpng keeps a pointer to its image from one call to the next: it must not move.
+
+  private static func newImage() -> UnsafeMutablePointer<png_image> {
+    let image = UnsafeMutablePointer<png_image>.allocate(capacity: 1)
+    image.initialize(to: png_image())
+    image.pointee.version = UInt32(PNG_IMAGE_VERSION)
+    return image
+  }
+
+  private static func free(_ image: UnsafeMutablePointer<png_image>) {
+    png_image_free(image)
+    image.deallocate()
   }
 
   private static func message(_ image: png_image) -> String {
