@@ -153,7 +153,7 @@ public final class VAETrainer {
     InstructionSet.best.kernels.random_bits(
       bits.count, configuration.seed, LATENT_PURPOSE_SHUFFLE, 0, 0, UInt32(progress.epoch), &bits)
     for index in stride(from: order.count - 1, to: 0, by: -1) {
-      order.swapAt(index, Int(UInt64(bits[index]) * UInt64(index + 1) >> 32))
+      order.swapAt(index, Int((UInt64(bits[index]) * UInt64(index + 1)) >> 32))
     }
   }
 
