@@ -32,6 +32,13 @@ extern const latent_backend latent_backend_scalar, latent_backend_baseline, late
     latent_backend_avx2, latent_backend_avx512;
 const latent_backend *latent_backend_for(latent_isa isa);
 
+// Work for all threads of a pool at once; each is told its number. Within it they may meet at
+// latent_pool_barrier. The call returns when all are done.
+typedef void latent_job(latent_pool *pool, const void *context, int thread);
+void latent_pool_run(latent_pool *pool, latent_job *job, const void *context);
+void latent_pool_barrier(latent_pool *pool);
+const latent_backend *latent_pool_backend(const latent_pool *pool);
+
 static inline size_t latent_panels(size_t columns) { return (columns + 15) / 16; }
 
 static inline float *latent_floats(const latent_task *task, latent_operand operand) {

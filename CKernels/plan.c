@@ -1,4 +1,5 @@
-// What a plan may touch: every operand of every operation against the buffers, once, before it runs.
+// Plans: what they may touch is checked once, before they run; then every thread walks the list, with
+// barriers where it asks for them.
 
 #include "internal.h"
 
@@ -132,4 +133,36 @@ latent_status latent_plan_check(const latent_op *ops, size_t count, const latent
     if (!operands_fit(&check, op)) return LATENT_ERROR_OPERAND;
   }
   return LATENT_OK;
+}
+
+typedef struct plan_context {
+  const latent_op *ops;
+  size_t count;
+  const latent_buffer *buffers;
+  const latent_run *run;
+  uint64_t *timestamps;
+} plan_context;
+
+static void walk(latent_pool *pool, const void *context, int thread) {
+  const plan_context *plan = context;
+  const latent_backend *backend = latent_pool_backend(pool);
+  int threads = latent_pool_threads(pool);
+  latent_task task = {NULL, plan->buffers, plan->run, thread, threads};
+  for (size_t i = 0; i < plan->count; ++i) {
+    task.op = &plan->ops[i];
+    if (task.op->barrier) latent_pool_barrier(pool);
+    uint64_t *stamp = plan->timestamps
+                          ? plan->timestamps + 2 * (i * (size_t)threads + (size_t)thread)
+                          : NULL;
+    if (stamp) stamp[0] = latent_ticks();
+    backend->operations[task.op->kind](&task);
+    if (stamp) stamp[1] = latent_ticks();
+  }
+}
+
+void latent_plan_run(latent_pool *pool, const latent_op *ops, size_t count,
+                     const latent_buffer *buffers, const latent_run *run, uint64_t *timestamps) {
+  if (count == 0 || run->rows == 0) return;
+  const plan_context context = {ops, count, buffers, run, timestamps};
+  latent_pool_run(pool, walk, &context);
 }

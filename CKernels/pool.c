@@ -1,5 +1,4 @@
-// The threads that run plans, and the executor: one parallel region a plan, barriers where the plan
-// asks for them.
+// The threads that run plans and other jobs, in one parallel region each.
 
 #if defined(__linux__) && !defined(_GNU_SOURCE)
 #define _GNU_SOURCE  // sched_getaffinity, syscall
@@ -64,21 +63,18 @@ struct latent_pool {
   const latent_backend *backend;
   pthread_mutex_t turn;  // one plan at a time
   pthread_t workers[LATENT_MAXIMUM_THREADS];
-  // The plan at hand, written by the caller before `plans` advances.
-  const latent_op *ops;
-  size_t count;
-  const latent_buffer *buffers;
-  const latent_run *run;
-  uint64_t *timestamps;
+  // The job at hand, written by the caller before `jobs` advances.
+  latent_job *job;
+  const void *context;
   bool stopping;
   // What threads wait on, each on a cache line of its own.
-  _Alignas(128) _Atomic uint32_t plans;
+  _Alignas(128) _Atomic uint32_t jobs;
   _Alignas(128) _Atomic uint32_t phase;
   _Alignas(128) _Atomic uint32_t arrived;
   _Alignas(128) _Atomic uint32_t sleepers;
 };
 
-static void barrier(latent_pool *pool) {
+void latent_pool_barrier(latent_pool *pool) {
   if (pool->threads == 1) return;
   uint32_t phase = atomic_load_explicit(&pool->phase, memory_order_relaxed);
   if (atomic_fetch_add(&pool->arrived, 1) + 1 == (uint32_t)pool->threads) {
@@ -87,20 +83,6 @@ static void barrier(latent_pool *pool) {
   } else {
     wait_while(&pool->phase, phase, &pool->sleepers);
   }
-}
-
-static void run_plan(latent_pool *pool, int thread) {
-  latent_task task = {NULL, pool->buffers, pool->run, thread, pool->threads};
-  for (size_t i = 0; i < pool->count; ++i) {
-    task.op = &pool->ops[i];
-    if (task.op->barrier) barrier(pool);
-    uint64_t *stamp =
-        pool->timestamps ? pool->timestamps + 2 * (i * (size_t)pool->threads + (size_t)thread) : NULL;
-    if (stamp) stamp[0] = latent_ticks();
-    pool->backend->operations[task.op->kind](&task);
-    if (stamp) stamp[1] = latent_ticks();
-  }
-  barrier(pool);
 }
 
 typedef struct worker_start {
@@ -113,16 +95,17 @@ static void *worker(void *argument) {
   free(argument);
   uint32_t seen = 0;
   for (;;) {
-    wait_while(&start.pool->plans, seen, &start.pool->sleepers);
+    wait_while(&start.pool->jobs, seen, &start.pool->sleepers);
     ++seen;
     if (start.pool->stopping) return NULL;
-    run_plan(start.pool, start.thread);
+    start.pool->job(start.pool, start.pool->context, start.thread);
+    latent_pool_barrier(start.pool);
   }
 }
 
 static void stop_workers(latent_pool *pool, int started) {
   pool->stopping = true;
-  advance(&pool->plans, &pool->sleepers);
+  advance(&pool->jobs, &pool->sleepers);
   for (int i = 1; i < started; ++i) pthread_join(pool->workers[i], NULL);
 }
 
@@ -163,19 +146,17 @@ void latent_pool_destroy(latent_pool *pool) {
 int latent_pool_threads(const latent_pool *pool) { return pool->threads; }
 latent_isa latent_pool_isa(const latent_pool *pool) { return pool->isa; }
 
-void latent_plan_run(latent_pool *pool, const latent_op *ops, size_t count,
-                     const latent_buffer *buffers, const latent_run *run, uint64_t *timestamps) {
-  if (count == 0 || run->rows == 0) return;
+void latent_pool_run(latent_pool *pool, latent_job *job, const void *context) {
   pthread_mutex_lock(&pool->turn);
-  pool->ops = ops;
-  pool->count = count;
-  pool->buffers = buffers;
-  pool->run = run;
-  pool->timestamps = timestamps;
-  if (pool->threads > 1) advance(&pool->plans, &pool->sleepers);
-  run_plan(pool, 0);
+  pool->job = job;
+  pool->context = context;
+  if (pool->threads > 1) advance(&pool->jobs, &pool->sleepers);
+  job(pool, context, 0);
+  latent_pool_barrier(pool);
   pthread_mutex_unlock(&pool->turn);
 }
+
+const latent_backend *latent_pool_backend(const latent_pool *pool) { return pool->backend; }
 
 int latent_allowed_threads(void) {
   long count = sysconf(_SC_NPROCESSORS_ONLN);
