@@ -41,6 +41,11 @@ public struct CounterRandom: Sendable {
     return bits >> 31 == 1 ? -magnitude : magnitude
   }
 
+  /// The z with P(Z < z) = p, 0 < p < 1.
+  public static func normalQuantile(_ p: Double) -> Double {
+    p < 0.5 ? -magnitude(tail: 2 * p) : magnitude(tail: 2 - 2 * p)
+  }
+
   /// The z > 0 with P(|Z| > z) = tail, by Newton's method on erf.
   private static func magnitude(tail: Double) -> Double {
     // Abramowitz and Stegun 26.2.23 errs by less than 4.5e-4; each iteration squares that.

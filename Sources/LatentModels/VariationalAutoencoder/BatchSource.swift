@@ -53,6 +53,26 @@ public struct BatchSource: Sendable {
     }
   }
 
+  /// FNV-1a over the values' bits, eight bytes at a time.
+  var hash: String {
+    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    func mix(_ bytes: UnsafeRawBufferPointer) {
+      var offset = 0
+      while offset + 8 <= bytes.count {
+        hash = (hash ^ bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+          &* 0x100_0000_01b3
+        offset += 8
+      }
+      while offset < bytes.count {
+        hash = (hash ^ UInt64(bytes[offset])) &* 0x100_0000_01b3
+        offset += 1
+      }
+    }
+    if let bytes { mix(UnsafeRawBufferPointer(bytes.values)) }
+    if let floats { mix(UnsafeRawBufferPointer(floats.values)) }
+    return String(hash, radix: 16)
+  }
+
   func appendLoad(to builder: inout StepBuilder) -> Operand {
     let buffer =
       if let bytes { builder.addBuffer(bytes) } else { builder.addBuffer(floats!) }

@@ -73,6 +73,9 @@ public final class VAETrainer {
     order = (0..<UInt32(data.rows.count)).map { $0 }
   }
 
+  /// Tells training data apart: its shape and a hash of its values.
+  var dataFingerprint: String { "\(batches.count) x \(batches.columns), \(batches.hash)" }
+
   public var stepsPerEpoch: Int { (batches.count + plan.capacity - 1) / plan.capacity }
   public var rowsPerEpoch: Int { batches.count }
 

@@ -1,0 +1,102 @@
+import LatentIO
+import LatentKernels
+import LatentNetworks
+
+// A checkpoint holds all that the next step depends on: parameters, Adam's moments as they are held,
+// and progress. Random numbers come from counters, so that there is no generator to save.
+extension VAETrainer {
+  private static func momentNames(_ slot: TensorSlot) -> [(String, ParameterAspect)] {
+    [(slot.name + ".firstMoment", .firstMoments), (slot.name + ".secondMoment", .secondMoments)]
+  }
+
+  public func saveCheckpoint(to path: String) throws {
+    var file = TensorFile(metadata: FileKind.vaeCheckpoint.metadata)
+    try file.encode(model.configuration, as: "configuration")
+    try file.encode(configuration, as: "training")
+    try file.encode(progress, as: "progress")
+    file.metadata["data"] = dataFingerprint
+    let parameters = model.parameters
+    for slot in parameters.slots {
+      file.tensors[slot.name] = try Tensor(
+        shape: slot.shape, values: .float32(parameters.read(slot)))
+      for (name, aspect) in Self.momentNames(slot) {
+        file.tensors[name] = try Tensor(
+          shape: slot.shape, values: .float32(parameters.read(slot, aspect)))
+      }
+    }
+    try file.write(to: path)
+  }
+
+  /// Goes on where the checkpoint was written.
+  ///
+  /// - Throws: ``ModelFileError`` when the file is damaged, newer, of another architecture, or when
+  ///   settings or data that decide bits have changed.
+  public func restore(from path: String) throws {
+    let file = try TensorFile(contentsOf: path)
+    let saved = try SavedRun(file, path: path)
+    guard saved.model == model.configuration else {
+      let (was, now) = (saved.model.architecture, model.configuration.architecture)
+      throw ModelFileError(
+        path,
+        was == now
+          ? "the checkpoint's model treats its data differently; resume with the same settings."
+          : "the checkpoint is of a \(was.description) \(was.activation) \(was.likelihood) model, "
+            + "this run's is \(now.description) \(now.activation) \(now.likelihood).")
+    }
+    if let change = saved.training.difference(from: configuration) {
+      throw ModelFileError(
+        path, "the checkpoint was trained with \(change); resume with the same settings.")
+    }
+    guard file.metadata["data"] == dataFingerprint else {
+      throw ModelFileError(
+        path, "the checkpoint was trained on other data; resume with the same --data and --seed.")
+    }
+    let parameters = model.parameters
+    for slot in parameters.slots {
+      for (name, aspect) in Self.momentNames(slot) {
+        parameters.write(
+          try file.floats(name, shape: slot.shape, path: path), to: slot, aspect)
+      }
+    }
+    try model.readParameters(from: file, path: path)
+    progress = try file.decode(Progress.self, from: "progress", path: path)
+  }
+}
+
+/// The settings of a checkpointed run, to resume it without repeating them.
+public struct SavedRun: Sendable {
+  public let model: VAEConfiguration
+  public let training: TrainingConfiguration
+  public let progress: VAETrainer.Progress
+
+  public init(checkpoint path: String) throws {
+    try self.init(TensorFile(contentsOf: path), path: path)
+  }
+
+  init(_ file: TensorFile, path: String) throws {
+    try FileKind.vaeCheckpoint.check(file, path: path)
+    model = try file.decode(VAEConfiguration.self, from: "configuration", path: path)
+    training = try file.decode(TrainingConfiguration.self, from: "training", path: path)
+    progress = try file.decode(VAETrainer.Progress.self, from: "progress", path: path)
+  }
+}
+
+extension TrainingConfiguration {
+  /// The first setting that differs and would change the bits of the epochs to come, as
+  /// "setting a, now b". More epochs at a constant rate, and another patience, are no such change.
+  func difference(from now: TrainingConfiguration) -> String? {
+    func compare<Value: Equatable>(_ name: String, _ path: KeyPath<Self, Value>) -> String? {
+      guard self[keyPath: path] != now[keyPath: path] else { return nil }
+      return "\(name) \(self[keyPath: path]), now \(now[keyPath: path])"
+    }
+    let differences: [String?] = [
+      schedule == .constant ? nil : compare("epochs", \.epochs),
+      compare("batch size", \.batchSize), compare("learning rate", \.learningRate),
+      compare("schedule", \.schedule), compare("beta", \.beta),
+      compare("warm-up epochs", \.warmUpEpochs), compare("free bits", \.freeBits),
+      compare("Adam's beta 1", \.beta1), compare("Adam's beta 2", \.beta2),
+      compare("Adam's epsilon", \.epsilon), compare("seed", \.seed),
+    ]
+    return differences.compactMap { $0 }.first
+  }
+}

@@ -1,0 +1,48 @@
+import LatentIO
+import LatentKernels
+import LatentModels
+
+/// The pictures of a fitted variational autoencoder on images.
+public struct VAEPictures {
+  let model: VAE
+  let backend: any Backend
+  let shape: ImageShape
+
+  /// Nil when the model's rows are not images.
+  public init?(_ model: VAE, backend: any Backend) {
+    guard let shape = model.configuration.imageShape else { return nil }
+    self.model = model
+    self.backend = backend
+    self.shape = shape
+  }
+
+  /// The first rows over what decoder and encoder make of them.
+  public func reconstructions(of data: Dataset, count: Int = 20) throws -> GreyImage {
+    let rows = data.selecting(Array(0..<min(count, data.rows.count)))
+    let posterior = try model.transform(model.batches(of: rows), backend: backend)
+    let outputs = try model.inverseTransform(posterior.mean, backend: backend)
+    return try ImageGrid().reconstructions(
+      inputs: rows.rows.matrix(of: Float.self), outputs: outputs, shape: shape)
+  }
+
+  /// E[x|z] for draws from the prior.
+  public func samples(count: Int = 100, seed: UInt64 = 0) throws -> GreyImage {
+    try ImageGrid().image(of: model.sample(count, backend: backend, seed: seed), shape: shape)
+  }
+
+  /// E[x|z] over a square of a two-dimensional latent space, `side` by `side` quantiles of the prior
+  /// (Kingma and Welling 2014, figure 4); nil for other latent spaces.
+  public func manifold(side: Int = 15) throws -> GreyImage? {
+    guard model.architecture.latentDimensions == 2 else { return nil }
+    let quantiles = (0..<side).map { CounterRandom.normalQuantile((Double($0) + 0.5) / Double(side)) }
+    var latents = Matrix<Float>(rows: side * side, columns: 2)
+    for row in 0..<side {
+      for column in 0..<side {
+        latents[row * side + column, 0] = Float(quantiles[column])
+        latents[row * side + column, 1] = Float(quantiles[side - 1 - row])
+      }
+    }
+    return try ImageGrid(columns: side)
+      .image(of: model.inverseTransform(latents, backend: backend), shape: shape)
+  }
+}
