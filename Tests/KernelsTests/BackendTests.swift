@@ -3,11 +3,13 @@ import Testing
 
 /// Everything that must agree with the reference. A new backend, instruction set or number of
 /// threads is one line here.
-let backends: [(label: String, backend: any Backend)] = [
-  ("reference", ReferenceBackend()),
-  ("simd", SIMDBackend()),
-  ("simd, 2 threads", SIMDBackend(threads: 2)),
-]
+let backends: [(label: String, backend: any Backend)] = {
+  var backends: [(label: String, backend: any Backend)] = [("reference", ReferenceBackend())]
+  for threads in [1, 2] {
+    backends.append(("simd, \(threads) threads", SIMDBackend(threads: threads)))
+  }
+  return backends
+}()
 
 @Suite struct BackendTests {
   /// Every variant of an operation on every backend, against the same in double precision.

@@ -80,9 +80,9 @@ struct CaseOperands {
     matrix("target", \.target, shape.rows, shape.columns, .input, in: 0...1)
     variance(example, .input)
     if example.complete { matrix("gradient", \.gradient, shape.rows, columns, .output) }
-    add(
-      "partial", \.partial, .scratch(rows: shape.rows, stride: Panels.count(columns) * 16),
-      .output)
+    // At least what latent_partial_width asks for: 32 floats a group of panels.
+    let width = Panels.count(columns) * 32
+    add("partial", \.partial, .scratch(rows: shape.rows, stride: width), .output)
     add("log density", \.log_density, .vector(shape.rows), .output)
     operations.append(operations[0])
     operations[1].kind = LATENT_OP_LIKELIHOOD_ROWS
