@@ -7,6 +7,9 @@ let backends: [(label: String, backend: any Backend)] = {
   var backends: [(label: String, backend: any Backend)] = [("reference", ReferenceBackend())]
   for threads in [1, 2] {
     backends.append(("simd, \(threads) threads", SIMDBackend(threads: threads)))
+    #if OpenBLAS
+      backends.append(("openblas, \(threads) threads", OpenBLASBackend(threads: threads)))
+    #endif
   }
   return backends
 }()
