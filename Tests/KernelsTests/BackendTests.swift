@@ -4,11 +4,13 @@ import Testing
 /// Everything that must agree with the reference. A new backend, instruction set or number of
 /// threads is one line here.
 let backends: [(label: String, backend: any Backend)] = {
-  var backends: [(label: String, backend: any Backend)] = [
-    ("reference", ReferenceBackend()),
-    ("simd", SIMDBackend()),
-    ("simd, 2 threads", SIMDBackend(threads: 2)),
-  ]
+  var backends: [(label: String, backend: any Backend)] = [("reference", ReferenceBackend())]
+  for threads in [1, 2] {
+    backends.append(("simd, \(threads) threads", SIMDBackend(threads: threads)))
+    #if OpenBLAS
+      backends.append(("openblas, \(threads) threads", OpenBLASBackend(threads: threads)))
+    #endif
+  }
   for set in InstructionSet.available {
     for threads in set == .scalar ? [2] : [1, 2, 3, 8] {
       backends.append(

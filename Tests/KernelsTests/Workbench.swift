@@ -1,4 +1,8 @@
+import Foundation
 import LatentKernels
+
+/// Not Foundation's.
+typealias Operation = LatentKernels.Operation
 
 /// What an operand holds and whether the operation may write it.
 struct Tensor {
@@ -118,8 +122,8 @@ struct Workbench<Scalar: BinaryFloatingPoint> {
     var result = Result()
     for memory in memories {
       let tensor = memory.tensor
-      if memory.isDamaged { result.stray.append(tensor.name) }
       if tensor.role != .input { result.values[tensor.path] = memory.values }
+      if memory.isDamaged { result.stray.append(tensor.name) }
       memory.base.deallocate()
     }
     return result
@@ -149,8 +153,8 @@ struct Workbench<Scalar: BinaryFloatingPoint> {
       base.initializeMemory(as: UInt8.self, repeating: 0xa5, count: count * size)
       scalars = base.bindMemory(to: Scalar.self, capacity: tensor.element == .scalar ? count : 0)
       if tensor.element == .scalar {
-        for index in 0..<count { scalars[index] = .nan }
-        if tensor.padIsZero { for index in 0..<tensor.extent { scalars[offset + index] = 0 } }
+        scalars.update(repeating: .nan, count: count)
+        if tensor.padIsZero { (scalars + offset).update(repeating: 0, count: tensor.extent) }
         for index in tensor.open { scalars[offset + index] = 0 }
         // An output that is not written stays not-a-number.
         for index in tensor.places { scalars[offset + index] = .nan }
@@ -168,13 +172,16 @@ struct Workbench<Scalar: BinaryFloatingPoint> {
 
     var values: [Double] { tensor.places.map { Double(scalars[offset + $0]) } }
 
-    /// Whether anything changed but what may.
+    /// Whether anything changed but what may. Call it last: it puts back what may.
     var isDamaged: Bool {
-      var watched = [Bool](repeating: true, count: count)
       let writable = tensor.role == .input ? [] : tensor.places + tensor.open
-      for index in writable { watched[offset + index] = false }
-      let after = UnsafeRawBufferPointer(start: base, count: count * size)
-      return (0..<count * size).contains { watched[$0 / size] && after[$0] != before[$0] }
+      return before.withUnsafeBytes { before in
+        for index in writable {
+          let start = (offset + index) * size
+          memcpy(base + start, before.baseAddress! + start, size)
+        }
+        return memcmp(base, before.baseAddress!, count * size) != 0
+      }
     }
   }
 }

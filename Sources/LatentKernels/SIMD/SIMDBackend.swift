@@ -14,18 +14,14 @@ public struct SIMDBackend: Backend {
   public func execute(_ operations: [Operation], on buffers: [Buffer], run: Run) {
     for operation in operations {
       let step = SIMDStep(operation: operation, buffers: buffers, run: run)
-      if threads == 1 {
-        step.execute(part: 0, of: 1)
-      } else {
-        DispatchQueue.concurrentPerform(iterations: threads) { step.execute(part: $0, of: threads) }
-      }
+      forEachPart(threads) { step.execute(part: $0, of: threads) }
     }
   }
 }
 
 /// One operation at work. What it computes stands in the extensions, one file a theme; those on
 /// elements only serve the backends with a product of their own, too.
-struct SIMDStep: @unchecked Sendable {
+struct SIMDStep {
   let operation: Operation
   let buffers: [Buffer]
   let run: Run
@@ -58,11 +54,6 @@ struct SIMDStep: @unchecked Sendable {
     }
   }
 
-  /// The `part`-th of `parts` nearly equal ranges.
-  private func share(_ count: Int, _ part: Int, _ parts: Int) -> Range<Int> {
-    count * part / parts..<count * (part + 1) / parts
-  }
-
   // MARK: Operands
 
   func floats(_ operand: Operand) -> Floats! {
@@ -88,6 +79,21 @@ struct SIMDStep: @unchecked Sendable {
     LaneRandom(
       seed: run.seed, purpose: purpose, sample: sample, row: UInt32(dataRow(row)), epoch: run.epoch)
   }
+}
+
+/// Calls `body` for each of `parts` at the same time. Parts write to memory of their own, which the
+/// compiler cannot know.
+func forEachPart(_ parts: Int, _ body: (Int) -> Void) {
+  if parts == 1 { return body(0) }
+  withoutActuallyEscaping(body) { body in
+    nonisolated(unsafe) let body = body
+    DispatchQueue.concurrentPerform(iterations: parts) { body($0) }
+  }
+}
+
+/// The `part`-th of `parts` nearly equal ranges.
+func share(_ count: Int, _ part: Int, _ parts: Int) -> Range<Int> {
+  count * part / parts..<count * (part + 1) / parts
 }
 
 /// Calls `body` with the first column and the width of each panel of `columns` columns.

@@ -1,0 +1,140 @@
+#if OpenBLAS
+  import COpenBLAS
+  import Synchronization
+
+  /// The honest baseline: OpenBLAS multiplies, separate passes do the rest.
+  ///
+  /// The library wants plain matrices, so each product first unpacks its panels (and the gradient of
+  /// weights is packed again): one pass over memory a product. Nothing is kept between operations,
+  /// since anyone may write to the buffers. Products on the panels themselves, 16 columns at a time,
+  /// cost more: the library would pack the other factor again for each.
+  public final class OpenBLASBackend: Backend {
+    public let name = "openblas"
+    public let threads: Int
+    /// Unpacked weights and unfused products, grown to the largest layer; one execution at a time.
+    private let memory = Mutex<[Float]>([])
+
+    public init(threads: Int = 1) {
+      precondition(threads >= 1, "a backend computes on at least one thread")
+      self.threads = threads
+    }
+
+    public func execute(_ operations: [Operation], on buffers: [Buffer], run: Run) {
+      memory.withLock { memory in
+        // The library's number of threads is the process's.
+        openblas_set_num_threads(Int32(threads))
+        for operation in operations {
+          let step = SIMDStep(operation: operation, buffers: buffers, run: run)
+          let needed = step.openBLASMemory
+          if memory.count < needed { memory = [Float](repeating: 0, count: needed) }
+          memory.withUnsafeMutableBufferPointer {
+            step.executeWithOpenBLAS(threads: threads, memory: $0)
+          }
+        }
+      }
+    }
+  }
+
+  extension SIMDStep {
+    /// A layer's width in whole panels: how far its unpacked rows are apart.
+    private var wholeColumns: Int { panels * 16 }
+    private var wholeInner: Int { Panels.count(inner) * 16 }
+
+    /// Floats that `executeWithOpenBLAS` needs.
+    fileprivate var openBLASMemory: Int {
+      switch operation.kind {
+      case LATENT_OP_LINEAR_FORWARD, LATENT_OP_LINEAR_BACKWARD_WEIGHTS: inner * wholeColumns
+      case LATENT_OP_LINEAR_BACKWARD_INPUT: columns * wholeInner
+      case LATENT_OP_LIKELIHOOD_FORWARD: (inner + rows) * wholeColumns
+      default: 0
+      }
+    }
+
+    fileprivate func executeWithOpenBLAS(threads: Int, memory: UnsafeMutableBufferPointer<Float>) {
+      switch operation.kind {
+      case LATENT_OP_LINEAR_FORWARD:
+        let weights = memory.baseAddress!
+        forEachPart(threads) { unpack(operation.weights, inner, columns, weights, $0, threads) }
+        multiply(
+          rows, columns, inner, row(operation.input, 0), Int(operation.input.stride), weights,
+          wholeColumns, row(operation.output, 0), Int(operation.output.stride))
+        forEachPart(threads) { activateOutput(share(rows, $0, threads)) }
+
+      case LATENT_OP_LIKELIHOOD_FORWARD:
+        let weights = memory.baseAddress!
+        let parameters = weights + inner * wholeColumns
+        forEachPart(threads) { unpack(operation.weights, inner, columns, weights, $0, threads) }
+        multiply(
+          rows, wholeColumns, inner, row(operation.input, 0), Int(operation.input.stride), weights,
+          wholeColumns, parameters, wholeColumns)
+        forEachPart(threads) { part in
+          for row in share(rows, part, threads) {
+            likelihood(row, parameters + row * wholeColumns)
+          }
+        }
+
+      case LATENT_OP_LINEAR_BACKWARD_INPUT:
+        let transposed = memory.baseAddress!
+        forEachPart(threads) {
+          unpack(operation.weights_transposed, columns, inner, transposed, $0, threads)
+        }
+        multiply(
+          rows, inner, columns, row(operation.gradient, 0), Int(operation.gradient.stride),
+          transposed, wholeInner, row(operation.output, 0), Int(operation.output.stride))
+        if operation.input.exists, operation.activation != LATENT_ACTIVATION_IDENTITY {
+          forEachPart(threads) { multiplySlope(share(rows, $0, threads)) }
+        }
+
+      case LATENT_OP_LINEAR_BACKWARD_WEIGHTS:
+        let gradient = memory.baseAddress!
+        multiply(
+          inner, columns, rows, row(operation.input, 0), Int(operation.input.stride),
+          row(operation.gradient, 0), Int(operation.gradient.stride), gradient, wholeColumns,
+          transposed: true)
+        forEachPart(threads) { useGradient(gradient, share(panels, $0, threads)) }
+
+      default:
+        forEachPart(threads) { execute(part: $0, of: threads) }
+      }
+    }
+
+    /// C [m x n] = A [m x k] B [k x n], row-major; A is stored [k x m] where it is transposed.
+    private func multiply(
+      _ m: Int, _ n: Int, _ k: Int, _ a: Floats, _ strideA: Int, _ b: Floats, _ strideB: Int,
+      _ c: Floats, _ strideC: Int, transposed: Bool = false
+    ) {
+      cblas_sgemm(
+        CblasRowMajor, transposed ? CblasTrans : CblasNoTrans, CblasNoTrans, blasint(m), blasint(n),
+        blasint(k), 1, a, blasint(strideA), b, blasint(strideB), 0, c, blasint(strideC))
+    }
+
+    /// A thread's part of the panels of a matrix [rows x columns] as plain rows.
+    private func unpack(
+      _ operand: Operand, _ rows: Int, _ columns: Int, _ target: Floats, _ part: Int, _ parts: Int
+    ) {
+      let source: Floats = floats(operand)
+      let width = Panels.count(columns) * 16
+      for panel in share(Panels.count(columns), part, parts) {
+        for row in 0..<rows {
+          store(load(source + (panel * rows + row) * 16), target + row * width + panel * 16)
+        }
+      }
+    }
+
+    /// Panels of the gradient of weights, which lies in plain rows, and the bias's.
+    private func useGradient(_ gradient: Floats, _ panels: Range<Int>) {
+      for panel in panels {
+        let width = min(16, columns - 16 * panel)
+        for k in 0..<inner {
+          weightGradient(k, panel, is: load(gradient + k * wholeColumns + 16 * panel, width))
+        }
+        var sums = Lanes()
+        for row in 0..<rows {
+          sums += load(self.row(operation.gradient, row) + 16 * panel, width)
+        }
+        biasGradient(panel, is: sums)
+        if operation.update { transposeWeights(panel) }
+      }
+    }
+  }
+#endif
