@@ -28,7 +28,8 @@ extension StepBuilder {
   /// z = μ + σ ε and its KL, from heads (mean | raw log-variance)[rows x 2 L].
   public mutating func reparameterize(_ heads: Operand, latentDimensions: Int) -> Latents {
     let latents = Latents(
-      heads: heads, z: matrix(columns: latentDimensions), epsilon: matrix(columns: latentDimensions),
+      heads: heads, z: matrix(columns: latentDimensions),
+      epsilon: matrix(columns: latentDimensions),
       logVariance: matrix(columns: latentDimensions), kl: vector(count: capacity))
     var operation = operation(LATENT_OP_REPARAMETERIZE, latents, latentDimensions)
     operation.output = latents.z
@@ -56,7 +57,8 @@ extension StepBuilder {
     return operation.output
   }
 
-  private func operation(_ kind: latent_op_kind, _ latents: Latents, _ dimensions: Int) -> Operation {
+  private func operation(_ kind: latent_op_kind, _ latents: Latents, _ dimensions: Int) -> Operation
+  {
     var operation = Operation()
     operation.kind = kind
     operation.dimensions = UInt32(dimensions)
