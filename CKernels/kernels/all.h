@@ -16,4 +16,6 @@
 #include "load.h"
 #include "reparameterize.h"
 
+#include "mixtures.h"
+
 #include "table.h"
