@@ -2,14 +2,13 @@
 // nodes with 75 digits (errors below 2^-57), lowest power first. Errors in ULP are those that
 // Tests/ModelsTests/MixtureElementaryTests.swift holds them to.
 
-// e^x, at most 0.98 ULP where the result is normal; below -745.13 zero, above 709.78 infinite.
-LATENT_INLINE vd vd_exp(vd x) {
+// x = n log 2 + r with |r| <= log(2) / 2: returns e^r, and in *scaled the number 1.5 2^52 + n.
+LATENT_INLINE vd vd_exp_reduced(vd x, vd *scaled) {
   const vd shift = vd_all(0x1.8p52);
-  vd bounded = vd_min(vd_all(710.0), vd_max(vd_all(-746.0), x));
-  vd scaled = vd_fma(bounded, vd_all(0x1.71547652b82fep+0), shift);
-  vd n = scaled - shift;
-  // x = n log 2 + r; n times the high part of log 2 is exact.
-  vd r = vd_fma(n, vd_all(-0x1.62e42fefa3800p-1), bounded);
+  *scaled = vd_fma(x, vd_all(0x1.71547652b82fep+0), shift);
+  vd n = *scaled - shift;
+  // n times the high part of log 2 is exact.
+  vd r = vd_fma(n, vd_all(-0x1.62e42fefa3800p-1), x);
   r = vd_fma(n, vd_all(-0x1.ef35793c76730p-45), r);
   vd q = vd_all(0x1.1f72fc83bcbc7p-29);
   q = vd_fma(q, r, vd_all(0x1.af4ddda1c08cdp-26));
@@ -22,12 +21,42 @@ LATENT_INLINE vd vd_exp(vd x) {
   q = vd_fma(q, r, vd_all(0x1.5555555555556p-5));
   q = vd_fma(q, r, vd_all(0x1.5555555555557p-3));
   q = vd_fma(q, r, vd_all(0.5));
-  vd mantissa = vd_fma(q * r, r, r) + 1.0;
+  return vd_fma(q * r, r, r) + 1.0;
+}
+
+// e^x, at most 0.98 ULP where the result is normal; below -745.13 zero, above 709.78 infinite.
+LATENT_INLINE vd vd_exp(vd x) {
+  vd scaled, mantissa = vd_exp_reduced(vd_min(vd_all(710.0), vd_max(vd_all(-746.0), x)), &scaled);
   // 2^n as a factor in two steps, so that results below the normal range round once.
-  vl exponent = (vl)scaled - (vl)shift;
+  vl exponent = (vl)scaled - (vl)vd_all(0x1.8p52);
   vl half = exponent >> 1;
   vd first = (vd)((half + 1023) << 52), second = (vd)((exponent - half + 1023) << 52);
   return vd_select(x == x, mantissa * first * second, x);
+}
+
+// The same of four vectors x <= 0 side by side, to hide the latency of the long chain; 2^n is one integer
+// addition, and below -708 the result is zero.
+LATENT_INLINE void vd_exp_shares(vd x[4]) {
+  static const double coefficients[11] = {
+      0x1.1f72fc83bcbc7p-29, 0x1.af4ddda1c08cdp-26, 0x1.27e4db67ac2b0p-22, 0x1.71de0237484cdp-19,
+      0x1.a01a01a6d7831p-16, 0x1.a01a01abe6323p-13, 0x1.6c16c16c162d6p-10, 0x1.11111111100dfp-7,
+      0x1.5555555555556p-5,  0x1.5555555555557p-3,  0.5};
+  vd scaled[4], r[4], q[4];
+  for (int i = 0; i < 4; ++i) {
+    r[i] = vd_max(vd_all(-708.0), x[i]);
+    scaled[i] = vd_fma(r[i], vd_all(0x1.71547652b82fep+0), vd_all(0x1.8p52));
+    vd n = scaled[i] - vd_all(0x1.8p52);
+    r[i] = vd_fma(n, vd_all(-0x1.62e42fefa3800p-1), r[i]);
+    r[i] = vd_fma(n, vd_all(-0x1.ef35793c76730p-45), r[i]);
+    q[i] = vd_all(coefficients[0]);
+  }
+#pragma clang loop unroll(full)
+  for (int c = 1; c < 11; ++c)
+    for (int i = 0; i < 4; ++i) q[i] = vd_fma(q[i], r[i], vd_all(coefficients[c]));
+  for (int i = 0; i < 4; ++i) {
+    vd mantissa = vd_fma(q[i] * r[i], r[i], r[i]) + 1.0;
+    x[i] = vd_select(x[i] < -708.0, (vd){}, (vd)((vl)mantissa + ((vl)scaled[i] << 52)));
+  }
 }
 
 // Natural logarithm, at most 0.9 ULP; log(0) = -infinity, log(x < 0) = NaN, subnormals included.

@@ -14,10 +14,10 @@ typedef struct MIXTURE(scratch) {
   REAL *rows;      // [block x padded], columns past the last are zero
   REAL *centered;  // [block x padded]: rows about a component's center, or their squares
   REAL *panels;    // [block / LANES x D x LANES]: rows transposed
-  REAL *whitened;  // the same, whitened; or three panels about a component's center
-  REAL *scaled;    // [block x LANES]: r x for a panel of columns
+  REAL *whitened;  // the same, whitened, or about a component's center; then r x, [panels][block][LANES]
   REAL *density;   // [K4 x block]: log densities, then responsibilities
   REAL *weights;   // [block], zero past the last row
+  double *shift;   // [padded], zero past the last column
   double *lanes;   // [1 + K4][16]: sums of log p(x) and of responsibilities by lane
 } MIXTURE(scratch);
 
@@ -31,10 +31,10 @@ static size_t MIXTURE(lay_out)(const latent_mixture *pass, void *memory, MIXTURE
   TAKE(rows, REAL, MIXTURE_BLOCK * padded)
   TAKE(centered, REAL, MIXTURE_BLOCK * padded)
   TAKE(panels, REAL, MIXTURE_BLOCK * (size_t)pass->columns)
-  TAKE(whitened, REAL, MIXTURE_BLOCK * (size_t)pass->columns)
-  TAKE(scaled, REAL, MIXTURE_BLOCK * LANES)
+  TAKE(whitened, REAL, MIXTURE_BLOCK * padded)
   TAKE(density, REAL, MIXTURE_BLOCK * components)
   TAKE(weights, REAL, MIXTURE_BLOCK)
+  TAKE(shift, double, padded)
   TAKE(lanes, double, 16 * (1 + components))
 #undef TAKE
   return at;
@@ -97,29 +97,43 @@ static void MIXTURE(pack)(const latent_mixture *pass, void *parameters) {
 
 // MARK: A block's rows
 
+// `count` <= LANES rows and the first `width` <= LANES columns of a square.
+static __attribute__((noinline)) void MIXTURE(load_corner)(const REAL *x, size_t stride,
+                                                           size_t count, int width, vr *square) {
+  for (size_t i = 0; i < LANES; ++i)
+    square[i] = i < count ? VR(load_first)(x + i * stride, width) : (vr){};
+}
+
 // Rows less the shift, row-major and transposed, with zeros where there are no rows or columns.
 static void MIXTURE(load)(const latent_mixture *pass, MIXTURE(scratch) *s, size_t first,
                           size_t count) {
   size_t columns = pass->columns, padded = (columns + 15) / 16 * 16;
-  size_t whole = (count + LANES - 1) / LANES * LANES;
   const REAL *x = (const REAL *)pass->x + first * pass->stride;
-  for (size_t row = 0; row < whole; ++row) {
-    REAL *to = s->rows + row * padded;
-    size_t d = 0;
-    if (row < count)
-      for (; d < columns; ++d) to[d] = (REAL)((double)x[row * pass->stride + d] - pass->shift[d]);
-    for (; d < padded; ++d) to[d] = 0;
-    s->weights[row] =
-        row < count ? pass->weights ? (REAL)pass->weights[first + row] : (REAL)1 : (REAL)0;
-  }
-  for (size_t panel = 0; panel < whole / LANES; ++panel) {
-    const REAL *from = s->rows + panel * LANES * padded;
-    REAL *to = s->panels + panel * LANES * columns;
-    for (size_t d = 0; d < columns; ++d) {
-      vr column;
-      for (int lane = 0; lane < LANES; ++lane) column[lane] = from[(size_t)lane * padded + d];
-      VR(store)(to + d * LANES, column);
+  for (size_t row = 0; row < count; row += LANES) {
+    size_t valid = count - row < LANES ? count - row : LANES;
+    for (size_t d = 0; d < padded; d += LANES) {
+      int width = d >= columns ? 0 : columns - d < LANES ? (int)(columns - d) : LANES;
+      const REAL *from = x + row * pass->stride + d;
+      vr square[LANES];
+      if (valid == LANES && width == LANES)
+        for (size_t i = 0; i < LANES; ++i) {
+          square[i] = VR(load)(from + i * pass->stride);
+          // The next block's rows, into the second cache, while this one computes.
+          __builtin_prefetch(from + (i + MIXTURE_BLOCK) * pass->stride, 0, 2);
+        }
+      else MIXTURE(load_corner)(from, pass->stride, valid, width, square);
+      for (size_t i = 0; i < LANES; ++i) {
+        // Lanes that are not there are zero after the subtraction too.
+        square[i] = i < valid ? VR(less)(square[i], s->shift + d) : (vr){};
+        VR(store)(s->rows + (row + i) * padded + d, square[i]);
+      }
+      VR(transpose)(square);
+      for (int i = 0; i < width; ++i)
+        VR(store)(s->panels + row * columns + (d + (size_t)i) * LANES, square[i]);
     }
+    for (size_t i = 0; i < LANES; ++i)
+      s->weights[row + i] =
+          i >= valid ? (REAL)0 : pass->weights ? (REAL)pass->weights[first + row + i] : (REAL)1;
   }
 }
 
@@ -226,94 +240,104 @@ static void MIXTURE(distance)(int width, size_t columns, const REAL *parameters,
   (void)width;
 }
 
-// density[k][row] = squared Mahalanobis distances.
-static void MIXTURE(distances)(const latent_mixture *pass, const REAL *parameters,
-                               MIXTURE(scratch) *s, size_t panels) {
+// density[k][row] = squared Mahalanobis distances of one component, for every row of the block.
+static void MIXTURE(full_distances)(const latent_mixture *pass, const REAL *parameters,
+                                    MIXTURE(scratch) *s, size_t k, size_t panels) {
   size_t columns = pass->columns, panel = columns * LANES;
-  bool full = pass->density == LATENT_DENSITY_FULL;
-  if (full) {
-    memset(s->density, 0, pass->components * MIXTURE_BLOCK * sizeof(REAL));
-    for (size_t k = 0; k < pass->components; ++k) {
-      const REAL *w = parameters + k * MIXTURE(triangle)(columns);
-      const double *center = pass->centers + k * columns;
-      for (size_t p = 0; p < panels; p += MIXTURE_PANELS) {
-        size_t width = panels - p < MIXTURE_PANELS ? panels - p : MIXTURE_PANELS;
-        for (size_t q = 0; q < width; ++q)
-          for (size_t d = 0; d < columns; ++d)
-            VR(store)(s->whitened + q * panel + d * LANES,
-                      VR(load)(s->panels + (p + q) * panel + d * LANES) - (REAL)center[d]);
-        MIXTURE(whiten)((int)width, columns, w, s->whitened,
-                        s->density + k * MIXTURE_BLOCK + p * LANES, NULL);
-      }
-    }
-    return;
-  }
-  bool tied = pass->density == LATENT_DENSITY_TIED;
+  const REAL *w = parameters + k * MIXTURE(triangle)(columns);
+  const double *center = pass->centers + k * columns;
+  REAL *norms = s->density + k * MIXTURE_BLOCK;
+  memset(norms, 0, MIXTURE_BLOCK * sizeof(REAL));
   for (size_t p = 0; p < panels; p += MIXTURE_PANELS) {
     size_t width = panels - p < MIXTURE_PANELS ? panels - p : MIXTURE_PANELS;
-    const REAL *x = s->panels + p * panel;
-    if (tied) {
-      MIXTURE(whiten)((int)width, columns, parameters + MIXTURE(diagonals)(pass), x, NULL,
-                      s->whitened);
-      x = s->whitened;
-    }
-    for (size_t k = 0; k < pass->components; k += 4)
-      MIXTURE(distance)((int)width, columns, parameters + k / 4 * columns * 8, x,
-                        s->density + k * MIXTURE_BLOCK + p * LANES);
+    for (size_t q = 0; q < width; ++q)
+      for (size_t d = 0; d < columns; ++d)
+        VR(store)(s->whitened + q * panel + d * LANES,
+                  VR(load)(s->panels + (p + q) * panel + d * LANES) - (REAL)center[d]);
+    MIXTURE(whiten)((int)width, columns, w, s->whitened, norms + p * LANES, NULL);
   }
+}
+
+// The same of all components that share a whitener or have diagonal ones, for `width` panels.
+static void MIXTURE(shared_distances)(const latent_mixture *pass, const REAL *parameters,
+                                      MIXTURE(scratch) *s, size_t panel, int width) {
+  size_t columns = pass->columns;
+  const REAL *x = s->panels + panel * columns * LANES;
+  if (pass->density == LATENT_DENSITY_TIED) {
+    MIXTURE(whiten)(width, columns, parameters + MIXTURE(diagonals)(pass), x, NULL, s->whitened);
+    x = s->whitened;
+  }
+  for (size_t k = 0; k < pass->components; k += 4)
+    MIXTURE(distance)(width, columns, parameters + k / 4 * columns * 8, x,
+                      s->density + k * MIXTURE_BLOCK + panel * LANES);
 }
 
 // MARK: Responsibilities
 
-// Distances to responsibilities times weights, in place, and what is wanted of each row.
+// Distances of the rows [row, end) of a block to responsibilities times weights, in place, and what is
+// wanted of each row. The block begins at row `first` of the pass.
 static void MIXTURE(respond)(const latent_mixture *pass, MIXTURE(scratch) *s, size_t first,
-                             size_t count) {
+                             size_t row, size_t end) {
   size_t components = pass->components;
-  for (size_t row = 0; row < count; row += LANES) {
+  bool labelled = pass->labels || pass->hard;
+  for (; row < end; row += LANES) {
     REAL *density = s->density + row;
-    size_t valid = count - row < LANES ? count - row : LANES;
+    size_t valid = end - row < LANES ? end - row : LANES;
     vr best = VR(all)(-__builtin_inff()), label = {};
     for (size_t k = 0; k < components; ++k) {
       vr value = VR(fma)(VR(load)(density + k * MIXTURE_BLOCK), VR(all)((REAL)-0.5),
                          VR(all)((REAL)pass->constants[k]));
-      vr_mask better = value > best;
-      best = VR(select)(better, value, best);
-      label = VR(select)(better, VR(all)((REAL)k), label);
+      if (labelled) label = VR(select)(value > best, VR(all)((REAL)k), label);
+      best = VR(max)(value, best);
       VR(store)(density + k * MIXTURE_BLOCK, value);
     }
     // A row that every component gives density zero keeps log p = -infinity and no responsibility.
     vr_mask possible = best > -__builtin_inff();
     vr level = VR(select)(possible, best, (vr){});
+    for (size_t k = components; k % 4; ++k)
+      VR(store)(density + k * MIXTURE_BLOCK, VR(all)(-__builtin_inff()));
     vr sum = {};
-    for (size_t k = 0; k < components; ++k) {
-      vr share = VR(exp)(VR(load)(density + k * MIXTURE_BLOCK) - level);
-      sum += share;
-      VR(store)(density + k * MIXTURE_BLOCK, share);
+    for (size_t k = 0; k < components; k += 4) {
+      vr share[4];
+      for (size_t i = 0; i < 4; ++i)
+        share[i] = VR(load)(density + (k + i) * MIXTURE_BLOCK) - level;
+      VR(exp_shares)(share);
+      for (size_t i = 0; i < 4; ++i) {
+        sum += share[i];
+        VR(store)(density + (k + i) * MIXTURE_BLOCK, share[i]);
+      }
     }
     vr log_density = level + VR(log)(sum);
     vr weight = VR(load)(s->weights + row);
     vr inverse = VR(select)(possible, (REAL)1 / sum, (vr){});
-    for (size_t k = 0; k < components; ++k) {
-      vr share = VR(load)(density + k * MIXTURE_BLOCK) * inverse;
-      if (pass->hard)
-        share = VR(select)(label == VR(all)((REAL)k), VR(all)((REAL)1), (vr){});
-      if (pass->responsibilities)
+    if (pass->hard) {
+      inverse = VR(select)(possible, VR(all)((REAL)1), (vr){});
+      for (size_t k = 0; k < components; ++k)
+        VR(store)(density + k * MIXTURE_BLOCK,
+                  VR(select)(label == VR(all)((REAL)k), VR(all)((REAL)1), (vr){}));
+    }
+    if (pass->responsibilities)
+      for (size_t k = 0; k < components; ++k) {
+        vr share = VR(load)(density + k * MIXTURE_BLOCK) * inverse;
         for (size_t lane = 0; lane < valid; ++lane)
           pass->responsibilities[(first + row + lane) * components + k] = (double)share[lane];
-      share = share * weight;
-      VR(store)(density + k * MIXTURE_BLOCK, share);
-      if (pass->statistics) VR(add_to)(s->lanes + 16 * (1 + k), share);
-    }
+      }
     if (pass->log_density)
       for (size_t lane = 0; lane < valid; ++lane)
         pass->log_density[first + row + lane] = (double)log_density[lane];
     if (pass->labels)
       for (size_t lane = 0; lane < valid; ++lane)
         pass->labels[first + row + lane] = (int32_t)label[lane];
+    if (!pass->statistics) continue;
+    vr scale = inverse * weight;
+    for (size_t k = 0; k < components; ++k) {
+      vr share = VR(load)(density + k * MIXTURE_BLOCK) * scale;
+      VR(store)(density + k * MIXTURE_BLOCK, share);
+      VR(add_to)(s->lanes + 16 * (1 + k), share);
+    }
     // Hard assignments maximize the assigned component's density: k-means' own objective.
     vr bound = pass->hard ? best : log_density;
-    if (pass->statistics)
-      VR(add_to)(s->lanes, VR(select)(weight > (REAL)0, bound * weight, (vr){}));
+    VR(add_to)(s->lanes, VR(select)(weight > (REAL)0, bound * weight, (vr){}));
   }
 }
 
@@ -385,30 +409,33 @@ static void MIXTURE(full_moments)(const latent_mixture *pass, MIXTURE(scratch) *
   const double *center = pass->centers + k * columns;
   const REAL *share = s->density + k * MIXTURE_BLOCK;
   for (size_t p = 0; p < panels; ++p) {
-    REAL about[LANES];
+    REAL centers[LANES];
     for (size_t lane = 0; lane < LANES; ++lane)
-      about[lane] = p * LANES + lane < columns ? (REAL)center[p * LANES + lane] : 0;
-    for (size_t row = 0; row < rows; ++row) {
-      size_t at = row * padded + p * LANES;
-      VR(store)(s->centered + at, VR(load)(s->rows + at) - VR(load)(about));
-    }
-  }
-  for (size_t p = 0; p < panels; ++p) {
+      centers[lane] = p * LANES + lane < columns ? (REAL)center[p * LANES + lane] : 0;
+    vr about = VR(load)(centers);
+    REAL *scaled = s->whitened + p * LANES * MIXTURE_BLOCK;
     vr sum[4] = {};  // four chains hide the latency of an addition
-    for (size_t row = 0; row < rows; ++row) {
-      vr value = VR(load)(s->centered + row * padded + p * LANES) * share[row];
-      VR(store)(s->scaled + row * LANES, value);
-      sum[row % 4] += value;
-    }
+    // Rows past the last, up to whole panels, have no share.
+    for (size_t row = 0; row < rows; row += 4)
+      for (size_t i = 0; i < 4; ++i) {
+        size_t at = (row + i) * padded + p * LANES;
+        vr x = VR(load)(s->rows + at) - about;
+        VR(store)(s->centered + at, x);
+        x = x * share[row + i];
+        VR(store)(scaled + (row + i) * LANES, x);
+        sum[i] += x;
+      }
     VR(add_to)(sums + p * LANES, (sum[0] + sum[2]) + (sum[1] + sum[3]));
+  }
+  for (size_t p = 0; p < panels; ++p)
     for (size_t h = 0; h < LANES && p * LANES + h < columns; h += MIXTURE_ROWS)
       for (size_t q = p; q < panels;) {
         size_t width = panels - q < MIXTURE_PANELS ? panels - q : MIXTURE_PANELS;
-        MIXTURE(second)[width - 1](rows, s->scaled + h, s->centered + q * LANES, padded,
+        MIXTURE(second)[width - 1](rows, s->whitened + p * LANES * MIXTURE_BLOCK + h,
+                                   s->centered + q * LANES, padded,
                                    squares + (p * LANES + h) * padded + q * LANES, padded);
         q += width;
       }
-  }
 }
 
 static void MIXTURE(moments)(const latent_mixture *pass, MIXTURE(scratch) *s, size_t rows,
@@ -435,15 +462,27 @@ static void MIXTURE(range)(const latent_mixture *pass, const void *parameters, v
   MIXTURE(lay_out)(pass, memory, &s);
   latent_mixture_layout layout = latent_mixture_statistics(pass);
   size_t padded_components = (pass->components + 3u) / 4 * 4;
+  memset(s.shift, 0, layout.padded * sizeof(double));
+  memcpy(s.shift, pass->shift, pass->columns * sizeof(double));
   memset(s.lanes, 0, 16 * (1 + padded_components) * sizeof(double));
   if (statistics) memset(statistics, 0, layout.total * sizeof(double));
   for (size_t row = first; row < end; row += MIXTURE_BLOCK) {
     size_t count = end - row < MIXTURE_BLOCK ? end - row : MIXTURE_BLOCK;
     MIXTURE(load)(pass, &s, row, count);
-    MIXTURE(distances)(pass, parameters, &s, (count + LANES - 1) / LANES);
-    MIXTURE(respond)(pass, &s, row, count);
-    for (size_t k = pass->components; k < padded_components; ++k)
-      memset(s.density + k * MIXTURE_BLOCK, 0, MIXTURE_BLOCK * sizeof(REAL));
+    size_t panels = (count + LANES - 1) / LANES;
+    if (pass->density == LATENT_DENSITY_FULL) {
+      for (size_t k = 0; k < pass->components; ++k)
+        MIXTURE(full_distances)(pass, parameters, &s, k, panels);
+      MIXTURE(respond)(pass, &s, row, 0, count);
+    } else {
+      // Three panels at a time, whose densities stay in the nearest cache.
+      for (size_t p = 0; p < panels; p += MIXTURE_PANELS) {
+        size_t width = panels - p < MIXTURE_PANELS ? panels - p : MIXTURE_PANELS;
+        MIXTURE(shared_distances)(pass, parameters, &s, p, (int)width);
+        size_t end = (p + width) * LANES;
+        MIXTURE(respond)(pass, &s, row, p * LANES, end < count ? end : count);
+      }
+    }
     if (statistics) MIXTURE(moments)(pass, &s, count, statistics, layout);
   }
   if (!statistics) return;

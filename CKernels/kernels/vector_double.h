@@ -6,6 +6,13 @@ typedef int64_t vl __attribute__((vector_size(64), aligned(8)));
 LATENT_INLINE vd vd_all(double value) { return (vd){} + value; }
 LATENT_INLINE vd vd_load(const double *p) { return *(const vd *)p; }
 LATENT_INLINE void vd_store(double *p, vd value) { *(vd *)p = value; }
+// The first `count` (0...8) lanes of memory; the other lanes are zero and are not touched.
+LATENT_INLINE vd vd_load_first(const double *p, int count) {
+  if (count >= 8) return vd_load(p);
+  vd value = {};
+  memcpy(&value, p, (size_t)count * sizeof(double));
+  return value;
+}
 LATENT_INLINE vd vd_select(vl mask, vd yes, vd no) {
   return (vd)((mask & (vl)yes) | (~mask & (vl)no));
 }
