@@ -53,7 +53,8 @@ import Testing
         InstructionSet.best.kernels.log_double($0.count, $0.baseAddress, $0.baseAddress)
       }
       #expect(y[0] == -.infinity && y[1] == -.infinity && y[2].isNaN && y[3] == .infinity)
-      #expect(y[4].isNaN && y[5] == 0 && abs(y[6] - log(.leastNonzeroMagnitude)) < 1e-12 && y[7].isNaN)
+      #expect(
+        y[4].isNaN && y[5] == 0 && abs(y[6] - log(.leastNonzeroMagnitude)) < 1e-12 && y[7].isNaN)
     }
   }
 #endif

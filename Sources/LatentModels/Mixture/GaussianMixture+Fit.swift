@@ -69,7 +69,7 @@
             precision: configuration.precision, backend: backend),
         configuration: configuration, variances: moments.variances, floor: floor)
       let needsScatter = configuration.covariance == .tied && sample.isComplete
-      scatter = needsScatter ? try start.totalScatter() : nil
+      scatter = needsScatter ? try start.rows.totalScatter() : nil
     }
 
     private static func validate(

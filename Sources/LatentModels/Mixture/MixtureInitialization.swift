@@ -57,14 +57,6 @@
       return result
     }
 
-    /// Σ w x xᵀ of all rows less the origin.
-    func totalScatter() throws -> TotalScatter {
-      let whole = statistics(
-        of: [Double](repeating: 0, count: columns), squares: LATENT_SQUARES_FULL)
-      return TotalScatter(
-        matrix: try Matrix(rows: columns, columns: columns, values: whole.squares))
-    }
-
     /// Unit spheres (in the columns' own units) around points less the origin.
     private func density(_ points: [Double]) -> MixtureDensity {
       let deviations = variances.map { 1 / $0.squareRoot() }
@@ -95,24 +87,38 @@
       return chosen
     }
 
-    /// k-means++: each next point a row drawn with probability proportional to its squared distance from
-    /// the points so far.
+    /// Greedy k-means++: of some rows drawn with probability proportional to their squared distances from
+    /// the points so far, the next point is the one that leaves the least distance.
     private func plusPlus(_ restart: Int) -> [Double] {
       let weights = (0..<rows.count).map { rows.weights?[$0] ?? 1 }
       var points = rows.row(draw(weights, restart: restart, number: 0))
-      var nearest = [Double](repeating: .infinity, count: rows.count)
-      var logDensity = [Double](repeating: 0, count: rows.count)
+      var nearest = distances(to: points)
+      // 2 + log K, as Arthur and Vassilvitskii tried.
+      let trials = components > 20 ? 5 : components > 7 ? 4 : components > 2 ? 3 : 2
       for k in 1..<max(components, 1) {
-        let last = Array(points.suffix(columns))
-        logDensity.withUnsafeMutableBufferPointer {
-          _ = rows.run(
-            density(last), squares: nil, into: MixtureRows.Outputs(logDensity: $0.baseAddress))
-        }
-        for row in 0..<rows.count { nearest[row] = min(nearest[row], -2 * logDensity[row]) }
         let mass = zip(nearest, weights).map { $0 * $1 }
-        points += rows.row(draw(mass, restart: restart, number: k))
+        var best: (cost: Double, point: [Double], nearest: [Double])?
+        for trial in 0..<trials {
+          let point = rows.row(draw(mass, restart: restart, number: k, trial: trial))
+          let left = zip(nearest, distances(to: point)).map { min($0, $1) }
+          let cost = zip(left, weights).reduce(0) { $0 + $1.0 * $1.1 }
+          if best == nil || cost < best!.cost { best = (cost, point, left) }
+        }
+        points += best!.point
+        nearest = best!.nearest
       }
       return points
+    }
+
+    /// The squared distance of each row.
+    private func distances(to point: [Double]) -> [Double] {
+      var result = [Double](repeating: 0, count: rows.count)
+      result.withUnsafeMutableBufferPointer {
+        _ = rows.run(
+          density(point), squares: nil, into: MixtureRows.Outputs(logDensity: $0.baseAddress))
+      }
+      // Rounding may leave a trifle of a distance that is zero.
+      return result.map { $0 < -1e-12 ? -2 * $0 : 0 }
     }
 
     /// Lloyd's iterations; a point that loses all its rows stays where it is.
@@ -131,11 +137,11 @@
     }
 
     /// A row drawn with probability proportional to its mass.
-    private func draw(_ mass: [Double], restart: Int, number: Int) -> Int {
+    private func draw(_ mass: [Double], restart: Int, number: Int, trial: Int = 0) -> Int {
       let random = CounterRandom(
         seed: configuration.seed, purpose: LATENT_PURPOSE_INITIALIZATION,
         sample: UInt32(truncatingIfNeeded: restart) & 0xff_ffff, row: UInt32(number))
-      let uniform = random.uniform(0) + random.uniform(1) * 0x1p-24
+      let uniform = random.uniform(2 * trial) + random.uniform(2 * trial + 1) * 0x1p-24
       let total = mass.reduce(0, +)
       var left = uniform * total
       var last = 0

@@ -49,6 +49,34 @@
       if case .doubles = values { .double } else { .float }
     }
 
+    /// Σ w x xᵀ of all rows less the origin, in double whatever the precision: a tied covariance is a small
+    /// difference of it.
+    func totalScatter() throws -> TotalScatter {
+      let center = MixtureDensity(
+        spheres: [Double](repeating: 0, count: columns), count: 1,
+        whiteners: [Double](repeating: 1, count: columns))
+      var sum = Matrix<Double>(rows: columns, columns: columns)
+      func add(_ part: MixtureRows) {
+        let squares = part.run(center, squares: LATENT_SQUARES_FULL)!.squares
+        for i in squares.indices { sum.values[i] += squares[i] }
+      }
+      guard precision == .float else {
+        add(self)
+        return TotalScatter(matrix: sum)
+      }
+      for first in stride(from: 0, to: count, by: latent_mixture_wave_rows()) {
+        let range = first..<min(count, first + latent_mixture_wave_rows())
+        let table = try Matrix(
+          rows: range.count, columns: columns, values: range.flatMap { row($0) })
+        add(
+          MixtureRows(
+            Rows(table), origin: [Double](repeating: 0, count: columns),
+            weights: weights.map { Array($0[range]) }, precision: .double, backend: backend,
+            workspace: workspace))
+      }
+      return TotalScatter(matrix: sum)
+    }
+
     /// The values of one row less the origin.
     func row(_ index: Int) -> [Double] {
       let start = index * columns
