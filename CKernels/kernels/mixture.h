@@ -14,7 +14,7 @@ typedef struct MIXTURE(scratch) {
   REAL *rows;      // [block x padded], columns past the last are zero
   REAL *centered;  // [block x padded]: rows about a component's center, or their squares
   REAL *panels;    // [block / LANES x D x LANES]: rows transposed
-  REAL *whitened;  // the same, whitened, or about a component's center; then r x, [panels][block][LANES]
+  REAL *whitened;  // the same, whitened or about a center; then r x, [panels][block][LANES]
   REAL *density;   // [K4 x block]: log densities, then responsibilities
   REAL *weights;   // [block], zero past the last row
   double *shift;   // [padded], zero past the last column
@@ -364,7 +364,7 @@ LATENT_INLINE void MIXTURE(moment_tile)(const int height, const int width, size_
     for (int p = 0; p < width; ++p)
       VR(add_to)(out + (size_t)h * out_row + (size_t)p * LANES, sum[h][p]);
 }
-// Second moments read a[row][h], first moments r[h][row].
+// Second moments read a[row][h], first moments r[h][row] of eight components or of four.
 #define MIXTURE_MOMENT(WIDTH)                                                                    \
   static __attribute__((noinline)) void MIXTURE(second_##WIDTH)(                                 \
       size_t rows, const REAL *a, const REAL *x, size_t x_row, double *out, size_t out_row) {    \
@@ -373,6 +373,10 @@ LATENT_INLINE void MIXTURE(moment_tile)(const int height, const int width, size_
   static __attribute__((noinline)) void MIXTURE(first_##WIDTH)(                                  \
       size_t rows, const REAL *a, const REAL *x, size_t x_row, double *out, size_t out_row) {    \
     MIXTURE(moment_tile)(4, WIDTH, rows, a, 1, MIXTURE_BLOCK, x, x_row, out, out_row);           \
+  }                                                                                              \
+  static __attribute__((noinline)) void MIXTURE(tall_##WIDTH)(                                   \
+      size_t rows, const REAL *a, const REAL *x, size_t x_row, double *out, size_t out_row) {    \
+    MIXTURE(moment_tile)(MIXTURE_ROWS, WIDTH, rows, a, 1, MIXTURE_BLOCK, x, x_row, out, out_row); \
   }
 typedef void MIXTURE(moment)(size_t rows, const REAL *a, const REAL *x, size_t x_row, double *out,
                              size_t out_row);
@@ -380,26 +384,35 @@ MIXTURE_MOMENT(1)
 #if LATENT_TILE_PANELS >= 3
 MIXTURE_MOMENT(2)
 MIXTURE_MOMENT(3)
-static MIXTURE(moment) *const MIXTURE(second)[3] = {MIXTURE(second_1), MIXTURE(second_2),
-                                                    MIXTURE(second_3)};
-static MIXTURE(moment) *const MIXTURE(first)[3] = {MIXTURE(first_1), MIXTURE(first_2),
-                                                   MIXTURE(first_3)};
+#define MIXTURE_WIDTHS(NAME) {MIXTURE(NAME##_1), MIXTURE(NAME##_2), MIXTURE(NAME##_3)}
 #else
-static MIXTURE(moment) *const MIXTURE(second)[1] = {MIXTURE(second_1)};
-static MIXTURE(moment) *const MIXTURE(first)[1] = {MIXTURE(first_1)};
+#define MIXTURE_WIDTHS(NAME) {MIXTURE(NAME##_1)}
 #endif
+static MIXTURE(moment) *const MIXTURE(second)[MIXTURE_PANELS] = MIXTURE_WIDTHS(second);
+static MIXTURE(moment) *const MIXTURE(first)[MIXTURE_PANELS] = MIXTURE_WIDTHS(first);
+static MIXTURE(moment) *const MIXTURE(tall)[MIXTURE_PANELS] = MIXTURE_WIDTHS(tall);
+
+// How many of the panels that are left the next tile takes: four are better as two and two.
+LATENT_INLINE size_t MIXTURE(width)(size_t left) {
+  return left == 4 && MIXTURE_PANELS == 3 ? 2 : left < MIXTURE_PANELS ? left : MIXTURE_PANELS;
+}
 
 // Sum r x of all components, x[block x padded].
 static void MIXTURE(first_moments)(const latent_mixture *pass, MIXTURE(scratch) *s, size_t rows,
                                    const REAL *x, double *out) {
   size_t padded = (pass->columns + 15u) / 16 * 16, panels = padded / LANES;
-  for (size_t k = 0; k < pass->components; k += 4)
+  size_t components = (pass->components + 3u) / 4 * 4;
+  for (size_t k = 0; k < components;) {
+    bool eight = MIXTURE_ROWS == 8 && k + 8 <= components;
     for (size_t p = 0; p < panels;) {
-      size_t width = panels - p < MIXTURE_PANELS ? panels - p : MIXTURE_PANELS;
-      MIXTURE(first)[width - 1](rows, s->density + k * MIXTURE_BLOCK, x + p * LANES, padded,
-                                out + k * padded + p * LANES, padded);
+      size_t width = MIXTURE(width)(panels - p);
+      (eight ? MIXTURE(tall) : MIXTURE(first))[width - 1](
+          rows, s->density + k * MIXTURE_BLOCK, x + p * LANES, padded,
+          out + k * padded + p * LANES, padded);
       p += width;
     }
+    k += eight ? 8 : 4;
+  }
 }
 
 // Sum r x and the upper triangle of sum r x xt of one component, x about its center.
@@ -430,7 +443,7 @@ static void MIXTURE(full_moments)(const latent_mixture *pass, MIXTURE(scratch) *
   for (size_t p = 0; p < panels; ++p)
     for (size_t h = 0; h < LANES && p * LANES + h < columns; h += MIXTURE_ROWS)
       for (size_t q = p; q < panels;) {
-        size_t width = panels - q < MIXTURE_PANELS ? panels - q : MIXTURE_PANELS;
+        size_t width = MIXTURE(width)(panels - q);
         MIXTURE(second)[width - 1](rows, s->whitened + p * LANES * MIXTURE_BLOCK + h,
                                    s->centered + q * LANES, padded,
                                    squares + (p * LANES + h) * padded + q * LANES, padded);
@@ -497,3 +510,4 @@ static void MIXTURE(range)(const latent_mixture *pass, const void *parameters, v
 #undef MIXTURE_WHITEN
 #undef MIXTURE_DISTANCE
 #undef MIXTURE_MOMENT
+#undef MIXTURE_WIDTHS
