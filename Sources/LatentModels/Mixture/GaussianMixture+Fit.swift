@@ -20,6 +20,17 @@
     public var warnings: [String] = []
   }
 
+  /// Where EM stands before an iteration.
+  public struct MixtureIteration: Sendable {
+    /// From 0.
+    public let restart: Int
+    /// From 0: the model is then the start.
+    public let iteration: Int
+    /// The mean log-likelihood of a row under the model, in nats.
+    public let lowerBound: Double
+    public let model: GaussianMixture
+  }
+
   extension GaussianMixture {
     /// Fits a mixture by EM.
     ///
@@ -27,16 +38,17 @@
     /// - Parameters:
     ///   - sampleWeights: one number >= 0 a row; an integer weight equals so many copies of the row.
     ///   - backend: the threads and instruction set; all cores if nil.
+    ///   - onIteration: told of every iteration, for progress and pictures; what it throws ends the fit.
     /// - Throws: ``SettingError`` or ``ShapeError`` for settings that do not fit the rows, ``DataError`` for
     ///   values that no mixture takes, ``SingularCovarianceError`` for a collapse where the floor is 0.
     public static func fit(
       _ rows: Rows, _ configuration: MixtureConfiguration, sampleWeights: [Double]? = nil,
-      backend: FusedBackend? = nil
+      backend: FusedBackend? = nil, onIteration: ((MixtureIteration) throws -> Void)? = nil
     ) throws -> (model: GaussianMixture, report: MixtureReport) {
       let backend = try backend ?? FusedBackend()
       let fitter = try MixtureFitter(
         rows, configuration, sampleWeights: sampleWeights, backend: backend)
-      return try fitter.fit()
+      return try fitter.fit(onIteration)
     }
   }
 
@@ -100,12 +112,19 @@
     }
 
     /// EM from every start; the best is kept.
-    func fit() throws -> (model: GaussianMixture, report: MixtureReport) {
+    func fit(
+      _ onIteration: ((MixtureIteration) throws -> Void)?
+    ) throws -> (model: GaussianMixture, report: MixtureReport) {
       var report = MixtureReport()
       var best: GaussianMixture?
       let given = if case .given = configuration.initialization { true } else { false }
       for restart in 0..<(given ? 1 : configuration.restarts) {
-        let run = try climb(from: start.model(restart: restart))
+        let run = try climb(from: start.model(restart: restart)) { iteration, bound, model in
+          try onIteration?(
+            MixtureIteration(
+              restart: restart, iteration: iteration, lowerBound: bound,
+              model: model.shifted(by: sample.origin, sign: 1)))
+        }
         report.lowerBounds.append(run.bounds)
         report.converged.append(run.converged)
         report.iterations.append(run.bounds.count)
@@ -123,7 +142,7 @@
 
     /// EM from one start until the bound rises by less than the tolerance.
     private func climb(
-      from start: GaussianMixture
+      from start: GaussianMixture, report: (Int, Double, GaussianMixture) throws -> Void
     ) throws -> (
       model: GaussianMixture, bounds: [Double], converged: Bool, logLikelihood: Double
     ) {
@@ -138,6 +157,7 @@
             "The log-likelihood left the range of numbers after \(bounds.count) iterations; "
               + "rescale the columns.")
         }
+        try report(bounds.count, bound, model)
         model = model.maximized(statistics, floor: floor, scatter: scatter)
         if let last = bounds.last {
           converged = abs(bound - last) < configuration.tolerance

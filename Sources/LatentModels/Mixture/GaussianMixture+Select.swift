@@ -51,7 +51,7 @@
     ///   - configuration: everything else.
     ///   - folds: with 2 or more, every row is held out once, in so many parts, and scored by a model
     ///     fitted to the others.
-    /// - Throws: ``SettingError``, and what ``fit(_:_:sampleWeights:backend:)`` throws.
+    /// - Throws: ``SettingError``, and what ``fit(_:_:sampleWeights:backend:onIteration:)`` throws.
     public static func select(
       components: some Sequence<Int>, _ rows: Rows, _ configuration: MixtureConfiguration,
       folds: Int = 0, backend: FusedBackend? = nil
