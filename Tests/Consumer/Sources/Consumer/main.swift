@@ -25,7 +25,8 @@ let count = 200
 let random = CounterRandom(seed: 7, purpose: LATENT_PURPOSE_OBSERVATION, sample: 0, row: 0, epoch: 0)
 let points = (0..<2 * count).map { Float(random.uniform($0)) * 2 - 1 }
 let inside = (0..<count).map { row -> Float in
-  points[2 * row] * points[2 * row] + points[2 * row + 1] * points[2 * row + 1] < 0.6 ? 1 : 0
+  let (x, y) = (points[2 * row], points[2 * row + 1])
+  return x * x + y * y < 0.6 ? 1 : 0
 }
 let batch = try Matrix(rows: count, columns: 2, values: points)
 
@@ -39,7 +40,7 @@ func train(on backend: any Backend) throws -> Double {
     let logits = try network.forward(batch)
     let p = logits.values.applying(InstructionSet.best.kernels.sigmoid)
     right = (0..<count).count { (p[$0] > 0.5) == (inside[$0] == 1) }
-    let gradient = (0..<count).map { (p[$0] - inside[$0]) / Float(count) }
+    let gradient = (0..<count).map { row -> Float in (p[row] - inside[row]) / Float(count) }
     _ = try network.backward(
       batch, outputGradient: Matrix(rows: count, columns: 1, values: gradient))
     for slot in parameters.slots {
