@@ -15,7 +15,7 @@ final class CountingBackend: Backend {
   let name = "counting"
   let inner = SIMDBackend()
   nonisolated(unsafe) var operations = 0
-  func execute(_ operations: [Operation], on buffers: [Buffer], run: Run) {
+  func execute(_ operations: [PlanOperation], on buffers: [Buffer], run: Run) {
     self.operations += operations.count
     inner.execute(operations, on: buffers, run: run)
   }
@@ -54,5 +54,8 @@ func train(on backend: any Backend) throws -> Double {
 
 let counting = CountingBackend()
 let shares = [try train(on: FusedBackend()), try train(on: counting)]
-print("right: \(shares), operations counted: \(counting.operations)")
-precondition(shares.allSatisfy { $0 > 0.95 } && counting.operations == 600 * 6)
+let found = "right: \(shares), operations counted: \(counting.operations)"
+guard shares.allSatisfy({ $0 > 0.95 }), counting.operations == 600 * 6 else {
+  fatalError("expected both above 0.95 and 3600 operations, found \(found)")
+}
+print(found)
