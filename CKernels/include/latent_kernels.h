@@ -235,10 +235,12 @@ double latent_ticks_per_second(void);
 typedef struct latent_kernels {
   void (*exp)(size_t count, const float *x, float *y);
   void (*log)(size_t count, const float *x, float *y);
+  void (*log1p)(size_t count, const float *x, float *y);
   void (*tanh)(size_t count, const float *x, float *y);
   void (*sigmoid)(size_t count, const float *x, float *y);
   void (*softplus)(size_t count, const float *x, float *y);
   void (*elu)(size_t count, const float *x, float *y);
+  void (*erf)(size_t count, const float *x, float *y);
   // out[count]: uniform 32-bit words; counters (dimension, purpose and sample, row, epoch).
   void (*random_bits)(size_t count, uint64_t seed, latent_purpose purpose, uint32_t sample,
                       uint32_t row, uint32_t epoch, uint32_t *out);

@@ -10,10 +10,12 @@
   }
 LATENT_ELEMENTWISE(exp)
 LATENT_ELEMENTWISE(log)
+LATENT_ELEMENTWISE(log1p)
 LATENT_ELEMENTWISE(tanh)
 LATENT_ELEMENTWISE(sigmoid)
 LATENT_ELEMENTWISE(softplus)
 LATENT_ELEMENTWISE(elu)
+LATENT_ELEMENTWISE(erf)
 
 static void random_bits(size_t count, uint64_t seed, latent_purpose purpose, uint32_t sample,
                         uint32_t row, uint32_t epoch, uint32_t *out) {
@@ -56,8 +58,20 @@ static __attribute__((noinline)) double peak(size_t repeats) {
 }
 
 const latent_backend LATENT_ISA_TABLE = {
-    .kernels = {elementwise_exp, elementwise_log, elementwise_tanh, elementwise_sigmoid,
-                elementwise_softplus, elementwise_elu, random_bits, random_normal, peak},
+    .kernels =
+        {
+            .exp = elementwise_exp,
+            .log = elementwise_log,
+            .log1p = elementwise_log1p,
+            .tanh = elementwise_tanh,
+            .sigmoid = elementwise_sigmoid,
+            .softplus = elementwise_softplus,
+            .elu = elementwise_elu,
+            .erf = elementwise_erf,
+            .random_bits = random_bits,
+            .random_normal = random_normal,
+            .peak = peak,
+        },
     .operations =
         {
             [LATENT_OP_LOAD_ROWS] = execute_load_rows,
