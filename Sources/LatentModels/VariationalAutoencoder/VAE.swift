@@ -162,7 +162,7 @@ public struct DataError: LatentError, Equatable {
 extension VAEConfiguration {
   /// - Throws: ``DataError`` naming the first value outside [0, 1], or grey values that a Bernoulli
   ///   would have to take for densities.
-  func validateRange(of data: Dataset) throws {
+  public func validateRange(of data: Dataset) throws {
     guard architecture.likelihood.needsUnitInterval || transform != .none else { return }
     if case .bytes = data.rows.storage { return }
     for row in 0..<data.rows.count {

@@ -78,6 +78,7 @@ public final class VAETrainer {
 
   public var stepsPerEpoch: Int { (batches.count + plan.capacity - 1) / plan.capacity }
   public var rowsPerEpoch: Int { batches.count }
+  public var hasHeldOut: Bool { heldOut != nil }
 
   /// Whether all epochs are done, or patience has run out; patience waits for the warm-up.
   public var isFinished: Bool {
