@@ -38,6 +38,7 @@ public final class VAERun {
       // resumed run trains this epoch again and writes the same model.
       if keepsBest && trainer.isBest { try trainer.model.save(to: directory.model) }
       if trainer.progress.epoch % checkpointEvery == 0 || trainer.isFinished {
+        if !keepsBest { try trainer.model.save(to: directory.model) }
         try trainer.saveCheckpoint(to: directory.checkpoint)
       }
       try directory.write(metrics: trainer.progress.history)

@@ -12,7 +12,7 @@ struct ComputeOptions: ParsableArguments {
     help: "Threads that compute. (default: all cores that this process may use)")
   var threads: Int?
 
-  @Option(help: "What computes; all give the same numbers, fused gives them fastest.")
+  @Option(help: "What computes: fused is the fastest, the others check it.")
   var backend: BackendName?
 
   /// - Throws: ``SettingError`` when the threads, or the instruction set that `LATENT_ISA` names,

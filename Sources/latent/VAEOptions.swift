@@ -109,7 +109,7 @@ struct TrainingOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help:
-      "Stop after so many epochs without a better held-out ELBO, and keep the best model; 0: never. (default: 0)"
+      "Stop after so many epochs without a better held-out ELBO; keep the best. (default: 0, never)"
   )
   var patience: Int?
 
