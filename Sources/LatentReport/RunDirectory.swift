@@ -89,6 +89,14 @@ public struct RunDirectory: Sendable {
     return directory
   }
 
+  /// Removes what a killed writer left aside.
+  public func removeLeftovers() {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+    for name in names where name.hasPrefix(".latent-") && name.hasSuffix(".tmp") {
+      unlink("\(path)/\(name)")
+    }
+  }
+
   /// Takes back a directory in which nothing was trained.
   public func remove() {
     guard !created.isEmpty else {

@@ -74,6 +74,7 @@ struct FitVAE: ParsableCommand {
     let run = try VAERun(trainer, in: directory, checkpointEvery: checkpointEvery)
     do {
       try directory.write(configuration: settings)
+      directory.removeLeftovers()
     } catch {
       if resumed == nil { directory.remove() }
       throw error

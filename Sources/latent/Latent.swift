@@ -41,5 +41,8 @@ func printError(_ line: String) {
 func printJSON(_ value: some Encodable) throws {
   let encoder = JSONEncoder()
   encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+  // JSON has no infinity, and a score of hopeless rows may be one.
+  encoder.nonConformingFloatEncodingStrategy = .convertToString(
+    positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
   print(String(decoding: try encoder.encode(value), as: UTF8.self))
 }
