@@ -135,6 +135,13 @@ public final class VAETrainer {
       let scores = model.score(
         evaluation, count: heldOut.count, backend: backend, seed: configuration.seed)
       let mean = scores.mean
+      guard mean.elbo.isFinite else {
+        throw DivergenceError(
+          description:
+            "Training stopped: the held-out ELBO is not finite after epoch \(progress.epoch + 1). "
+            + "Check the held-out rows for extreme values, or lower --learning-rate; the last "
+            + "checkpoint is kept.")
+      }
       metrics.heldOutELBO = mean.elbo
       metrics.heldOutReconstruction = mean.reconstruction
       metrics.heldOutKL = mean.kl
