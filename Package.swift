@@ -16,7 +16,8 @@ let package = Package(
   ],
   traits: [
     .trait(
-      name: "OpenBLAS", description: "The openblas backend, and the models that factorize matrices."),
+      name: "OpenBLAS", description: "The openblas backend, and the models that factorize matrices."
+    ),
     .default(enabledTraits: ["OpenBLAS"]),
   ],
   dependencies: [

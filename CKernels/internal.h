@@ -18,6 +18,7 @@ typedef struct latent_task {
   const latent_buffer *buffers;
   const latent_run *run;
   int thread, threads;
+  float *scratch;  // of this thread's own, see plan.c
 } latent_task;
 
 typedef void latent_execute(const latent_task *task);
@@ -37,6 +38,9 @@ const latent_backend *latent_backend_for(latent_isa isa);
 typedef void latent_job(latent_pool *pool, const void *context, int thread);
 void latent_pool_run(latent_pool *pool, latent_job *job, const void *context);
 void latent_pool_barrier(latent_pool *pool);
+// Room for `floats` for each thread, kept from one job to the next; NULL if memory is short. To be
+// asked for by the job's own thread, within the job.
+float *latent_pool_scratch(latent_pool *pool, int thread, size_t floats);
 const latent_backend *latent_pool_backend(const latent_pool *pool);
 
 static inline size_t latent_panels(size_t columns) { return (columns + 15) / 16; }

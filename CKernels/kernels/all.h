@@ -11,6 +11,7 @@
 
 #include "adam.h"
 #include "linear.h"
+#include "weights.h"
 
 #include "likelihood.h"
 #include "load.h"

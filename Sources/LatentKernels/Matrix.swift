@@ -21,7 +21,8 @@ public struct Matrix<Scalar: BinaryFloatingPoint & SIMDScalar & Sendable>: Senda
     let (count, overflow) = rows.multipliedReportingOverflow(by: columns)
     guard rows >= 0, columns >= 0, !overflow, count == values.count else {
       throw ShapeError(
-        "A matrix of \(rows) x \(columns) needs \(rows) * \(columns) values, found \(values.count).")
+        "A matrix of \(rows) x \(columns) needs \(rows) * \(columns) values, found \(values.count)."
+      )
     }
     self.rows = rows
     self.columns = columns

@@ -94,7 +94,8 @@ public struct VariationalNetworks: Sendable {
           ColumnSlice(name: "decoder.mean", count: dimensions, paired: true),
           ColumnSlice(name: "decoder.rawLogVariance", count: dimensions, start: 16, paired: true),
         ]
-      case .gaussianShared, .gaussianDiagonal: [ColumnSlice(name: "decoder.mean", count: dimensions)]
+      case .gaussianShared, .gaussianDiagonal:
+        [ColumnSlice(name: "decoder.mean", count: dimensions)]
       case .bernoulli, .continuousBernoulli: [ColumnSlice(name: "decoder.logit", count: dimensions)]
       }
     return MultilayerPerceptron(

@@ -103,11 +103,13 @@ public final class BatchedNetwork {
     }
     guard backwardPlanWithInput != nil else {
       throw ShapeError(
-        "This network was built without the gradient of its input; build it with inputNeedsGradient.")
+        "This network was built without the gradient of its input; build it with inputNeedsGradient."
+      )
     }
     guard dx.count == rows * inputs else {
       throw ShapeError(
-        "The gradient of \(rows) rows takes \(rows) x \(inputs) values, found room for \(dx.count).")
+        "The gradient of \(rows) rows takes \(rows) x \(inputs) values, found room for \(dx.count)."
+      )
     }
     backwardPlanWithInput!.bind(input, to: x.baseAddress, count: x.count)
     backwardPlanWithInput!.bind(outputGradient, to: dy.baseAddress, count: dy.count)
@@ -150,8 +152,9 @@ extension BatchedNetwork {
 
   /// The gradient of the batch of the last `forward`; those of the parameters go to
   /// `parameters.gradients`.
-  public func backward(_ batch: Matrix<Float>, outputGradient: Matrix<Float>) throws -> Matrix<Float>
-  {
+  public func backward(_ batch: Matrix<Float>, outputGradient: Matrix<Float>) throws -> Matrix<
+    Float
+  > {
     var gradient = Matrix<Float>(rows: batch.rows, columns: inputs)
     try batch.values.withUnsafeBufferPointer { x in
       try outputGradient.values.withUnsafeBufferPointer { dy in

@@ -62,7 +62,8 @@ public final class Encoder {
   /// the gradients of all parameters, into `parameters.gradients`, and d loss / d batch where the
   /// encoder was built to give it.
   @discardableResult
-  public func backward(_ batch: Matrix<Float>, gradient: DiagonalGaussian) throws -> Matrix<Float>? {
+  public func backward(_ batch: Matrix<Float>, gradient: DiagonalGaussian) throws -> Matrix<Float>?
+  {
     guard gradient.mean.rows == heads.rows, gradient.mean.columns == latentDimensions,
       gradient.logVariance.rows == heads.rows, gradient.logVariance.columns == latentDimensions
     else {

@@ -54,7 +54,9 @@ public struct LinearLayer: Sendable {
 // Operations of the layer. Forward and backward stand side by side.
 extension StepBuilder {
   /// output[rows x columns] = f(input W + b)
-  public mutating func forward(_ layer: LinearLayer, input: Operand, output: Operand? = nil) -> Operand {
+  public mutating func forward(_ layer: LinearLayer, input: Operand, output: Operand? = nil)
+    -> Operand
+  {
     var operation = operation(LATENT_OP_LINEAR_FORWARD, layer, input: input)
     operation.split_columns = splitsColumns(layer.columns)
     operation.activation = layer.activation.code
@@ -82,8 +84,9 @@ extension StepBuilder {
   }
 
   /// dW = Xᵀ dY and db, written to the gradients, or taken into Adam at once.
-  public mutating func backwardWeights(_ layer: LinearLayer, input: Operand, gradient: Operand, update: Bool)
-  {
+  public mutating func backwardWeights(
+    _ layer: LinearLayer, input: Operand, gradient: Operand, update: Bool
+  ) {
     var operation = operation(LATENT_OP_LINEAR_BACKWARD_WEIGHTS, layer, input: input)
     operation.split_columns = splitsColumns(layer.columns)
     operation.update = update
@@ -101,7 +104,7 @@ extension StepBuilder {
     append(operation, reads: .gradients, phase: "\(layer.name) Adam")
   }
 
-  func addGradients(_ layer: LinearLayer, to operation: inout Operation, moments: Bool) {
+  func addGradients(_ layer: LinearLayer, to operation: inout PlanOperation, moments: Bool) {
     operation.weights_gradient = Operand(gradients, layer.weights)
     operation.bias_gradient = Operand(gradients, layer.bias)
     guard moments else { return }
@@ -111,8 +114,8 @@ extension StepBuilder {
     operation.bias_second_moment = Operand(secondMoments, layer.bias)
   }
 
-  public func operation(_ kind: latent_op_kind, _ layer: LinearLayer, input: Operand) -> Operation {
-    var operation = Operation()
+  public func operation(_ kind: latent_op_kind, _ layer: LinearLayer, input: Operand) -> PlanOperation {
+    var operation = PlanOperation()
     operation.kind = kind
     operation.inner = UInt32(layer.inputs)
     operation.columns = UInt32(layer.columns)

@@ -72,7 +72,8 @@ extension StepBuilder {
   ) {
     for index in network.layers.indices.reversed() {
       backwardWeights(
-        network.layers[index], input: activations[index], gradient: gradients[index], update: update)
+        network.layers[index], input: activations[index], gradient: gradients[index], update: update
+      )
     }
   }
 }

@@ -13,7 +13,7 @@ extension StepBuilder {
   public mutating func load(
     source: Operand, kind: latent_source, transform: latent_transform, columns: Int
   ) -> Operand {
-    var operation = Operation()
+    var operation = PlanOperation()
     operation.kind = LATENT_OP_LOAD_ROWS
     operation.source = source
     operation.source_kind = kind
@@ -28,7 +28,8 @@ extension StepBuilder {
   /// z = μ + σ ε and its KL, from heads (mean | raw log-variance)[rows x 2 L].
   public mutating func reparameterize(_ heads: Operand, latentDimensions: Int) -> Latents {
     let latents = Latents(
-      heads: heads, z: matrix(columns: latentDimensions), epsilon: matrix(columns: latentDimensions),
+      heads: heads, z: matrix(columns: latentDimensions),
+      epsilon: matrix(columns: latentDimensions),
       logVariance: matrix(columns: latentDimensions), kl: vector(count: capacity))
     var operation = operation(LATENT_OP_REPARAMETERIZE, latents, latentDimensions)
     operation.output = latents.z
@@ -56,8 +57,9 @@ extension StepBuilder {
     return operation.output
   }
 
-  private func operation(_ kind: latent_op_kind, _ latents: Latents, _ dimensions: Int) -> Operation {
-    var operation = Operation()
+  private func operation(_ kind: latent_op_kind, _ latents: Latents, _ dimensions: Int) -> PlanOperation
+  {
+    var operation = PlanOperation()
     operation.kind = kind
     operation.dimensions = UInt32(dimensions)
     operation.row_index = Operand(rowIndex, 0)
@@ -108,7 +110,7 @@ extension StepBuilder {
     _ networks: VariationalNetworks, gradient: Operand, update: Bool
   ) {
     guard let variance = networks.variance else { return }
-    var operation = Operation()
+    var operation = PlanOperation()
     operation.kind = LATENT_OP_VARIANCE_BACKWARD
     operation.likelihood = networks.architecture.likelihood.code
     operation.dimensions = UInt32(networks.architecture.dimensions)

@@ -34,7 +34,9 @@ public struct VAEPictures {
   /// (Kingma and Welling 2014, figure 4); nil for other latent spaces.
   public func manifold(side: Int = 15) throws -> GreyImage? {
     guard model.architecture.latentDimensions == 2 else { return nil }
-    let quantiles = (0..<side).map { CounterRandom.normalQuantile((Double($0) + 0.5) / Double(side)) }
+    let quantiles = (0..<side).map {
+      CounterRandom.normalQuantile((Double($0) + 0.5) / Double(side))
+    }
     var latents = Matrix<Float>(rows: side * side, columns: 2)
     for row in 0..<side {
       for column in 0..<side {

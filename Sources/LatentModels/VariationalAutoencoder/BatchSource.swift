@@ -59,7 +59,8 @@ public struct BatchSource: Sendable {
     func mix(_ bytes: UnsafeRawBufferPointer) {
       var offset = 0
       while offset + 8 <= bytes.count {
-        hash = (hash ^ bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+        hash =
+          (hash ^ bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
           &* 0x100_0000_01b3
         offset += 8
       }

@@ -44,7 +44,8 @@ extension TensorFile {
     metadata[key] = String(decoding: try encoder.encode(value), as: UTF8.self)
   }
 
-  func decode<Value: Decodable>(_ type: Value.Type, from key: String, path: String) throws -> Value {
+  func decode<Value: Decodable>(_ type: Value.Type, from key: String, path: String) throws -> Value
+  {
     guard let text = metadata[key] else {
       throw ModelFileError(path, "its metadata lack \"\(key)\".")
     }
