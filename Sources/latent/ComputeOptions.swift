@@ -30,8 +30,13 @@ struct ComputeOptions: ParsableArguments {
     case .simd: return SIMDBackend(threads: threads)
     case .reference: return ReferenceBackend()
     case .openblas:
-      throw SettingError(
-        "This build has no OpenBLAS backend; build it with the OpenBLAS trait, or choose another.")
+      #if OpenBLAS
+        return OpenBLASBackend(threads: threads)
+      #else
+        throw SettingError(
+          "This build has no openblas backend; build it with the OpenBLAS trait, or choose another."
+        )
+      #endif
     }
   }
 }

@@ -101,10 +101,13 @@ extension Duration {
 extension Backend {
   /// Threads and instruction set, where the backend has them.
   var hardware: (threads: Int?, instructionSet: String?) {
+    #if OpenBLAS
+      if let blas = self as? OpenBLASBackend { return (blas.threads, nil) }
+    #endif
     switch self {
-    case let fused as FusedBackend: (fused.threads, fused.instructionSet.rawValue)
-    case let simd as SIMDBackend: (simd.threads, nil)
-    default: (nil, nil)
+    case let fused as FusedBackend: return (fused.threads, fused.instructionSet.rawValue)
+    case let simd as SIMDBackend: return (simd.threads, nil)
+    default: return (nil, nil)
     }
   }
 }

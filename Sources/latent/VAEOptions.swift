@@ -51,7 +51,9 @@ struct FitDataOptions: ParsableArguments {
 /// The model. Every option is optional, so that a resumed run knows which were given.
 struct VAEModelOptions: ParsableArguments {
   @Option(
-    help: "Widths of the encoder's hidden layers; the decoder mirrors them. (default: 200,200)")
+    help: ArgumentHelp(
+      "Widths of the encoder's hidden layers; the decoder mirrors them. (default: 200,200; 64,64 "
+        + "below 32 columns)", valueName: "widths"))
   var hidden: CommaSeparated<Int>?
 
   @Option(

@@ -71,7 +71,8 @@ extension VAESettings {
       throw SettingError("Choose one of --standardize, --binarize and --dequantize.")
     }
     return Model(
-      hidden: options.hidden?.elements ?? saved?.hidden ?? [200, 200],
+      hidden: options.hidden?.elements ?? saved?.hidden
+        ?? (data.rows.columns < 32 ? [64, 64] : [200, 200]),
       latentDimensions: options.latent ?? saved?.latentDimensions
         ?? min(10, max(1, data.rows.columns / 2)),
       activation: options.activation ?? saved?.activation ?? .relu, likelihood: likelihood,

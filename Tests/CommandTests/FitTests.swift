@@ -59,7 +59,8 @@ extension CommandTests {
       #expect(Set(models).count == 1)
     }
 
-    @Test(arguments: ["simd", "reference"]) func otherBackends(_ backend: String) throws {
+    @Test(arguments: ["openblas", "simd", "reference"]) func otherBackends(_ backend: String) throws
+    {
       let place = try Workspace()
       let one = try Command.run(
         ["fit", "vae", "--data", "iris", "--output", "one", "--json"] + small, in: place
