@@ -85,7 +85,7 @@ struct VAEModelOptions: ParsableArguments {
 struct TrainingOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
-    help: "Passes over the data. (default: as many as make 10,000 steps, 20 to 400)")
+    help: "Passes over the data. (default: as many as make 10,000 steps, 20 to 300)")
   var epochs: Int?
 
   @Option(parsing: .unconditional, help: "Rows a step. (default: 64)")

@@ -126,7 +126,7 @@ extension VAESettings {
       training.epochs = epochs
     } else if saved == nil {
       let steps = max(1, rows / max(1, training.batchSize))
-      training.epochs = min(400, max(20, 10_000 / steps))
+      training.epochs = min(300, max(20, 10_000 / steps))
     }
     try training.validate()
     return training
