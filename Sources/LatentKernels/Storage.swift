@@ -21,7 +21,8 @@ public final class Storage<Element: BitwiseCopyable>: @unchecked Sendable {
       byteCount: bytes, alignment: isLarge ? Self.hugePage : 64)
     #if os(Linux)
       // A step walks whole columns of its matrices, a page a row: 2 % of its time on small pages.
-      if isLarge { madvise(memory, bytes, 14 /* MADV_HUGEPAGE */) }
+      let hugePages: Int32 = 14  // MADV_HUGEPAGE
+      if isLarge { madvise(memory, bytes, hugePages) }
     #endif
     memset(memory, 0, bytes)
     pointer = memory.bindMemory(to: Element.self, capacity: count)

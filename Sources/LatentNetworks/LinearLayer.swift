@@ -114,7 +114,9 @@ extension StepBuilder {
     operation.bias_second_moment = Operand(secondMoments, layer.bias)
   }
 
-  public func operation(_ kind: latent_op_kind, _ layer: LinearLayer, input: Operand) -> PlanOperation {
+  public func operation(_ kind: latent_op_kind, _ layer: LinearLayer, input: Operand)
+    -> PlanOperation
+  {
     var operation = PlanOperation()
     operation.kind = kind
     operation.inner = UInt32(layer.inputs)

@@ -57,7 +57,8 @@ extension StepBuilder {
     return operation.output
   }
 
-  private func operation(_ kind: latent_op_kind, _ latents: Latents, _ dimensions: Int) -> PlanOperation
+  private func operation(_ kind: latent_op_kind, _ latents: Latents, _ dimensions: Int)
+    -> PlanOperation
   {
     var operation = PlanOperation()
     operation.kind = kind

@@ -2,9 +2,10 @@ import Foundation
 import LatentKernels
 import Testing
 
-typealias ElementwiseKernel = @convention(c) (
-  Int, UnsafePointer<Float>?, UnsafeMutablePointer<Float>?
-) -> Void
+typealias ElementwiseKernel =
+  @convention(c) (
+    Int, UnsafePointer<Float>?, UnsafeMutablePointer<Float>?
+  ) -> Void
 
 struct ElementwiseCase: Sendable, CustomTestStringConvertible {
   let name: String
@@ -61,7 +62,8 @@ func unitsInTheLastPlace(_ found: Float, _ exact: Double) -> Double {
     let special: [Float] = [
       0, -0.0, 1, -1, .infinity, -.infinity, .nan, .leastNonzeroMagnitude,
       -.leastNonzeroMagnitude, .leastNormalMagnitude, .greatestFiniteMagnitude,
-      -.greatestFiniteMagnitude, 88.72283, 88.7229, -87.33655, -103.97208, -104, 0.625, 0.92, 0x1p24,
+      -.greatestFiniteMagnitude, 88.72283, 88.7229, -87.33655, -103.97208, -104, 0.625, 0.92,
+      0x1p24,
     ]
     for set in exhaustive ? [InstructionSet.best] : InstructionSet.available {
       let kernel = example.kernel(set.kernels)
@@ -76,7 +78,8 @@ func unitsInTheLastPlace(_ found: Float, _ exact: Double) -> Double {
       var bits: UInt64 = 0
       while bits < 1 << 32 {
         let end = min(bits + 4096 * stride, 1 << 32)
-        check(Swift.stride(from: bits, to: end, by: Int(stride)).map { Float(bitPattern: UInt32($0)) })
+        check(
+          Swift.stride(from: bits, to: end, by: Int(stride)).map { Float(bitPattern: UInt32($0)) })
         bits = bits + 4096 * stride
       }
       let bound = set.keepsBits ? example.bound : 2 * example.bound + 2

@@ -22,7 +22,8 @@ final class CountingBackend: Backend {
 }
 
 let count = 200
-let random = CounterRandom(seed: 7, purpose: LATENT_PURPOSE_OBSERVATION, sample: 0, row: 0, epoch: 0)
+let random = CounterRandom(
+  seed: 7, purpose: LATENT_PURPOSE_OBSERVATION, sample: 0, row: 0, epoch: 0)
 let points = (0..<2 * count).map { Float(random.uniform($0)) * 2 - 1 }
 let inside = (0..<count).map { row -> Float in
   let (x, y) = (points[2 * row], points[2 * row + 1])
