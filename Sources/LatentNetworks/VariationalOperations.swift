@@ -110,7 +110,9 @@ extension StepBuilder {
   public mutating func varianceBackward(
     _ networks: VariationalNetworks, gradient: Operand, update: Bool
   ) {
-    guard let variance = networks.variance else { return }
+    guard let variance = networks.variance, networks.architecture.likelihood != .gaussianUnit else {
+      return
+    }
     var operation = PlanOperation()
     operation.kind = LATENT_OP_VARIANCE_BACKWARD
     operation.likelihood = networks.architecture.likelihood.code
