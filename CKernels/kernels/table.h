@@ -58,6 +58,8 @@ static __attribute__((noinline)) double peak(size_t repeats) {
 const latent_backend LATENT_ISA_TABLE = {
     .kernels = {elementwise_exp, elementwise_log, elementwise_tanh, elementwise_sigmoid,
                 elementwise_softplus, elementwise_elu, random_bits, random_normal, peak},
+    .scatter_pack = scatter_pack,
+    .scatter_products = scatter_products,
     .operations =
         {
             [LATENT_OP_LOAD_ROWS] = execute_load_rows,
