@@ -88,7 +88,7 @@ extension FactorAnalysis {
     let (p, n) = (problem.varying.count, Double(moments.count))
     var constant = Double(p) * log(2 * Double.pi)
     for column in problem.varying { constant += 2 * log(problem.deviations[column]) }
-    let test = FactorAlgebra.cholesky(problem.correlation).flatMap { lower in
+    let test = problem.cholesky.flatMap { lower in
       LikelihoodRatioTest(
         discrepancy: solution.objectives.last! - Double(p)
           - (0..<p).reduce(0) { $0 + 2 * log(lower[$1, $1]) },

@@ -10,9 +10,9 @@ struct FactorEM {
   let configuration: FactorConfiguration
 
   func fit() -> FactorSolution {
-    var solution = problem.initialSolution(configuration)
+    let start = MaximumLikelihood(problem: problem, configuration: configuration)
+    var solution = start.initialSolution()
     solution.objectives = []
-    solution.converged = false
     while true {
       let next = step(&solution)
       let count = solution.objectives.count

@@ -7,6 +7,8 @@ import LatentKernels
 /// infinite, the floor's part of a typical variance (the geometric mean of the others).
 struct FactorProblem {
   let correlation: Matrix<Double>
+  /// L with L Lᵀ = correlation; nil where that is singular.
+  let cholesky: Matrix<Double>?
   let varying: [Int]
   let constant: [Int]
   /// Standard deviations of all columns; typical ones for constant columns.
@@ -38,6 +40,7 @@ struct FactorProblem {
       }
     }
     self.correlation = correlation
+    cholesky = FactorAlgebra.cholesky(correlation)
   }
 
   /// - Throws: ``SettingError`` when the covariance of so many columns cannot determine the factors.
@@ -60,10 +63,10 @@ struct FactorProblem {
   /// others, or one half where the correlations are singular.
   func initialUniquenesses(factors: Int, floor: Double) -> [Double] {
     let size = correlation.rows
-    guard let lower = FactorAlgebra.cholesky(correlation) else {
+    guard let cholesky else {
       return [Double](repeating: 0.5, count: size)
     }
-    let inverse = FactorAlgebra.inverse(lower: lower)
+    let inverse = FactorAlgebra.inverse(lower: cholesky)
     var diagonal = [Double](repeating: 0, count: size)
     for i in 0..<size { for j in 0...i { diagonal[j] += inverse[i, j] * inverse[i, j] } }
     let part = 1 - 0.5 * Double(factors) / Double(size)

@@ -24,23 +24,16 @@ struct MaximumLikelihood {
   }
 
   func fit() -> FactorSolution {
-    let (q, size) = (configuration.factors, problem.correlation.rows)
     let floor = log(configuration.uniquenessFloor)
-    var eigenpairs = LeadingEigenpairs(count: q, size: size, seed: configuration.seed)
-    var point = evaluate(
-      problem.initialUniquenesses(factors: q, floor: configuration.uniquenessFloor).map { log($0) },
-      &eigenpairs)
+    var (point, eigenpairs) = start()
     var objectives = [point.objective]
     var converged = false
     while !converged, objectives.count <= configuration.maximumIterations {
       let step = newtonStep(at: point, floor: floor)
       // Half of -gᵀ step is the expected fall of the objective, which is twice that of the mean
-      // log-likelihood.
+      // log-likelihood. The step that is expected to gain too little to go on is still taken.
       let gain = -zip(point.gradient, step).reduce(0) { $0 + $1.0 * $1.1 } / 4
-      if gain < configuration.tolerance {
-        converged = true
-        break
-      }
+      converged = gain < configuration.tolerance
       guard let next = search(from: point, along: step, floor: floor, &eigenpairs) else {
         // Rounding hides what is left to gain.
         converged = true
@@ -49,9 +42,22 @@ struct MaximumLikelihood {
       point = next
       objectives.append(point.objective)
     }
-    return FactorSolution(
-      loadings: loadings(point), uniquenesses: point.logUniquenesses.map { exp($0) },
-      iterations: objectives.count - 1, converged: converged, objectives: objectives)
+    return solution(point, objectives: objectives, converged: converged)
+  }
+
+  /// Where EM begins: the initial uniquenesses and the best loadings for them.
+  func initialSolution() -> FactorSolution {
+    let (point, _) = start()
+    return solution(point, objectives: [point.objective], converged: false)
+  }
+
+  private func start() -> (Point, LeadingEigenpairs) {
+    let (q, floor) = (configuration.factors, configuration.uniquenessFloor)
+    var eigenpairs = LeadingEigenpairs(
+      count: q, size: problem.correlation.rows, seed: configuration.seed)
+    let theta = problem.initialUniquenesses(factors: q, floor: floor).map { log($0) }
+    let point = evaluate(theta, &eigenpairs)
+    return (point, eigenpairs)
   }
 
   private func evaluate(_ theta: [Double], _ eigenpairs: inout LeadingEigenpairs) -> Point {
@@ -129,24 +135,19 @@ struct MaximumLikelihood {
     return nil
   }
 
-  /// Λ = Ψ^1/2 U (E - I)^1/2
-  private func loadings(_ point: Point) -> Matrix<Double> {
+  /// With Λ = Ψ^1/2 U (E - I)^1/2.
+  private func solution(
+    _ point: Point, objectives: [Double], converged: Bool
+  ) -> FactorSolution {
+    let uniquenesses = point.logUniquenesses.map { exp($0) }
     var loadings = point.leading.vectors
     for i in 0..<loadings.rows {
       for (k, value) in point.leading.values.enumerated() {
-        loadings[i, k] *= (exp(point.logUniquenesses[i]) * max(0, value - 1)).squareRoot()
+        loadings[i, k] *= (uniquenesses[i] * max(0, value - 1)).squareRoot()
       }
     }
-    return loadings
-  }
-}
-
-extension FactorProblem {
-  /// The loadings that go with the initial uniquenesses: where EM begins.
-  func initialSolution(_ configuration: FactorConfiguration) -> FactorSolution {
-    var start = configuration
-    start.maximumIterations = 1
-    start.tolerance = .greatestFiniteMagnitude
-    return MaximumLikelihood(problem: self, configuration: start).fit()
+    return FactorSolution(
+      loadings: loadings, uniquenesses: uniquenesses, iterations: objectives.count - 1,
+      converged: converged, objectives: objectives)
   }
 }

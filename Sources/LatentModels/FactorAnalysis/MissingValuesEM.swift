@@ -122,9 +122,7 @@ struct MissingValuesEM {
       try accumulator.add(Rows(filled))
     }
     let problem = try FactorProblem(accumulator.finish(), factors: configuration.factors)
-    var solution = problem.initialSolution(configuration)
-    solution.converged = false
-    return solution
+    return MaximumLikelihood(problem: problem, configuration: configuration).initialSolution()
   }
 
   private struct Step {
