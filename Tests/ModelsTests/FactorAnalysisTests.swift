@@ -135,6 +135,39 @@ import Testing
     #expect(largestDifference(double.uniquenesses, float.uniquenesses) < 1e-4)
   }
 
+  /// Units do not matter, however far apart; and a copied column leaves no maximum inside the bounds.
+  @Test func extremeScalesAndCopies() throws {
+    let rows = factorRows(300, columns: 7, factors: 2)
+    var matrix: Matrix<Double> = rows.matrix()
+    let units = [1e6, 1e-6, 1, 1e3, 1, 1, 1e-3]
+    for row in 0..<300 { for column in 0..<7 { matrix[row, column] *= units[column] } }
+    let plain = try FactorAnalysis.fit(rows, FactorConfiguration(factors: 2, tolerance: 1e-13))
+    let scaled = try FactorAnalysis.fit(
+      Rows(matrix), FactorConfiguration(factors: 2, tolerance: 1e-13))
+    for column in 0..<7 {
+      let ratio = scaled.uniquenesses[column] / (units[column] * units[column])
+      #expect(abs(ratio / plain.uniquenesses[column] - 1) < 1e-4)
+    }
+    for row in 0..<300 { matrix[row, 4] = matrix[row, 5] }
+    for method in FactorConfiguration.Method.allCases {
+      let model = try FactorAnalysis.fit(
+        Rows(matrix), FactorConfiguration(factors: 2, method: method))
+      #expect(model.report.converged)
+      #expect(model.report.heywoodColumns == [4, 5])
+      #expect(model.report.test == nil)
+      #expect(try model.score(Rows(matrix)).isFinite)
+    }
+  }
+
+  @Test func fewerRowsThanColumns() throws {
+    for count in [2, 4] {
+      let rows = factorRows(count, columns: 8, factors: 2)
+      let model = try FactorAnalysis.fit(rows, FactorConfiguration(factors: 2))
+      #expect(model.report.converged)
+      #expect(try model.score(rows).isFinite)
+    }
+  }
+
   @Test func badInputIsRefusedWithASentence() throws {
     let rows = factorRows(50, columns: 6, factors: 1)
     func message(_ body: () throws -> Void) -> String {

@@ -13,10 +13,7 @@ extension FactorAnalysis {
   ) throws -> FactorAnalysis {
     try configuration.validate()
     let backend = try backend ?? FusedBackend()
-    let accumulator = CovarianceAccumulator(
-      columns: rows.columns, precision: configuration.precision, backend: backend)
-    try accumulator.add(rows)
-    let moments = accumulator.finish()
+    let moments = try SampleMoments(rows, precision: configuration.precision, backend: backend)
     // A missing or infinite value makes the sums of its column NaN or infinite.
     guard moments.isFinite else {
       let patterns = try ObservationPatterns(rows)
@@ -184,8 +181,4 @@ extension FactorAnalysis {
     let axes = FactorAlgebra.eigenpairs(gram, count: loadings.columns)
     return withPositiveSums(FactorAlgebra.product(loadings, axes.vectors))
   }
-}
-
-extension SampleMoments {
-  var isFinite: Bool { mean.allSatisfy(\.isFinite) && covariance.values.allSatisfy(\.isFinite) }
 }

@@ -32,10 +32,8 @@ public struct ProbabilisticPCA: LinearGaussianModel, Equatable {
     _ rows: Rows, factors: Int, precision: Precision = .double, seed: UInt64 = 0,
     backend: FusedBackend? = nil
   ) throws -> ProbabilisticPCA {
-    let accumulator = CovarianceAccumulator(
-      columns: rows.columns, precision: precision, backend: try backend ?? FusedBackend())
-    try accumulator.add(rows)
-    return try fit(accumulator.finish(), factors: factors, seed: seed)
+    try fit(
+      SampleMoments(rows, precision: precision, backend: backend), factors: factors, seed: seed)
   }
 
   /// Fits what a ``CovarianceAccumulator`` gathered.
