@@ -86,6 +86,20 @@ import Testing
     }
   }
 
+  @Test(arguments: [false, true])
+  func rotationKeepsTheDistribution(correlationScale: Bool) throws {
+    let rows = factorRows(300, columns: 8, factors: 3)
+    var configuration = FactorConfiguration(factors: 3, correlationScale: correlationScale)
+    let plain = try FactorAnalysis.fit(rows, configuration)
+    configuration.rotation = .varimax
+    let rotated = try FactorAnalysis.fit(rows, configuration)
+    #expect(largestDifference(plain.covariance.values, rotated.covariance.values) < 1e-12)
+    #expect(plain.loadings != rotated.loadings)
+    let later = plain.rotatedByVarimax()
+    #expect(later.configuration == rotated.configuration)
+    #expect(largestDifference(later.loadings.values, rotated.loadings.values) < 1e-5)
+  }
+
   @Test func heywoodCaseIsBoundedAndReported() throws {
     // Column 0 is the factor itself.
     var matrix: Matrix<Double> = factorRows(200, columns: 5, factors: 1).matrix()

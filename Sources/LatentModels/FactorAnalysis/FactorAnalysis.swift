@@ -19,11 +19,17 @@ public struct FactorAnalysis: LinearGaussianModel, Equatable {
 
   /// The same distribution with its factors turned by varimax.
   public func rotatedByVarimax() -> FactorAnalysis {
-    var turned = configuration
-    turned.rotation = .varimax
+    let (standard, _, deviations) = onCorrelationScale
+    var turned = varimax(standard)
+    for i in 0..<columns {
+      let unit = deviations[i] / (scale?[i] ?? 1)
+      for k in 0..<factors { turned[i, k] *= unit }
+    }
+    var configuration = configuration
+    configuration.rotation = .varimax
     return FactorAnalysis(
-      mean: mean, loadings: varimax(loadings), uniquenesses: uniquenesses, scale: scale,
-      configuration: turned, report: report)
+      mean: mean, loadings: turned, uniquenesses: uniquenesses, scale: scale,
+      configuration: configuration, report: report)
   }
 }
 

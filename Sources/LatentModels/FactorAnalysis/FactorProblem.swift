@@ -32,11 +32,12 @@ struct FactorProblem {
       isConstant[$0] ? typical : variances[$0].squareRoot()
     }
     self.deviations = deviations
+    let inverse = deviations.map { 1 / $0 }
     var correlation = Matrix<Double>(rows: varying.count, columns: varying.count)
     for (i, row) in varying.enumerated() {
       for (j, column) in varying.enumerated() {
         correlation[i, j] =
-          i == j ? 1 : moments.covariance[row, column] / deviations[row] / deviations[column]
+          i == j ? 1 : moments.covariance[row, column] * (inverse[row] * inverse[column])
       }
     }
     self.correlation = correlation

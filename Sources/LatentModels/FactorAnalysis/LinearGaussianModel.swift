@@ -48,6 +48,22 @@ extension LinearGaussianModel {
     return zip(uniquenesses, scale).map { $0 * $1 * $1 }
   }
 
+  /// Loadings and uniquenesses of columns divided by the standard deviations that the model gives
+  /// them, and those deviations.
+  public var onCorrelationScale:
+    (loadings: Matrix<Double>, uniquenesses: [Double], deviations: [Double])
+  {
+    var (loadings, uniquenesses) = (dataLoadings, dataUniquenesses)
+    var deviations = uniquenesses
+    for i in 0..<columns {
+      let variance = loadings.row(i).reduce(uniquenesses[i]) { $0 + $1 * $1 }
+      deviations[i] = variance.squareRoot()
+      uniquenesses[i] /= variance
+      for k in 0..<factors { loadings[i, k] /= deviations[i] }
+    }
+    return (loadings, uniquenesses, deviations)
+  }
+
   /// Λ Λᵀ + Ψ in the data's own units, [columns x columns].
   public var covariance: Matrix<Double> {
     let (loadings, uniquenesses) = (dataLoadings, dataUniquenesses)

@@ -13,7 +13,7 @@ extension LinearGaussianModel {
   public func loadingsTable(names: [String]? = nil, cutoff: Double = 0.1) -> String {
     let names = names ?? (1...max(1, columns)).map { "x\($0)" }
     precondition(names.count == columns, "one name a column")
-    let (loadings, uniquenesses) = correlationScale
+    let (loadings, uniquenesses, _) = onCorrelationScale
     let title = names.map(\.count).max().map { max($0, 12) } ?? 12
     func line(_ name: String, _ cells: [String]) -> String {
       let padded = cells.map { String(repeating: " ", count: max(1, 9 - $0.count)) + $0 }.joined()
@@ -37,16 +37,5 @@ extension LinearGaussianModel {
     lines.append(line("proportion", parts.map(number)))
     lines.append(line("cumulative", running.map(number)))
     return lines.joined(separator: "\n") + "\n"
-  }
-
-  /// Loadings and uniquenesses of columns scaled to variance 1 under the model.
-  private var correlationScale: (Matrix<Double>, [Double]) {
-    var (loadings, uniquenesses) = (dataLoadings, dataUniquenesses)
-    for i in 0..<columns {
-      let variance = loadings.row(i).reduce(uniquenesses[i]) { $0 + $1 * $1 }
-      uniquenesses[i] /= variance
-      for k in 0..<factors { loadings[i, k] /= variance.squareRoot() }
-    }
-    return (loadings, uniquenesses)
   }
 }
