@@ -17,7 +17,8 @@ static void scatter_job(latent_pool *pool, const void *context, int thread) {
   const latent_scatter *scatter = context;
   const latent_backend *backend = latent_pool_backend(pool);
   int threads = latent_pool_threads(pool);
-  char *packed = (char *)scatter->workspace + latent_scatter_width(scatter->columns) * sizeof(double);
+  size_t width = latent_scatter_width(scatter->columns);
+  char *packed = (char *)scatter->workspace + width * sizeof(double);
   for (size_t first = 0; first < scatter->count; first += LATENT_SCATTER_ROWS) {
     size_t left = scatter->count - first;
     size_t count = left < LATENT_SCATTER_ROWS ? left : LATENT_SCATTER_ROWS;

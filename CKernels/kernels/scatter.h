@@ -6,17 +6,18 @@
 
 enum { STRIP = 8 };  // columns of one tile's height, and of one panel of doubles
 
-// Whatever the rows are stored as; a byte is a grey level.
+// `count` values of a row from a column on, whatever they are stored as; a byte is a grey level.
 LATENT_INLINE vd vd_load_row(const latent_scatter *scatter, size_t row, size_t column, int count) {
   size_t at = row * scatter->columns + column;
+  const float *floats = (const float *)scatter->rows + at;
+  const uint8_t *bytes = (const uint8_t *)scatter->rows + at;
   vd value = {};
   switch (scatter->source) {
     case LATENT_SOURCE_FLOATS:
-      for (int i = 0; i < count; ++i) value[i] = (double)((const float *)scatter->rows)[at + (size_t)i];
+      for (int i = 0; i < count; ++i) value[i] = (double)floats[i];
       break;
     case LATENT_SOURCE_BYTES:
-      for (int i = 0; i < count; ++i)
-        value[i] = (double)((const uint8_t *)scatter->rows)[at + (size_t)i] / 255.0;
+      for (int i = 0; i < count; ++i) value[i] = (double)bytes[i] / 255.0;
       break;
     case LATENT_SOURCE_DOUBLES:
       memcpy(&value, (const double *)scatter->rows + at, (size_t)count * sizeof(double));
@@ -27,20 +28,20 @@ LATENT_INLINE vd vd_load_row(const latent_scatter *scatter, size_t row, size_t c
 // This thread's strips of rows [first, first + count), less the pivot; sums of the columns besides.
 static void scatter_pack(const latent_scatter *scatter, size_t first, size_t count, void *packed,
                          int thread, int threads) {
-  latent_range strips = latent_share(latent_scatter_width(scatter->columns) / STRIP, thread, threads);
+  size_t columns = scatter->columns;
+  latent_range strips = latent_share(latent_scatter_width(columns) / STRIP, thread, threads);
   double *range_sums = (double *)scatter->workspace;
-  memset(range_sums + strips.start * STRIP, 0, (strips.end - strips.start) * STRIP * sizeof(double));
+  for (size_t i = strips.start * STRIP; i < strips.end * STRIP; ++i) range_sums[i] = 0;
   for (size_t k = 0; k < count; ++k)
     for (size_t strip = strips.start; strip < strips.end; ++strip) {
       size_t column = strip * STRIP;
       vd value = {};
-      if (column + STRIP <= scatter->columns)
+      if (column + STRIP <= columns) {
         value = vd_load_row(scatter, first + k, column, STRIP) - vd_load(scatter->pivot + column);
-      else if (column < scatter->columns) {
+      } else if (column < columns) {
         vd pivot = {};
-        size_t left = scatter->columns - column;
-        memcpy(&pivot, scatter->pivot + column, left * sizeof(double));
-        value = vd_load_row(scatter, first + k, column, (int)left) - pivot;
+        memcpy(&pivot, scatter->pivot + column, (columns - column) * sizeof(double));
+        value = vd_load_row(scatter, first + k, column, (int)(columns - column)) - pivot;
       }
       vd_store(range_sums + column, vd_load(range_sums + column) + value);
       if (scatter->narrow)
@@ -50,7 +51,7 @@ static void scatter_pack(const latent_scatter *scatter, size_t first, size_t cou
         vd_store((double *)packed + (strip * LATENT_SCATTER_ROWS + k) * STRIP, value);
     }
   for (size_t column = strips.start * STRIP; column < strips.end * STRIP; ++column)
-    if (column < scatter->columns) scatter->sums[column] += range_sums[column];
+    if (column < columns) scatter->sums[column] += range_sums[column];
 }
 
 // out[rows x panels * 8] += Xt W, with X and W strips of `inner` rows.
