@@ -47,7 +47,12 @@ let package = Package(
     .target(
       name: "LatentIO", dependencies: ["LatentKernels", "CZlib"],
       resources: [.embedInCode("Resources")]),
-    .target(name: "LatentModels", dependencies: ["LatentNetworks", "LatentIO"]),
+    .target(
+      name: "LatentModels",
+      dependencies: [
+        "LatentNetworks", "LatentIO",
+        .target(name: "COpenBLAS", condition: .when(traits: ["OpenBLAS"])),
+      ]),
     .target(name: "LatentReport", dependencies: ["LatentModels", "CPNG"]),
     .executableTarget(
       name: "latent",

@@ -27,6 +27,11 @@ typedef void latent_execute(const latent_task *task);
 typedef struct latent_backend {
   latent_kernels kernels;
   latent_execute *operations[LATENT_OP_KIND_COUNT];
+  // scatter.c: pack rows [first, first + count) of the source; multiply a packed range.
+  void (*scatter_pack)(const latent_scatter *scatter, size_t first, size_t count, void *packed,
+                       int thread, int threads);
+  void (*scatter_products)(const latent_scatter *scatter, size_t count, const void *packed,
+                           int thread, int threads);
 } latent_backend;
 
 extern const latent_backend latent_backend_scalar, latent_backend_baseline, latent_backend_neon,

@@ -4,6 +4,7 @@
 #pragma clang fp contract(off)
 
 #include "vector.h"
+#include "double.h"
 
 #include "elementary.h"
 #include "random.h"
@@ -16,5 +17,6 @@
 #include "likelihood.h"
 #include "load.h"
 #include "reparameterize.h"
+#include "scatter.h"
 
 #include "table.h"

@@ -72,6 +72,8 @@ const latent_backend LATENT_ISA_TABLE = {
             .random_normal = random_normal,
             .peak = peak,
         },
+    .scatter_pack = scatter_pack,
+    .scatter_products = scatter_products,
     .operations =
         {
             [LATENT_OP_LOAD_ROWS] = execute_load_rows,

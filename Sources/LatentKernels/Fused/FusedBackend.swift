@@ -6,7 +6,7 @@ import CKernels
 /// threads.
 public final class FusedBackend: Backend, @unchecked Sendable {
   // The pool is locked by C for the length of a plan; nothing else here changes.
-  private let pool: OpaquePointer
+  let pool: OpaquePointer
   public let threads: Int
   public let instructionSet: InstructionSet
 
