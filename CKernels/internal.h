@@ -23,9 +23,20 @@ typedef struct latent_task {
 
 typedef void latent_execute(const latent_task *task);
 
+// One range of rows of a mixture's pass, see kernels/mixture.h.
+enum { LATENT_MIXTURE_BLOCK = 192 };
+typedef struct latent_mixture_kernels {
+  size_t (*parameter_bytes)(const latent_mixture *pass);
+  size_t (*scratch_bytes)(const latent_mixture *pass);
+  void (*pack)(const latent_mixture *pass, void *parameters);
+  void (*range)(const latent_mixture *pass, const void *parameters, void *scratch, size_t row,
+                size_t row_end, double *statistics);
+} latent_mixture_kernels;
+
 // Everything compiled once per instruction set.
 typedef struct latent_backend {
   latent_kernels kernels;
+  latent_mixture_kernels mixture[2];  // double, float
   latent_execute *operations[LATENT_OP_KIND_COUNT];
   // scatter.c: pack rows [first, first + count) of the source; multiply a packed range.
   void (*scatter_pack)(const latent_scatter *scatter, size_t first, size_t count, void *packed,

@@ -280,10 +280,15 @@ typedef struct latent_kernels {
                         uint32_t row, uint32_t epoch, float *out);
   // Multiplies and adds in registers only: returns FLOPs done, for measuring the peak.
   double (*peak)(size_t repeats);
+  // In double: errors in kernels/elementary_double.h.
+  void (*exp_double)(size_t count, const double *x, double *y);
+  void (*log_double)(size_t count, const double *x, double *y);
 } latent_kernels;
 
 // The table of an available instruction set, else NULL.
 const latent_kernels *latent_kernels_for(latent_isa isa);
+
+#include "latent_mixture.h"
 
 #ifdef __cplusplus
 }

@@ -4,7 +4,7 @@
 #pragma clang fp contract(off)
 
 #include "vector.h"
-#include "double.h"
+#include "vector_double.h"
 
 #include "elementary.h"
 #include "random.h"
@@ -18,5 +18,7 @@
 #include "load.h"
 #include "reparameterize.h"
 #include "scatter.h"
+
+#include "mixtures.h"
 
 #include "table.h"

@@ -17,6 +17,19 @@ LATENT_ELEMENTWISE(softplus)
 LATENT_ELEMENTWISE(elu)
 LATENT_ELEMENTWISE(erf)
 
+#define LATENT_ELEMENTWISE_DOUBLE(NAME)                                             \
+  static void elementwise_##NAME##_double(size_t count, const double *x, double *y) { \
+    for (size_t i = 0; i < count; i += 8) {                                         \
+      size_t bytes = (count - i < 8 ? count - i : 8) * sizeof(double);              \
+      vd value = {};                                                                \
+      memcpy(&value, x + i, bytes);                                                 \
+      value = vd_##NAME(value);                                                     \
+      memcpy(y + i, &value, bytes);                                                 \
+    }                                                                               \
+  }
+LATENT_ELEMENTWISE_DOUBLE(exp)
+LATENT_ELEMENTWISE_DOUBLE(log)
+
 static void random_bits(size_t count, uint64_t seed, latent_purpose purpose, uint32_t sample,
                         uint32_t row, uint32_t epoch, uint32_t *out) {
   latent_stream stream = latent_stream_make(seed, purpose, sample, row, epoch);
@@ -71,9 +84,15 @@ const latent_backend LATENT_ISA_TABLE = {
             .random_bits = random_bits,
             .random_normal = random_normal,
             .peak = peak,
+            .exp_double = elementwise_exp_double,
+            .log_double = elementwise_log_double,
         },
     .scatter_pack = scatter_pack,
     .scatter_products = scatter_products,
+    .mixture = {{mixture_parameter_bytes_double, mixture_scratch_bytes_double, mixture_pack_double,
+                 mixture_range_double},
+                {mixture_parameter_bytes_float, mixture_scratch_bytes_float, mixture_pack_float,
+                 mixture_range_float}},
     .operations =
         {
             [LATENT_OP_LOAD_ROWS] = execute_load_rows,

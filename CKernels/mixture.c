@@ -1,0 +1,106 @@
+// A mixture's pass on the pool: fixed ranges of rows, taken by whichever thread is free, joined by a
+// fixed tree one wave at a time, so that memory for statistics does not grow with the rows.
+
+#include <stdatomic.h>
+
+#include "internal.h"
+
+enum { RANGE_ROWS = 8 * LATENT_MIXTURE_BLOCK, WAVE_RANGES = 32 };
+
+size_t latent_mixture_wave_rows(void) { return (size_t)RANGE_ROWS * WAVE_RANGES; }
+
+latent_mixture_layout latent_mixture_statistics(const latent_mixture *pass) {
+  size_t components = pass->components, padded = ((size_t)pass->columns + 15) / 16 * 16;
+  latent_mixture_layout layout = {.padded = padded, .counts = 16};
+  layout.sums = layout.counts + (components + 15) / 16 * 16;
+  // Kernels write the rows of four components at a time.
+  size_t rows = (components + 3) / 4 * 4 * padded;
+  layout.squares = layout.sums + rows;
+  layout.total = layout.squares;
+  if (pass->squares == LATENT_SQUARES_DIAGONAL) layout.total += rows;
+  if (pass->squares == LATENT_SQUARES_FULL) layout.total += components * padded * padded;
+  return layout;
+}
+
+typedef struct mixture_job {
+  const latent_mixture *pass;
+  const latent_mixture_kernels *kernels;
+  latent_mixture_layout layout;
+  char *parameters, *scratch;
+  size_t scratch_bytes;
+  double *slots;  // [WAVE_RANGES x layout.total]
+  // Ranges taken, in this wave and in the next.
+  _Atomic size_t *taken;
+} mixture_job;
+
+static size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+static size_t lay_out(const latent_pool *pool, const latent_mixture *pass, char *memory,
+                      mixture_job *job) {
+  *job = (mixture_job){.pass = pass, .layout = latent_mixture_statistics(pass)};
+  job->kernels = &latent_pool_backend(pool)->mixture[pass->single];
+  job->scratch_bytes = aligned(job->kernels->scratch_bytes(pass));
+  size_t at = aligned(job->kernels->parameter_bytes(pass));
+  job->parameters = memory;
+  job->scratch = memory + at;
+  at += job->scratch_bytes * (size_t)latent_pool_threads(pool);
+  job->slots = (double *)(void *)(memory + at);
+  if (pass->statistics) at += aligned(job->layout.total * WAVE_RANGES * sizeof(double));
+  return at;
+}
+
+size_t latent_mixture_workspace(const latent_pool *pool, const latent_mixture *pass) {
+  mixture_job job;
+  return lay_out(pool, pass, NULL, &job);
+}
+
+// statistics += the tree over `ranges` slots: neighbours first, then pairs of them, and so on.
+static void join(const mixture_job *job, size_t ranges, latent_range share) {
+  enum { CHUNK = 512 };
+  size_t total = job->layout.total;
+  for (size_t chunk = share.start; chunk < share.end; chunk += CHUNK) {
+    size_t end = chunk + CHUNK < share.end ? chunk + CHUNK : share.end;
+    for (size_t step = 1; step < ranges; step *= 2)
+      for (size_t range = 0; range + step < ranges; range += 2 * step) {
+        double *to = job->slots + range * total;
+        const double *from = job->slots + (range + step) * total;
+        for (size_t i = chunk; i < end; ++i) to[i] += from[i];
+      }
+    for (size_t i = chunk; i < end; ++i) job->pass->statistics[i] += job->slots[i];
+  }
+}
+
+static void work(latent_pool *pool, const void *context, int thread) {
+  const mixture_job *job = context;
+  const latent_mixture *pass = job->pass;
+  char *scratch = job->scratch + job->scratch_bytes * (size_t)thread;
+  if (thread == 0) job->kernels->pack(pass, job->parameters);
+  latent_pool_barrier(pool);
+  size_t all = (pass->rows + RANGE_ROWS - 1) / RANGE_ROWS;
+  // Without statistics nothing is joined, and one wave takes everything.
+  size_t wave_ranges = pass->statistics ? WAVE_RANGES : all;
+  for (size_t first = 0, wave = 0; first < all; first += wave_ranges, ++wave) {
+    size_t ranges = all - first < wave_ranges ? all - first : wave_ranges;
+    for (;;) {
+      size_t range = atomic_fetch_add(&job->taken[wave % 2], 1);
+      if (range >= ranges) break;
+      size_t row = (first + range) * RANGE_ROWS;
+      size_t end = row + RANGE_ROWS < pass->rows ? row + RANGE_ROWS : pass->rows;
+      job->kernels->range(pass, job->parameters, scratch, row, end,
+                          pass->statistics ? job->slots + range * job->layout.total : NULL);
+    }
+    latent_pool_barrier(pool);
+    if (thread == 0) atomic_store(&job->taken[wave % 2], 0);
+    if (!pass->statistics) continue;
+    join(job, ranges, latent_share(job->layout.total, thread, latent_pool_threads(pool)));
+    latent_pool_barrier(pool);
+  }
+}
+
+void latent_mixture_run(latent_pool *pool, const latent_mixture *pass, void *workspace) {
+  _Atomic size_t taken[2] = {0, 0};
+  mixture_job job;
+  lay_out(pool, pass, workspace, &job);
+  job.taken = taken;
+  latent_pool_run(pool, work, &job);
+}

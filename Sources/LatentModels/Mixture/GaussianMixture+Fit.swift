@@ -1,0 +1,172 @@
+#if OpenBLAS
+  import LatentKernels
+
+  /// How a fit went.
+  public struct MixtureReport: Sendable, Equatable {
+    /// The mean log-likelihood of a row, in nats, at the parameters with which each iteration began: one
+    /// list for each restart.
+    public var lowerBounds: [[Double]] = []
+    /// By restart.
+    public var converged: [Bool] = []
+    /// Iterations of each restart.
+    public var iterations: [Int] = []
+    /// Which restart was kept.
+    public var best = 0
+    /// log p of all rows at the fitted parameters, in nats.
+    public var logLikelihood = -Double.infinity
+    /// The same for a row (of weight 1).
+    public var meanLogLikelihood = -Double.infinity
+    /// Sentences about what a user should know: not converged, empty components, raised covariances.
+    public var warnings: [String] = []
+  }
+
+  extension GaussianMixture {
+    /// Fits a mixture by EM.
+    ///
+    /// A NaN is a missing value: EM then uses what is observed of its row, exactly.
+    /// - Parameters:
+    ///   - sampleWeights: one number >= 0 a row; an integer weight equals so many copies of the row.
+    ///   - backend: the threads and instruction set; all cores if nil.
+    /// - Throws: ``SettingError`` or ``ShapeError`` for settings that do not fit the rows, ``DataError`` for
+    ///   values that no mixture takes, ``SingularCovarianceError`` for a collapse where the floor is 0.
+    public static func fit(
+      _ rows: Rows, _ configuration: MixtureConfiguration, sampleWeights: [Double]? = nil,
+      backend: FusedBackend? = nil
+    ) throws -> (model: GaussianMixture, report: MixtureReport) {
+      let backend = try backend ?? FusedBackend()
+      let fitter = try MixtureFitter(
+        rows, configuration, sampleWeights: sampleWeights, backend: backend)
+      return try fitter.fit()
+    }
+  }
+
+  /// The rows and settings of one fit.
+  struct MixtureFitter {
+    let configuration: MixtureConfiguration
+    let sample: MixtureSample
+    let floor: CovarianceFloor
+    let start: MixtureStart
+    let scatter: TotalScatter?
+
+    init(
+      _ rows: Rows, _ configuration: MixtureConfiguration, sampleWeights: [Double]?,
+      backend: FusedBackend
+    ) throws {
+      try configuration.validate(columns: rows.columns)
+      try Self.validate(rows, configuration, sampleWeights)
+      self.configuration = configuration
+      let moments = try ColumnMoments(rows, weights: sampleWeights)
+      sample = try MixtureSample(
+        rows, origin: moments.means, weights: sampleWeights, precision: configuration.precision,
+        backend: backend)
+      floor = CovarianceFloor(
+        fraction: configuration.covarianceFloor, variances: moments.variances)
+      start = MixtureStart(
+        rows: sample.isComplete
+          ? sample.groups[0].rows!
+          : MixtureRows(
+            rows.filled(with: moments.means), origin: moments.means, weights: sampleWeights,
+            precision: configuration.precision, backend: backend),
+        configuration: configuration, variances: moments.variances, floor: floor)
+      let needsScatter = configuration.covariance == .tied && sample.isComplete
+      scatter = needsScatter ? try start.rows.totalScatter() : nil
+    }
+
+    private static func validate(
+      _ rows: Rows, _ configuration: MixtureConfiguration, _ weights: [Double]?
+    ) throws {
+      guard rows.count > 0, rows.columns > 0 else {
+        throw ShapeError(
+          "A mixture needs at least one row and one column, found \(rows.count) x \(rows.columns).")
+      }
+      if let weights {
+        guard weights.count == rows.count else {
+          throw ShapeError("\(rows.count) rows have \(weights.count) sample weights.")
+        }
+        if let row = weights.firstIndex(where: { !($0 >= 0 && $0.isFinite) }) {
+          throw SettingError(
+            "Sample weights must be 0 or positive numbers, found \(weights[row]) for row \(row + 1)."
+          )
+        }
+        guard weights.contains(where: { $0 > 0 }) else {
+          throw SettingError("All sample weights are 0; at least one must be positive.")
+        }
+      }
+      let distinct = rows.countDistinct(upTo: configuration.components, weights: weights)
+      guard distinct >= configuration.components else {
+        throw SettingError(
+          "\(configuration.components) components need as many distinct rows, found \(distinct).")
+      }
+    }
+
+    /// EM from every start; the best is kept.
+    func fit() throws -> (model: GaussianMixture, report: MixtureReport) {
+      var report = MixtureReport()
+      var best: GaussianMixture?
+      let given = if case .given = configuration.initialization { true } else { false }
+      for restart in 0..<(given ? 1 : configuration.restarts) {
+        let run = try climb(from: start.model(restart: restart))
+        report.lowerBounds.append(run.bounds)
+        report.converged.append(run.converged)
+        report.iterations.append(run.bounds.count)
+        if best == nil || run.logLikelihood > report.logLikelihood {
+          best = run.model
+          report.best = restart
+          report.logLikelihood = run.logLikelihood
+        }
+      }
+      let model = best!
+      report.meanLogLikelihood = report.logLikelihood / sample.totalWeight
+      report.warnings = warnings(model, report)
+      return (model.shifted(by: sample.origin, sign: 1), report)
+    }
+
+    /// EM from one start until the bound rises by less than the tolerance.
+    private func climb(
+      from start: GaussianMixture
+    ) throws -> (
+      model: GaussianMixture, bounds: [Double], converged: Bool, logLikelihood: Double
+    ) {
+      var model = start
+      var bounds: [Double] = []
+      var converged = false
+      while bounds.count < configuration.maximumIterations && !converged {
+        let statistics = try sample.expectation(model)
+        let bound = statistics.logLikelihood / sample.totalWeight
+        guard bound.isFinite, statistics.total > 0 else {
+          throw DataError(
+            "The log-likelihood left the range of numbers after \(bounds.count) iterations; "
+              + "rescale the columns.")
+        }
+        model = model.maximized(statistics, floor: floor, scatter: scatter)
+        if let last = bounds.last {
+          converged = abs(bound - last) < configuration.tolerance
+        }
+        bounds.append(bound)
+      }
+      let logLikelihood = try sample.expectation(model).logLikelihood
+      return (model, bounds, converged, logLikelihood)
+    }
+
+    private func warnings(_ model: GaussianMixture, _ report: MixtureReport) -> [String] {
+      var result: [String] = []
+      if !report.converged[report.best] {
+        result.append(
+          "EM did not converge in \(report.iterations[report.best]) iterations to a tolerance of "
+            + "\(configuration.tolerance) nats a row; raise maximumIterations or the tolerance.")
+      }
+      for k in 0..<model.components where model.weights[k] * sample.totalWeight < 0.5 {
+        result.append(
+          "Component \(k + 1) is empty: it has a weight of \(model.weights[k]); use fewer components."
+        )
+      }
+      for k in 0..<model.components where floor.binds(model, k) {
+        result.append(
+          "Component \(k + 1) has a variance on the covariance floor: it may have collapsed onto few "
+            + "rows, or a column be constant.")
+        if case .tied = model.covariances { break }
+      }
+      return result
+    }
+  }
+#endif

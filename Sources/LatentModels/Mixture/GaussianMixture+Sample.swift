@@ -1,0 +1,54 @@
+#if OpenBLAS
+  import LatentKernels
+
+  extension GaussianMixture {
+    /// Draws rows: z ~ Categorical(π), then x ~ N(μ_z, Σ_z). Row i is the same however many are drawn.
+    ///
+    /// - Returns: rows x D, and the component of each.
+    /// - Throws: ``SettingError`` unless `count` is positive, ``SingularCovarianceError``.
+    public func sample(
+      _ count: Int, seed: UInt64 = 0
+    ) throws -> (rows: Matrix<Double>, labels: [Int]) {
+      guard count > 0 else {
+        throw SettingError("The number of samples must be at least 1, found \(count).")
+      }
+      let factors = try (0..<components).map { k in
+        guard
+          let factor = SymmetricMatrix.cholesky(covariances.matrix(k, columns: columns))
+        else { throw SingularCovarianceError("component \(k + 1)") }
+        return factor
+      }
+      let kernels = InstructionSet.best.kernels
+      var result = Matrix<Double>(rows: count, columns: columns)
+      var labels: [Int] = []
+      labels.reserveCapacity(count)
+      var normals = [Float](repeating: 0, count: columns)
+      for row in 0..<count {
+        let number = UInt32(truncatingIfNeeded: row)
+        let random = CounterRandom(seed: seed, purpose: LATENT_PURPOSE_PRIOR, row: number)
+        let k = component(at: random.uniform(0))
+        labels.append(k)
+        normals.withUnsafeMutableBufferPointer {
+          kernels.random_normal(
+            columns, seed, LATENT_PURPOSE_OBSERVATION, 0, number, 0, $0.baseAddress)
+        }
+        for i in 0..<columns {
+          var value = means[k, i]
+          for j in 0...i { value += factors[k][i, j] * Double(normals[j]) }
+          result[row, i] = value
+        }
+      }
+      return (result, labels)
+    }
+
+    /// Where a number in [0, 1) falls among the cumulative weights.
+    private func component(at uniform: Double) -> Int {
+      var left = uniform
+      for k in 0..<components {
+        left -= weights[k]
+        if left < 0 { return k }
+      }
+      return weights.lastIndex { $0 > 0 } ?? 0
+    }
+  }
+#endif

@@ -1,0 +1,100 @@
+#if OpenBLAS
+  import LatentKernels
+
+  extension GaussianMixture {
+    /// log p(x) of each row in nats, every constant included; a NaN is a missing value, and the density is
+    /// then that of the observed columns.
+    ///
+    /// - Throws: ``ShapeError`` when the columns do not fit, ``DataError`` for an infinite value.
+    public func scoreSamples(
+      _ rows: Rows, precision: MixturePrecision = .double, backend: FusedBackend? = nil
+    ) throws -> [Double] {
+      let (sample, model) = try prepared(rows, precision, backend)
+      return try sample.evaluate(model, logDensity: true).logDensity
+    }
+
+    /// The mean of log p(x) over the rows, in nats.
+    public func score(
+      _ rows: Rows, precision: MixturePrecision = .double, backend: FusedBackend? = nil
+    ) throws -> Double {
+      let densities = try scoreSamples(rows, precision: precision, backend: backend)
+      return densities.reduce(0, +) / Double(max(rows.count, 1))
+    }
+
+    /// The likeliest component of each row, the first of equals.
+    public func predict(
+      _ rows: Rows, precision: MixturePrecision = .double, backend: FusedBackend? = nil
+    ) throws -> [Int] {
+      let (sample, model) = try prepared(rows, precision, backend)
+      return try sample.evaluate(model, labels: true).labels.map { Int($0) }
+    }
+
+    /// p(z = k | x), rows x K.
+    public func predictProbabilities(
+      _ rows: Rows, precision: MixturePrecision = .double, backend: FusedBackend? = nil
+    ) throws -> Matrix<Double> {
+      let (sample, model) = try prepared(rows, precision, backend)
+      let shares = try sample.evaluate(model, responsibilities: true).responsibilities
+      return try Matrix(rows: rows.count, columns: components, values: shares)
+    }
+
+    /// -2 log L + p log n (Schwarz 1978): the smaller the better.
+    public func bic(_ rows: Rows, backend: FusedBackend? = nil) throws -> Double {
+      let total = try scoreSamples(rows, backend: backend).reduce(0, +)
+      return -2 * total + Double(parameterCount) * logarithm(rows.count)
+    }
+
+    /// -2 log L + 2 p (Akaike 1974).
+    public func aic(_ rows: Rows, backend: FusedBackend? = nil) throws -> Double {
+      let total = try scoreSamples(rows, backend: backend).reduce(0, +)
+      return -2 * total + 2 * Double(parameterCount)
+    }
+
+    /// BIC plus twice the entropy of the responsibilities, which asks for components that are apart
+    /// (Biernacki, Celeux and Govaert 2000).
+    public func icl(_ rows: Rows, backend: FusedBackend? = nil) throws -> Double {
+      try criteria(rows, backend: backend).icl
+    }
+
+    /// All three from one pass.
+    func criteria(_ rows: Rows, backend: FusedBackend?) throws -> (
+      bic: Double, aic: Double, icl: Double, logLikelihood: Double
+    ) {
+      let (sample, model) = try prepared(rows, .double, backend)
+      let found = try sample.evaluate(model, logDensity: true, responsibilities: true)
+      let total = found.logDensity.reduce(0, +)
+      let logs = InstructionSet.best.logarithms(found.responsibilities)
+      var entropy = 0.0
+      for (share, log) in zip(found.responsibilities, logs) where share > 0 {
+        entropy -= share * log
+      }
+      let bic = -2 * total + Double(parameterCount) * logarithm(rows.count)
+      return (bic, -2 * total + 2 * Double(parameterCount), bic + 2 * entropy, total)
+    }
+
+    private func logarithm(_ count: Int) -> Double {
+      InstructionSet.best.logarithms([Double(max(count, 1))])[0]
+    }
+
+    /// The rows about the mixture's own mean, and the model about it too.
+    func prepared(
+      _ rows: Rows, _ precision: MixturePrecision, _ backend: FusedBackend?
+    ) throws -> (sample: MixtureSample, model: GaussianMixture) {
+      guard rows.columns == columns else {
+        throw ShapeError("The model expects \(columns) columns, the rows have \(rows.columns).")
+      }
+      let origin = mean
+      let sample = try MixtureSample(
+        rows, origin: origin, weights: nil, precision: precision,
+        backend: try backend ?? FusedBackend())
+      return (sample, shifted(by: origin, sign: -1))
+    }
+
+    /// E[x], D numbers.
+    public var mean: [Double] {
+      (0..<columns).map { d in
+        (0..<components).reduce(0) { $0 + weights[$1] * means[$1, d] }
+      }
+    }
+  }
+#endif

@@ -1,0 +1,111 @@
+#if OpenBLAS
+  import LatentIO
+  import LatentKernels
+
+  /// How many components to take, by different lights.
+  public struct MixtureSelection: Sendable {
+    public enum Criterion: String, CaseIterable, Codable, Sendable {
+      case bic, aic, icl, heldOut
+    }
+
+    /// One number of components.
+    public struct Candidate: Sendable, Equatable {
+      public let components: Int
+      public let parameterCount: Int
+      /// log p of all rows, in nats.
+      public let logLikelihood: Double
+      public let bic: Double
+      public let aic: Double
+      public let icl: Double
+      /// Mean log p of a held-out row under models fitted to the others, in nats; nil unless asked for.
+      public let heldOut: Double?
+      public let warnings: [String]
+    }
+
+    /// In the order asked for.
+    public let candidates: [Candidate]
+    /// Fitted to all rows, in the same order.
+    public let models: [GaussianMixture]
+
+    /// Where in ``candidates`` a criterion is best; nil for the held-out likelihood when it was not asked
+    /// for.
+    public func best(by criterion: Criterion) -> Int? {
+      let costs = candidates.map { candidate -> Double? in
+        switch criterion {
+        case .bic: candidate.bic
+        case .aic: candidate.aic
+        case .icl: candidate.icl
+        case .heldOut: candidate.heldOut.map { -$0 }
+        }
+      }
+      guard costs.allSatisfy({ $0 != nil }) else { return nil }
+      return costs.indices.min { costs[$0]! < costs[$1]! }
+    }
+  }
+
+  extension GaussianMixture {
+    /// Fits mixtures of different sizes, to choose by BIC, AIC, ICL, or the likelihood of held-out rows.
+    ///
+    /// - Parameters:
+    ///   - components: the sizes to try, such as `1...12`.
+    ///   - configuration: everything else.
+    ///   - folds: with 2 or more, every row is held out once, in so many parts, and scored by a model
+    ///     fitted to the others.
+    /// - Throws: ``SettingError``, and what ``fit(_:_:sampleWeights:backend:)`` throws.
+    public static func select(
+      components: some Sequence<Int>, _ rows: Rows, _ configuration: MixtureConfiguration,
+      folds: Int = 0, backend: FusedBackend? = nil
+    ) throws -> MixtureSelection {
+      let backend = try backend ?? FusedBackend()
+      guard folds == 0 || 2...max(2, rows.count) ~= folds else {
+        throw SettingError(
+          "Between 2 and \(rows.count) folds fit \(rows.count) rows, or 0 for none, found \(folds)."
+        )
+      }
+      if case .given = configuration.initialization {
+        throw SettingError("A given start fits one number of components; choose kMeans.")
+      }
+      let parts = self.parts(of: rows.count, folds, seed: configuration.seed)
+      var candidates: [MixtureSelection.Candidate] = []
+      var models: [GaussianMixture] = []
+      for count in components {
+        var configuration = configuration
+        configuration.components = count
+        let (model, report) = try fit(rows, configuration, backend: backend)
+        let criteria = try model.criteria(rows, backend: backend)
+        var heldOut: Double?
+        for part in parts {
+          let (other, _) = try fit(
+            rows.selecting(part.training), configuration, backend: backend)
+          let densities = try other.scoreSamples(rows.selecting(part.heldOut), backend: backend)
+          heldOut = densities.reduce(heldOut ?? 0, +)
+        }
+        models.append(model)
+        candidates.append(
+          MixtureSelection.Candidate(
+            components: count, parameterCount: model.parameterCount,
+            logLikelihood: criteria.logLikelihood, bic: criteria.bic, aic: criteria.aic,
+            icl: criteria.icl, heldOut: heldOut.map { $0 / Double(rows.count) },
+            warnings: report.warnings))
+      }
+      guard !candidates.isEmpty else {
+        throw SettingError("Name at least one number of components to choose from.")
+      }
+      return MixtureSelection(candidates: candidates, models: models)
+    }
+
+    /// Rows dealt to folds by random keys; both lists ascend.
+    private static func parts(
+      of count: Int, _ folds: Int, seed: UInt64
+    ) -> [(training: [Int], heldOut: [Int])] {
+      guard folds > 0 else { return [] }
+      let random = CounterRandom(seed: seed, purpose: LATENT_PURPOSE_SHUFFLE, sample: 0xff_ffff)
+      let order = (0..<count).sorted { (random.bits($0), $0) < (random.bits($1), $1) }
+      var fold = [Int](repeating: 0, count: count)
+      for (place, row) in order.enumerated() { fold[row] = place % folds }
+      return (0..<folds).map { part in
+        ((0..<count).filter { fold[$0] != part }, (0..<count).filter { fold[$0] == part })
+      }
+    }
+  }
+#endif

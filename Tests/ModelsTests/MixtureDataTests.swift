@@ -1,0 +1,199 @@
+import Foundation
+import LatentIO
+import LatentKernels
+import LatentModels
+import Testing
+
+/// Weights, missing values, files, samples and the choice of K.
+@Suite struct MixtureDataTests {
+  static let kinds: [CovarianceKind] = [
+    .full, .tied, .diagonal, .spherical, .factorAnalytic(factors: 1),
+  ]
+
+  private func largest(_ a: GaussianMixture, _ b: GaussianMixture) -> Double {
+    var found = 0.0
+    for k in 0..<a.components {
+      let pairs = zip(
+        a.covariances.matrix(k, columns: a.columns).values,
+        b.covariances.matrix(k, columns: b.columns).values)
+      for (x, y) in pairs { found = max(found, abs(x - y)) }
+    }
+    for (x, y) in zip(a.means.values + a.weights, b.means.values + b.weights) {
+      found = max(found, abs(x - y))
+    }
+    return found
+  }
+
+  /// Integer weights equal repeated rows; weights of one change no bit.
+  @Test(arguments: kinds) func weights(kind: CovarianceKind) throws {
+    let rows = try Dataset.named("iris").rows
+    let (start, _) = try GaussianMixture.fit(
+      rows, MixtureConfiguration(components: 3, covariance: kind, maximumIterations: 1))
+    let configuration = MixtureConfiguration(
+      components: 3, covariance: kind, tolerance: 0, maximumIterations: 20,
+      initialization: .given(start))
+    let weights = (0..<rows.count).map { $0 % 4 }
+    let repeated = rows.selecting(
+      weights.enumerated().flatMap { [Int](repeating: $0, count: $1) })
+    let (weighted, _) = try GaussianMixture.fit(
+      rows, configuration, sampleWeights: weights.map { Double($0) })
+    let (copied, _) = try GaussianMixture.fit(repeated, configuration)
+    #expect(largest(weighted, copied) < 1e-9)
+    let plain = try GaussianMixture.fit(rows, configuration)
+    let ones = try GaussianMixture.fit(
+      rows, configuration, sampleWeights: [Double](repeating: 1, count: rows.count))
+    #expect(plain.model == ones.model && plain.report == ones.report)
+  }
+
+  /// A known mixture of 3 components in 8 columns.
+  static func known() throws -> GaussianMixture {
+    let random = CounterRandom(seed: 21, purpose: LATENT_PURPOSE_INITIALIZATION)
+    let size = 8
+    let covariances = (0..<3).map { k in
+      var result = Matrix<Double>(rows: size, columns: size)
+      for i in 0..<size {
+        for j in 0..<size {
+          var sum = i == j ? 0.25 : 0.0
+          for f in 0..<size {
+            sum +=
+              random.normal((k * size + i) * size + f) * random.normal((k * size + j) * size + f)
+              / 8
+          }
+          result[i, j] = sum
+        }
+      }
+      return result
+    }
+    let means = (0..<3 * size).map { 2 * random.normal(1000 + $0) }
+    return try GaussianMixture(
+      weights: [0.5, 0.3, 0.2], means: Matrix(rows: 3, columns: size, values: means),
+      covariances: .full(covariances))
+  }
+
+  /// With 30 % of the values gone, held-out rows lose less than 0.03 nats.
+  @Test func missingValues() throws {
+    let known = try Self.known()
+    let complete = try known.sample(10_000, seed: 1).rows
+    let heldOut = Rows(try known.sample(2000, seed: 2).rows)
+    var gaps = complete
+    let random = CounterRandom(seed: 3, purpose: LATENT_PURPOSE_SHUFFLE)
+    for i in gaps.values.indices where random.uniform(i) < 0.3 { gaps.values[i] = .nan }
+    let configuration = MixtureConfiguration(components: 3, tolerance: 1e-4, seed: 1)
+    let (whole, _) = try GaussianMixture.fit(Rows(complete), configuration)
+    let (partial, report) = try GaussianMixture.fit(Rows(gaps), configuration)
+    let loss = try whole.score(heldOut) - partial.score(heldOut)
+    #expect(abs(loss) < 0.03, "\(loss)")
+    for (before, after) in zip(report.lowerBounds[0], report.lowerBounds[0].dropFirst()) {
+      #expect(after >= before - 1e-9 * abs(before))
+    }
+  }
+
+  /// The conditional mean by the definition: two columns known, one not, all by hand.
+  @Test func imputesConditionalMeans() throws {
+    let covariance = try Matrix(
+      rows: 3, columns: 3, values: [2, 0.5, 0.8, 0.5, 1, -0.3, 0.8, -0.3, 1.5])
+    let means = try Matrix(rows: 2, columns: 3, values: [0, 1, 2, 3, -1, 0])
+    let model = try GaussianMixture(
+      weights: [0.4, 0.6], means: means, covariances: .full([covariance, covariance]))
+    let x = [1.0, 0.5]
+    // Inverse of [[2, 0.5], [0.5, 1]], determinant 1.75.
+    let slope = [(0.8 * 1 + 0.3 * 0.5) / 1.75, (-0.3 * 2 - 0.8 * 0.5) / 1.75]
+    var (total, sum, density) = (0.0, 0.0, 0.0)
+    for k in 0..<2 {
+      let e = [x[0] - means[k, 0], x[1] - means[k, 1]]
+      let distance = (e[0] * e[0] - e[0] * e[1] + 2 * e[1] * e[1]) / 1.75
+      let p = model.weights[k] * exp(-distance / 2)
+      density += p / (2 * Double.pi * 1.75.squareRoot())
+      total += p
+      sum += p * (means[k, 2] + slope[0] * e[0] + slope[1] * e[1])
+    }
+    let row = Rows(try Matrix(rows: 2, columns: 3, values: [x[0], x[1], .nan, .nan, .nan, .nan]))
+    let filled = try model.impute(row)
+    #expect(filled[0, 0] == x[0] && filled[0, 1] == x[1])
+    #expect(abs(filled[0, 2] - sum / total) < 1e-12)
+    // A row of which nothing is known has the mixture's mean, density 1 and the prior.
+    #expect(abs(filled[1, 0] - 1.8) < 1e-12)
+    let scores = try model.scoreSamples(row)
+    #expect(abs(scores[0] - log(density)) < 1e-12 && scores[1] == 0)
+    let shares = try model.predictProbabilities(row)
+    #expect(shares.row(1) == [0.4, 0.6])
+  }
+
+  /// Data from 3 factor analysers is best told by 3 factor analysers.
+  @Test func factorAnalysersWin() throws {
+    let random = CounterRandom(seed: 5, purpose: LATENT_PURPOSE_INITIALIZATION)
+    let size = 20
+    let truth = (0..<3).map { k in
+      var loadings = Matrix<Double>(rows: size, columns: 2)
+      for i in loadings.values.indices { loadings.values[i] = random.normal(k * 100 + i) }
+      return FactorCovariance(
+        loadings: loadings, uniquenesses: (0..<size).map { 0.3 + random.uniform(500 + k + $0) })
+    }
+    let means = (0..<3 * size).map { 1.5 * random.normal(1000 + $0) }
+    let known = try GaussianMixture(
+      weights: [0.4, 0.3, 0.3], means: Matrix(rows: 3, columns: size, values: means),
+      covariances: .factorAnalytic(truth))
+    let training = Rows(try known.sample(600, seed: 1).rows)
+    let heldOut = Rows(try known.sample(600, seed: 2).rows)
+    func score(_ kind: CovarianceKind) throws -> Double {
+      let (model, _) = try GaussianMixture.fit(
+        training,
+        MixtureConfiguration(components: 3, covariance: kind, tolerance: 1e-5, seed: 1))
+      return try model.score(heldOut)
+    }
+    let factors = try score(.factorAnalytic(factors: 2))
+    let (full, diagonal) = try (score(.full), score(.diagonal))
+    #expect(factors > full && factors > diagonal, "\(factors) \(full) \(diagonal)")
+  }
+
+  @Test(arguments: kinds) func filesKeepTheModel(kind: CovarianceKind) throws {
+    let (model, _) = try GaussianMixture.fit(
+      Dataset.named("iris").rows,
+      MixtureConfiguration(components: 3, covariance: kind, maximumIterations: 3))
+    let path = NSTemporaryDirectory() + "mixture-\(UUID().uuidString).safetensors"
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    try model.write(to: path)
+    #expect(try GaussianMixture(contentsOf: path) == model)
+    var file = try model.tensorFile()
+    file.tensors["means"] = nil
+    #expect(throws: FileError.self) { try GaussianMixture(file, name: "broken") }
+    file = try model.tensorFile()
+    file.metadata["latent.version"] = "99"
+    #expect(throws: FileError.self) { try GaussianMixture(file, name: "broken") }
+  }
+
+  /// Samples come back as the model says, and predict finds where they came from.
+  @Test func samplesAndPredicts() throws {
+    let model = try Self.known()
+    let (rows, labels) = try model.sample(4000, seed: 8)
+    let few = try model.sample(10, seed: 8).rows
+    #expect(few.values == Array(rows.values.prefix(80)))
+    for (k, weight) in model.weights.enumerated() {
+      let share = Double(labels.count { $0 == k }) / 4000
+      #expect(abs(share - weight) < 0.03)
+    }
+    let predicted = try model.predict(Rows(rows))
+    let right = zip(predicted, labels).count { $0 == $1 }
+    #expect(right > 3900)
+    let shares = try model.predictProbabilities(Rows(rows))
+    for row in 0..<100 {
+      #expect(abs(shares.row(row).reduce(0, +) - 1) < 1e-12)
+      #expect(shares.row(row).firstIndex(of: shares.row(row).max()!)! % 3 == predicted[row])
+    }
+  }
+
+  @Test func choosesThreeOfThree() throws {
+    let rows = Rows(try Self.known().sample(1500, seed: 4).rows)
+    let selection = try GaussianMixture.select(
+      components: 1...4, rows, MixtureConfiguration(components: 1, tolerance: 1e-4, restarts: 6),
+      folds: 2)
+    for criterion in MixtureSelection.Criterion.allCases {
+      let best = try #require(selection.best(by: criterion))
+      #expect(selection.candidates[best].components == 3, "\(criterion)")
+    }
+    let three = selection.candidates[2]
+    let bic = try selection.models[2].bic(rows)
+    #expect(abs(three.bic - bic) < 1e-6)
+    #expect(three.icl >= three.bic)
+  }
+}
