@@ -18,6 +18,7 @@ typedef struct latent_task {
   const latent_buffer *buffers;
   const latent_run *run;
   int thread, threads;
+  float *scratch;  // of this thread's own, see plan.c
 } latent_task;
 
 typedef void latent_execute(const latent_task *task);
@@ -37,6 +38,11 @@ typedef struct latent_backend {
   latent_kernels kernels;
   latent_mixture_kernels mixture[2];  // double, float
   latent_execute *operations[LATENT_OP_KIND_COUNT];
+  // scatter.c: pack rows [first, first + count) of the source; multiply a packed range.
+  void (*scatter_pack)(const latent_scatter *scatter, size_t first, size_t count, void *packed,
+                       int thread, int threads);
+  void (*scatter_products)(const latent_scatter *scatter, size_t count, const void *packed,
+                           int thread, int threads);
 } latent_backend;
 
 extern const latent_backend latent_backend_scalar, latent_backend_baseline, latent_backend_neon,
@@ -48,6 +54,9 @@ const latent_backend *latent_backend_for(latent_isa isa);
 typedef void latent_job(latent_pool *pool, const void *context, int thread);
 void latent_pool_run(latent_pool *pool, latent_job *job, const void *context);
 void latent_pool_barrier(latent_pool *pool);
+// Room for `floats` for each thread, kept from one job to the next; NULL if memory is short. To be
+// asked for by the job's own thread, within the job.
+float *latent_pool_scratch(latent_pool *pool, int thread, size_t floats);
 const latent_backend *latent_pool_backend(const latent_pool *pool);
 
 static inline size_t latent_panels(size_t columns) { return (columns + 15) / 16; }

@@ -1,6 +1,8 @@
 // Plans: what they may touch is checked once, before they run; then every thread walks the list, with
 // barriers where it asks for them.
 
+#include <stdlib.h>
+
 #include "internal.h"
 
 size_t latent_partial_width(const latent_op *op) {
@@ -147,7 +149,10 @@ static void walk(latent_pool *pool, const void *context, int thread) {
   const plan_context *plan = context;
   const latent_backend *backend = latent_pool_backend(pool);
   int threads = latent_pool_threads(pool);
-  latent_task task = {NULL, plan->buffers, plan->run, thread, threads};
+  latent_task task = {NULL, plan->buffers, plan->run, thread, threads, NULL};
+  // The weights' gradient packs a group of dY's columns.
+  task.scratch = latent_pool_scratch(pool, thread, LATENT_GROUP_PANELS * 16 * plan->run->rows);
+  if (!task.scratch) abort();
   for (size_t i = 0; i < plan->count; ++i) {
     task.op = &plan->ops[i];
     if (task.op->barrier) latent_pool_barrier(pool);

@@ -67,6 +67,10 @@ struct latent_pool {
   latent_job *job;
   const void *context;
   bool stopping;
+  struct {
+    float *memory;
+    size_t count;
+  } scratch[LATENT_MAXIMUM_THREADS];
   // What threads wait on, each on a cache line of its own.
   _Alignas(128) _Atomic uint32_t jobs;
   _Alignas(128) _Atomic uint32_t phase;
@@ -139,8 +143,21 @@ latent_status latent_pool_create(int threads, latent_isa isa, latent_pool **resu
 void latent_pool_destroy(latent_pool *pool) {
   if (!pool) return;
   stop_workers(pool, pool->threads);
+  for (int i = 0; i < pool->threads; ++i) free(pool->scratch[i].memory);
   pthread_mutex_destroy(&pool->turn);
   free(pool);
+}
+
+float *latent_pool_scratch(latent_pool *pool, int thread, size_t floats) {
+  if (pool->scratch[thread].count < floats) {
+    void *memory = NULL;
+    free(pool->scratch[thread].memory);
+    pool->scratch[thread].count = 0;
+    if (posix_memalign(&memory, 64, floats * sizeof(float))) memory = NULL;
+    pool->scratch[thread].memory = memory;
+    if (memory) pool->scratch[thread].count = floats;
+  }
+  return pool->scratch[thread].memory;
 }
 
 int latent_pool_threads(const latent_pool *pool) { return pool->threads; }

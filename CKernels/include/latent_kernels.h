@@ -118,7 +118,12 @@ typedef enum latent_transform {
   LATENT_TRANSFORM_DEQUANTIZE,  // bytes: (byte + u) / 256, u uniform on [0, 1)
 } latent_transform;
 
-typedef enum latent_source { LATENT_SOURCE_FLOATS = 0, LATENT_SOURCE_BYTES } latent_source;
+// Plans load floats and bytes.
+typedef enum latent_source {
+  LATENT_SOURCE_FLOATS = 0,
+  LATENT_SOURCE_BYTES,
+  LATENT_SOURCE_DOUBLES,
+} latent_source;
 
 // Where an operand lies: `offset` elements into a numbered buffer, `stride` elements from row to row
 // (a matrix whose last panel is partial is never read or written past its last column, unless its
@@ -224,6 +229,32 @@ latent_status latent_plan_check(const latent_op *ops, size_t count, const latent
 void latent_plan_run(latent_pool *pool, const latent_op *ops, size_t count,
                      const latent_buffer *buffers, const latent_run *run, uint64_t *timestamps);
 
+// MARK: Scatter matrices
+
+// Rows are summed in fixed ranges of this many; each range ends in one addition to the totals.
+enum { LATENT_SCATTER_ROWS = 256 };
+
+// Sums and products of `count` rows about a pivot: what a mean and a covariance are made of.
+typedef struct latent_scatter {
+  const void *rows;      // [count x columns], floats, bytes (a grey level is byte / 255) or doubles
+  latent_source source;
+  bool narrow;           // products within a range in float: twice as fast, 2^-24 relative to each
+  size_t count;          // a multiple of LATENT_SCATTER_ROWS in all calls but the last
+  size_t columns;
+  const double *pivot;   // [columns], near the mean
+  double *sums;          // [columns] += sum of (row - pivot)
+  double *products;      // [width x width] += sum of (row - pivot)(row - pivot)t; width below. Only
+                         // the upper triangle counts: blocks below it are not written.
+  void *workspace;       // latent_scatter_workspace(scatter) bytes
+} latent_scatter;
+
+// The columns in whole panels.
+size_t latent_scatter_width(size_t columns);
+size_t latent_scatter_workspace(const latent_scatter *scatter);
+
+// Adds the rows to the totals: the same bits for any number of threads.
+void latent_scatter_add(latent_pool *pool, const latent_scatter *scatter);
+
 // A cheap, steady counter and its rate.
 uint64_t latent_ticks(void);
 double latent_ticks_per_second(void);
@@ -235,10 +266,12 @@ double latent_ticks_per_second(void);
 typedef struct latent_kernels {
   void (*exp)(size_t count, const float *x, float *y);
   void (*log)(size_t count, const float *x, float *y);
+  void (*log1p)(size_t count, const float *x, float *y);
   void (*tanh)(size_t count, const float *x, float *y);
   void (*sigmoid)(size_t count, const float *x, float *y);
   void (*softplus)(size_t count, const float *x, float *y);
   void (*elu)(size_t count, const float *x, float *y);
+  void (*erf)(size_t count, const float *x, float *y);
   // out[count]: uniform 32-bit words; counters (dimension, purpose and sample, row, epoch).
   void (*random_bits)(size_t count, uint64_t seed, latent_purpose purpose, uint32_t sample,
                       uint32_t row, uint32_t epoch, uint32_t *out);

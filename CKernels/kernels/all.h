@@ -4,6 +4,7 @@
 #pragma clang fp contract(off)
 
 #include "vector.h"
+#include "vector_double.h"
 
 #include "elementary.h"
 #include "random.h"
@@ -11,10 +12,12 @@
 
 #include "adam.h"
 #include "linear.h"
+#include "weights.h"
 
 #include "likelihood.h"
 #include "load.h"
 #include "reparameterize.h"
+#include "scatter.h"
 
 #include "mixtures.h"
 

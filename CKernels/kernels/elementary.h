@@ -11,8 +11,9 @@ LATENT_INLINE vf vf_scale(vf value, vi n) {
   return value * first * second;
 }
 
-// x = n log 2 + r with |r| <= log(2) / 2: returns e^r and leaves n in the low bits of *shifted.
-LATENT_INLINE vf vf_exp_reduced(vf x, vi *shifted) {
+// x = n log 2 + r with |r| <= log(2) / 2: returns e^r, leaves n in the low bits of *shifted, and what
+// the result lost to its last rounding in *low.
+LATENT_INLINE vf vf_exp_reduced(vf x, vi *shifted, vf *low) {
   const vf shift = vf_all(0x1.8p23f);
   vf scaled = vf_fma(x, vf_all(0x1.715476p0f), shift);
   vf n = scaled - shift;
@@ -23,32 +24,42 @@ LATENT_INLINE vf vf_exp_reduced(vf x, vi *shifted) {
   q = vf_fma(q, r, vf_all(0x1.5558f2p-5f));
   q = vf_fma(q, r, vf_all(0x1.555492p-3f));
   q = vf_fma(q, r, vf_all(0x1.fffffcp-2f));
+  q = vf_fma(q, r, vf_all(1.0f));
   *shifted = (vi)scaled;
-  return vf_fma(q * r, r, r) + 1.0f;
+  vf result = vf_fma(q, r, vf_all(1.0f));
+  *low = vf_fma(q, r, 1.0f - result);
+  return result;
+}
+
+// e^x as a sum of two parts, of which *low is below the last place of the other.
+LATENT_INLINE vf vf_exp_parts(vf x, vf *low) {
+  // Beyond these e^x is infinite or zero.
+  vf bounded = vf_min(vf_all(89.0f), vf_max(vf_all(-104.0f), x));
+  vi shifted;
+  vf mantissa = vf_exp_reduced(bounded, &shifted, low);
+  vi n = shifted - vi_all(0x4b400000);
+  *low = vf_scale(*low, n);
+  return vf_select(x == x, vf_scale(mantissa, n), x);
 }
 
 // e^x
 LATENT_INLINE vf vf_exp(vf x) {
-  // Beyond these e^x is infinite or zero.
-  vf bounded = vf_min(vf_all(89.0f), vf_max(vf_all(-104.0f), x));
-  vi shifted;
-  vf mantissa = vf_exp_reduced(bounded, &shifted);
-  vf result = vf_scale(mantissa, shifted - vi_all(0x4b400000));
-  return vf_select(x == x, result, x);
+  vf low;
+  return vf_exp_parts(x, &low);
 }
 
 // e^x for |x| <= 87, where 2^n is one integer addition. NaN is not kept.
 LATENT_INLINE vf vf_exp_normal(vf x) {
   vi shifted;
-  vf mantissa = vf_exp_reduced(x, &shifted);
+  vf low, mantissa = vf_exp_reduced(x, &shifted, &low);
   return (vf)((vi)mantissa + (shifted << 23));
 }
 
 // e^x for x <= 0, e^-87 below that: what gates and likelihoods need.
 LATENT_INLINE vf vf_exp_negative(vf x) { return vf_exp_normal(vf_max(vf_all(-87.0f), x)); }
 
-// log(1 + f) + k log 2 for sqrt(1/2) - 1 <= f <= sqrt(2) - 1; `low` is what f lost to rounding.
-LATENT_INLINE vf vf_log_reduced(vf f, vf low, vf k) {
+// log(1 + f) + k log 2 for sqrt(1/2) - 1 <= f <= sqrt(2) - 1.
+LATENT_INLINE vf vf_log_reduced(vf f, vf k) {
   vf q = vf_all(0x1.146318p-4f);
   q = vf_fma(q, f, vf_all(-0x1.de4fa2p-4f));
   q = vf_fma(q, f, vf_all(0x1.e6f606p-4f));
@@ -59,8 +70,7 @@ LATENT_INLINE vf vf_log_reduced(vf f, vf low, vf k) {
   q = vf_fma(q, f, vf_all(-0x1.000006p-2f));
   q = vf_fma(q, f, vf_all(0x1.555548p-2f));
   vf square = f * f;
-  vf rest = vf_fma(square * f, q, low);
-  rest = vf_fma(k, vf_all(0x1.7f7d1cp-20f), rest);
+  vf rest = vf_fma(square * f, q, k * 0x1.7f7d1cp-20f);
   rest = vf_fma(square, vf_all(-0.5f), rest);
   return vf_fma(k, vf_all(0x1.62e400p-1f), f + rest);  // k times the high part is exact
 }
@@ -73,24 +83,45 @@ LATENT_INLINE vf vf_log(vf x) {
   vi k = (bits - 0x3f3504f3) >> 23;
   vf m = (vf)(bits - (k << 23));
   vf exponent = vf_from(k) - (vf)(tiny & (vi)vf_all(23.0f));
-  vf result = vf_log_reduced(m - 1.0f, (vf){}, exponent);
+  vf result = vf_log_reduced(m - 1.0f, exponent);
   result = vf_select(x > 0.0f, result, vf_all(__builtin_nanf("")));
   result = vf_select(x == 0.0f, vf_all(-__builtin_inff()), result);
   // Infinity and NaN pass through.
   return vf_select((x < __builtin_inff()), result, x);
 }
 
+// log(1 + x); log1p(-1) = -infinity, NaN below.
+LATENT_INLINE vf vf_log1p(vf x) {
+  vf u = x + 1.0f;
+  vi bits = (vi)u, k = (bits - 0x3f3504f3) >> 23;
+  // f = (1 + x) 2^-k - 1 in one rounding; where 1 + x is x anyway, from its bits.
+  vf scale = (vf)((127 - k) << 23);
+  vf f = vf_select(x < 0x1p24f, vf_fma(x, scale, scale - 1.0f), (vf)(bits - (k << 23)) - 1.0f);
+  vf result = vf_log_reduced(f, vf_from(k));
+  result = vf_select(x > -1.0f, result, vf_all(__builtin_nanf("")));
+  result = vf_select(x == -1.0f, vf_all(-__builtin_inff()), result);
+  // Zeros keep their sign; infinity and NaN pass through.
+  return vf_select((x < __builtin_inff()) & (x != 0.0f), result, x);
+}
+
 // log(1 + t) for 0 <= t <= 1.
 LATENT_INLINE vf vf_log1p_unit(vf t) {
   vi upper = t > vf_all(0x1.a8279ap-2f);
   vf f = vf_select(upper, (t - 1.0f) * 0.5f, t);
-  return vf_log_reduced(f, (vf){}, (vf)(upper & (vi)vf_all(1.0f)));
+  return vf_log_reduced(f, (vf)(upper & (vi)vf_all(1.0f)));
 }
 
-// 1 / (1 + e^-x), one exponential and one division.
+// 1 / (1 + e^-x): one exponential, one division, and one step of Newton's that gives back what both
+// and the sum have lost.
 LATENT_INLINE vf vf_sigmoid(vf x) {
-  vf e = vf_exp(-vf_abs(x));
-  return vf_select(x >= 0.0f, vf_all(1.0f), e) / (e + 1.0f);
+  vf low, e = vf_exp_parts(-vf_abs(x), &low);
+  vi positive = x >= 0.0f;
+  vf above = vf_select(positive, vf_all(1.0f), e), above_low = vf_select(positive, (vf){}, low);
+  vf below = e + 1.0f, below_low = (1.0f - below) + e + low;
+  vf quotient = above / below;
+  vf rest = vf_fma(-quotient, below, above) + vf_fma(-quotient, below_low, above_low);
+  // 1 / (1 + e) is the quotient for x >= 0, and one minus it elsewhere.
+  return vf_fma(rest, vf_select(positive, quotient, 1.0f - quotient), quotient);
 }
 
 // log(1 + e^x)
@@ -107,12 +138,36 @@ LATENT_INLINE vf vf_tanh(vf x) {
   q = vf_fma(q, square, vf_all(-0x1.b83c5ap-5f));
   q = vf_fma(q, square, vf_all(0x1.110726p-3f));
   q = vf_fma(q, square, vf_all(-0x1.555532p-2f));
-  vf small = vf_fma(q * square, x, x);
+  vf small = vf_fma(q * square, magnitude, magnitude);
   // Beyond 9.02 tanh rounds to 1.
   vf e = vf_exp_negative(magnitude * -2.0f);
-  vf large = vf_sign_of((1.0f - e) / (1.0f + e), x);
-  vf result = vf_select(magnitude < 0.625f, small, large);
-  return vf_select(x == x, result, x);
+  vf result = vf_select(magnitude < 0.625f, small, (1.0f - e) / (1.0f + e));
+  return vf_select(x == x, vf_sign_of(result, x), x);
+}
+
+// The error function: x + x P(x^2) up to 0.92, beyond it 1 - e^-g with g = -log(1 - erf x).
+LATENT_INLINE vf vf_erf(vf x) {
+  vf magnitude = vf_abs(x), square = x * x;
+  vf near = vf_all(0x1.5f953ep-14f);
+  near = vf_fma(near, square, vf_all(-0x1.ab105cp-11f));
+  near = vf_fma(near, square, vf_all(0x1.54df1ap-8f));
+  near = vf_fma(near, square, vf_all(-0x1.b810e8p-6f));
+  near = vf_fma(near, square, vf_all(0x1.ce2e24p-4f));
+  near = vf_fma(near, square, vf_all(-0x1.812744p-2f));
+  near = vf_fma(near, square, vf_all(0x1.06eba8p-3f));
+  near = vf_fma(near, x, x);
+  // Beyond 4 erf rounds to 1.
+  vf t = vf_min(magnitude, vf_all(4.0f)) - 2.5f;
+  vf g = vf_all(0x1.61ef5p-16f);
+  g = vf_fma(g, t, vf_all(-0x1.11da8ep-14f));
+  g = vf_fma(g, t, vf_all(0x1.bb6906p-12f));
+  g = vf_fma(g, t, vf_all(-0x1.1d29f2p-9f));
+  g = vf_fma(g, t, vf_all(0x1.637c9ap-7f));
+  g = vf_fma(g, t, vf_all(0x1.e345bp-1f));
+  g = vf_fma(g, t, vf_all(0x1.569252p+2f));
+  g = vf_fma(g, t, vf_all(0x1.f3a2dcp+2f));
+  vf far = vf_sign_of(1.0f - vf_exp_negative(-g), x);
+  return vf_select(magnitude < 0.92f, near, vf_select(x == x, far, x));
 }
 
 // x where x > 0, e^x - 1 elsewhere (ELU with alpha 1).

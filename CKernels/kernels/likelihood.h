@@ -191,7 +191,7 @@ static void execute_likelihood_forward(const latent_task *task) {
       for (size_t row = blocks[b].row; row < blocks[b].row_end; row += 8) {
         size_t rows = blocks[b].row_end - row < 8 ? blocks[b].row_end - row : 8;
         tile_group((int)rows, width, op->inner, input + row * op->input.stride,
-                   weights + panel * by.w_panel, (size_t)width * 16, by,
+                   weights + panel * by.w_panel, by,
                    bias ? bias + panel * 16 : NULL, &tile.values[0][0][0],
                    LATENT_GROUP_PANELS * 16);
         likelihood_tile(&at, &tile, row, rows, panel, width);

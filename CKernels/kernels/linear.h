@@ -1,4 +1,4 @@
-// The linear layer: Y = f(X W + b), dX = (dY Wt) f'(X), dW = Xt dY.
+// The linear layer: Y = f(X W + b) and dX = (dY Wt) f'(X). dW = Xt dY is in weights.h.
 
 LATENT_INLINE vf activate(latent_activation activation, vf x) {
   switch (activation) {
@@ -75,7 +75,7 @@ static void execute_linear_forward(const latent_task *task) {
       for (size_t row = blocks[b].row; row < blocks[b].row_end; row += 8) {
         size_t rows = blocks[b].row_end - row < 8 ? blocks[b].row_end - row : 8;
         tile_group((int)rows, width, op->inner, input + row * op->input.stride,
-                   weights + panel * by.w_panel, (size_t)width * 16, by,
+                   weights + panel * by.w_panel, by,
                    bias ? bias + panel * 16 : NULL, &tile.values[0][0][0],
                    LATENT_GROUP_PANELS * 16);
         float *out = output + row * op->output.stride;
@@ -131,7 +131,7 @@ static void execute_linear_backward_input(const latent_task *task) {
       for (size_t row = blocks[b].row; row < blocks[b].row_end; row += 8) {
         size_t rows = blocks[b].row_end - row < 8 ? blocks[b].row_end - row : 8;
         tile_group((int)rows, width, op->columns, gradient + row * op->gradient.stride,
-                   weights + panel * by.w_panel, (size_t)width * 16, by, NULL,
+                   weights + panel * by.w_panel, by, NULL,
                    &tile.values[0][0][0], LATENT_GROUP_PANELS * 16);
         const float *x = stored ? stored + row * op->input.stride : NULL;
         float *out = output + row * op->output.stride;
@@ -149,64 +149,6 @@ static void execute_linear_backward_input(const latent_task *task) {
           LATENT_EPILOGUE(LATENT_ACTIVATION_ELU)
         }
 #undef LATENT_EPILOGUE
-      }
-    }
-}
-
-// dW[inner x columns] = Xt dY and db = 1t dY, the batch being the inner dimension of the product:
-// written out, or taken straight into Adam while the tile is in L1.
-static void execute_linear_backward_weights(const latent_task *task) {
-  const latent_op *op = task->op;
-  const latent_run *run = task->run;
-  const float *input = latent_floats(task, op->input);
-  const float *gradient = latent_floats(task, op->gradient);
-  float *weights = latent_floats(task, op->update ? op->weights : op->weights_gradient);
-  float *first = latent_floats(task, op->weights_first_moment);
-  float *second = latent_floats(task, op->weights_second_moment);
-  float *bias = latent_floats(task, op->update ? op->bias : op->bias_gradient);
-  float *bias_first = latent_floats(task, op->bias_first_moment);
-  float *bias_second = latent_floats(task, op->bias_second_moment);
-  float *transposed = op->update ? latent_floats(task, op->weights_transposed) : NULL;
-  size_t panels = latent_panels(op->columns), inner = op->inner;
-  const latent_strides by = {1, op->input.stride, 16, op->gradient.stride};
-  const latent_strides by_ones = {0, 0, 16, op->gradient.stride};
-  const float one = 1.0f;
-  // What can be read of a row of dY: whole vectors where its stride leaves room.
-  size_t readable = padded(op->columns, op->gradient.stride) ? panels * 16 : op->columns;
-  latent_block blocks[2];
-  int count = latent_blocks(task, panels, LATENT_GROUP_PANELS, inner, 16, blocks);
-  latent_tile tile;
-  for (int b = 0; b < count; ++b)
-    for (size_t group = blocks[b].group; group < blocks[b].group_end; ++group) {
-      size_t panel = group * LATENT_GROUP_PANELS;
-      int width = (int)(panels - panel < LATENT_GROUP_PANELS ? panels - panel : LATENT_GROUP_PANELS);
-      const float *columns = gradient + panel * 16;
-      if (blocks[b].row == 0) {
-        tile_group(1, width, run->rows, &one, columns, readable - panel * 16, by_ones, NULL,
-                   &tile.values[0][0][0], LATENT_GROUP_PANELS * 16);
-        for (int p = 0; p < width; ++p) {
-          size_t at = (panel + (size_t)p) * 16;
-          vf value = vf_load(tile.values[0][p]);
-          if (op->update) adam_vector(run, value, bias + at, bias_first + at, bias_second + at);
-          else vf_store(bias + at, value);
-        }
-      }
-      for (size_t block = blocks[b].row; block < blocks[b].row_end; block += 16) {
-        for (size_t row = block; row < block + 16 && row < inner; row += 8) {
-          size_t rows = inner - row < 8 ? inner - row : 8;
-          tile_group((int)rows, width, run->rows, input + row, columns, readable - panel * 16, by,
-                     NULL, &tile.values[0][0][0], LATENT_GROUP_PANELS * 16);
-          for (int p = 0; p < width; ++p)
-            for (size_t m = 0; m < rows; ++m) {
-              size_t at = ((panel + (size_t)p) * inner + row + m) * 16;
-              vf value = vf_load(tile.values[m][p]);
-              if (op->update) adam_vector(run, value, weights + at, first + at, second + at);
-              else vf_store(weights + at, value);
-            }
-        }
-        if (transposed)
-          for (int p = 0; p < width; ++p)
-            transpose_rows(weights, transposed, inner, op->columns, panel + (size_t)p, block);
       }
     }
 }

@@ -1,7 +1,5 @@
 // The mixture's pass in double and in float, from one source.
 
-#include "vector_double.h"
-
 #include "elementary_double.h"
 
 // out += value, in double.

@@ -10,10 +10,12 @@
   }
 LATENT_ELEMENTWISE(exp)
 LATENT_ELEMENTWISE(log)
+LATENT_ELEMENTWISE(log1p)
 LATENT_ELEMENTWISE(tanh)
 LATENT_ELEMENTWISE(sigmoid)
 LATENT_ELEMENTWISE(softplus)
 LATENT_ELEMENTWISE(elu)
+LATENT_ELEMENTWISE(erf)
 
 #define LATENT_ELEMENTWISE_DOUBLE(NAME)                                             \
   static void elementwise_##NAME##_double(size_t count, const double *x, double *y) { \
@@ -69,9 +71,24 @@ static __attribute__((noinline)) double peak(size_t repeats) {
 }
 
 const latent_backend LATENT_ISA_TABLE = {
-    .kernels = {elementwise_exp, elementwise_log, elementwise_tanh, elementwise_sigmoid,
-                elementwise_softplus, elementwise_elu, random_bits, random_normal, peak,
-                elementwise_exp_double, elementwise_log_double},
+    .kernels =
+        {
+            .exp = elementwise_exp,
+            .log = elementwise_log,
+            .log1p = elementwise_log1p,
+            .tanh = elementwise_tanh,
+            .sigmoid = elementwise_sigmoid,
+            .softplus = elementwise_softplus,
+            .elu = elementwise_elu,
+            .erf = elementwise_erf,
+            .random_bits = random_bits,
+            .random_normal = random_normal,
+            .peak = peak,
+            .exp_double = elementwise_exp_double,
+            .log_double = elementwise_log_double,
+        },
+    .scatter_pack = scatter_pack,
+    .scatter_products = scatter_products,
     .mixture = {{mixture_parameter_bytes_double, mixture_scratch_bytes_double, mixture_pack_double,
                  mixture_range_double},
                 {mixture_parameter_bytes_float, mixture_scratch_bytes_float, mixture_pack_float,

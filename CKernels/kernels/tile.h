@@ -4,7 +4,7 @@
 // The three products of a layer differ only in their strides:
 //   forward  Y = X W     x(m, k) = X[m][k]     w = panels of W
 //   input   dX = dY Wt   x(m, k) = dY[m][k]    w = panels of Wt
-//   weights dW = Xt dY   x(m, k) = X[k][m]     w = dY itself, 16 columns a panel
+//   weights dW = Xt dY   x(m, k) = X[k][m]     w = columns of dY, packed
 
 typedef struct latent_strides {
   size_t x_row, x_inner;    // of x, in floats
@@ -56,29 +56,11 @@ static tile_function *const tile_table[3][8] = {TILE_TABLE(1), TILE_TABLE(2), TI
 static tile_function *const tile_table[1][8] = {TILE_TABLE(1)};
 #endif
 
-// One panel whose rows of w end after `count` < 16 columns: nothing past the last is read.
-static __attribute__((noinline)) void tile_partial(int rows, int count, size_t inner,
-                                                   const float *x, const float *w,
-                                                   latent_strides by, const float *start,
-                                                   float *out, size_t out_row) {
-  vf sum[8];
-  for (int m = 0; m < rows; ++m) sum[m] = start ? vf_load(start) : (vf){};
-  for (size_t k = 0; k < inner; ++k) {
-    vf column = vf_load_first(w + k * by.w_inner, count);
-    for (int m = 0; m < rows; ++m)
-      sum[m] = vf_fma(vf_all(x[(size_t)m * by.x_row + k * by.x_inner]), column, sum[m]);
-  }
-  for (int m = 0; m < rows; ++m) vf_store(out + (size_t)m * out_row, sum[m]);
-}
-
-// `rows` <= 8 by `panels` <= 3 outputs. `w_columns` is how many columns of the first panel on can be
-// read as whole vectors' worth or, in the last, in part.
+// `rows` <= 8 by `panels` <= 3 outputs.
 static void tile_group(int rows, int panels, size_t inner, const float *x, const float *w,
-                       size_t w_columns, latent_strides by, const float *start, float *out,
-                       size_t out_row) {
-  int whole = w_columns / 16 < (size_t)panels ? (int)(w_columns / 16) : panels;
-  for (int p = 0; p < whole;) {
-    int width = whole - p < LATENT_TILE_PANELS ? whole - p : LATENT_TILE_PANELS;
+                       latent_strides by, const float *start, float *out, size_t out_row) {
+  for (int p = 0; p < panels;) {
+    int width = panels - p < LATENT_TILE_PANELS ? panels - p : LATENT_TILE_PANELS;
     for (int m = 0; m < rows;) {
       int height = rows - m < LATENT_TILE_ROWS ? rows - m : LATENT_TILE_ROWS;
       tile_table[width - 1][height - 1](inner, x + (size_t)m * by.x_row,
@@ -89,9 +71,6 @@ static void tile_group(int rows, int panels, size_t inner, const float *x, const
     }
     p += width;
   }
-  if (whole < panels)
-    tile_partial(rows, (int)(w_columns % 16), inner, x, w + (size_t)whole * by.w_panel, by,
-                 start ? start + 16 * whole : NULL, out + 16 * whole, out_row);
 }
 
 // MARK: How an operation is dealt to threads

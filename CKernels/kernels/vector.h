@@ -10,9 +10,11 @@ typedef float vf __attribute__((vector_size(64), aligned(4)));
 typedef int32_t vi __attribute__((vector_size(64), aligned(4)));
 typedef uint32_t vu __attribute__((vector_size(64), aligned(4)));
 
-LATENT_INLINE vf vf_all(float value) { return (vf){} + value; }
-LATENT_INLINE vi vi_all(int32_t value) { return (vi){} + value; }
-LATENT_INLINE vu vu_all(uint32_t value) { return (vu){} + value; }
+// Sixteen times the same, spelled out: `(vf){} + value` would be an addition, and lose a minus zero.
+#define LATENT_SIXTEEN(v) {v, v, v, v, v, v, v, v, v, v, v, v, v, v, v, v}
+LATENT_INLINE vf vf_all(float value) { return (vf)LATENT_SIXTEEN(value); }
+LATENT_INLINE vi vi_all(int32_t value) { return (vi)LATENT_SIXTEEN(value); }
+LATENT_INLINE vu vu_all(uint32_t value) { return (vu)LATENT_SIXTEEN(value); }
 LATENT_INLINE vf vf_load(const float *p) { return *(const vf *)p; }
 LATENT_INLINE void vf_store(float *p, vf value) { *(vf *)p = value; }
 

@@ -2,8 +2,13 @@
 
 typedef double vd __attribute__((vector_size(64), aligned(8)));
 typedef int64_t vl __attribute__((vector_size(64), aligned(8)));
+typedef float vh __attribute__((vector_size(32), aligned(4)));  // eight floats
 
-LATENT_INLINE vd vd_all(double value) { return (vd){} + value; }
+LATENT_INLINE vd vd_all(double value) {
+  return (vd){value, value, value, value, value, value, value, value};
+}
+LATENT_INLINE vh vh_load(const float *p) { return *(const vh *)p; }
+LATENT_INLINE void vh_store(float *p, vh value) { *(vh *)p = value; }
 LATENT_INLINE vd vd_load(const double *p) { return *(const vd *)p; }
 LATENT_INLINE void vd_store(double *p, vd value) { *(vd *)p = value; }
 // The first `count` (0...8) lanes of memory; the other lanes are zero and are not touched.

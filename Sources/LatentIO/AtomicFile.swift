@@ -12,7 +12,7 @@ import Synchronization
 /// Writes files so that a kill at any instant leaves the old one or the new one, whole.
 ///
 /// The bytes go to a hidden file in the same directory, are synced, and then take the name. What is
-/// not a regular file (a pipe, `/dev/stdout`) is written directly.
+/// not a regular file (a pipe, a terminal) is written directly, and so is `/dev/stdout`.
 public enum AtomicFile {
   private static let serial = Atomic<Int>(0)
 
@@ -25,6 +25,8 @@ public enum AtomicFile {
   ///
   /// - Throws: ``FileError``, or what `body` throws; nothing is left behind then.
   public static func write(to path: String, _ body: (FileWriter) throws -> Void) throws {
+    // Not by its name: where it is redirected to a file, that would replace what stands there.
+    guard path != "/dev/stdout" else { return try body(FileWriter.standardOutput()) }
     var status = stat()
     guard stat(path, &status) == 0 else { return try replace(path, shown: path, body) }
     switch status.st_mode & S_IFMT {
@@ -90,6 +92,20 @@ public final class FileWriter {
     guard descriptor >= 0 else {
       throw FileError(shown, doing: "cannot be written", errno: errno)
     }
+  }
+
+  /// A second descriptor of standard output, which stays open.
+  fileprivate static func standardOutput() throws -> FileWriter {
+    let descriptor = dup(STDOUT_FILENO)
+    guard descriptor >= 0 else {
+      throw FileError("/dev/stdout", doing: "cannot be written", errno: errno)
+    }
+    return FileWriter(descriptor, shown: "/dev/stdout")
+  }
+
+  private init(_ descriptor: Int32, shown: String) {
+    self.shown = shown
+    self.descriptor = descriptor
   }
 
   deinit { close() }

@@ -7,5 +7,5 @@ public protocol Backend: Sendable {
   /// Executes `operations` in their order on `buffers`, for a batch of `run.rows` rows.
   ///
   /// Operands have been checked against the buffers by `Plan` before.
-  func execute(_ operations: [Operation], on buffers: [Buffer], run: Run)
+  func execute(_ operations: [PlanOperation], on buffers: [Buffer], run: Run)
 }

@@ -2,7 +2,7 @@
 
 /// One operation of a plan: a plain C structure, see `latent_kernels.h` for what each kind reads and
 /// writes, with shapes.
-public typealias Operation = latent_op
+public typealias PlanOperation = latent_op
 /// Where an operand lies: a numbered buffer, an offset and a row stride, in elements.
 public typealias Operand = latent_operand
 /// What changes from one run of a plan to the next: rows, seed, epoch, step sizes.

@@ -3,7 +3,7 @@ import CKernels
 /// A flat list of operations on numbered buffers, built once for a network, a batch size and an
 /// objective, then run as often as wanted without allocating anything.
 public struct Plan: @unchecked Sendable {
-  public private(set) var operations: [Operation] = []
+  public private(set) var operations: [PlanOperation] = []
   /// Number 0 means "none" to an operand, so that the first buffer is number 1.
   public private(set) var buffers: [Buffer] = [Buffer()]
   // Keeps alive what the buffers point into.
@@ -38,9 +38,9 @@ public struct Plan: @unchecked Sendable {
     owners[Int(number)] = storage
   }
 
-  public mutating func append(_ operation: Operation) { operations.append(operation) }
+  public mutating func append(_ operation: PlanOperation) { operations.append(operation) }
 
-  public mutating func append(contentsOf more: some Sequence<Operation>) {
+  public mutating func append(contentsOf more: some Sequence<PlanOperation>) {
     operations.append(contentsOf: more)
   }
 
@@ -65,7 +65,7 @@ public struct Plan: @unchecked Sendable {
     guard status == LATENT_OK else {
       let operation = operations[index]
       throw ShapeError(
-        "Operation \(index) of the plan (kind \(operation.kind.rawValue), \(operation.inner) x "
+        "PlanOperation \(index) of the plan (kind \(operation.kind.rawValue), \(operation.inner) x "
           + "\(operation.columns)) does not fit its buffers at \(rows) rows.")
     }
   }

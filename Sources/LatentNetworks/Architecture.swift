@@ -94,7 +94,7 @@ public struct VariationalNetworks: Sendable {
           ColumnSlice(name: "decoder.mean", count: dimensions, paired: true),
           ColumnSlice(name: "decoder.rawLogVariance", count: dimensions, start: 16, paired: true),
         ]
-      case .gaussianShared, .gaussianDiagonal:
+      case .gaussianUnit, .gaussianShared, .gaussianDiagonal:
         [ColumnSlice(name: "decoder.mean", count: dimensions)]
       case .bernoulli, .continuousBernoulli: [ColumnSlice(name: "decoder.logit", count: dimensions)]
       }

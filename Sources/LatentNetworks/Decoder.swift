@@ -104,7 +104,7 @@ public final class Decoder {
       }
       LogVariance.bound(&logVariance.values)
       return Reconstruction(likelihood: likelihood, mean: mean, logVariance: logVariance)
-    case .gaussianShared, .gaussianDiagonal:
+    case .gaussianUnit, .gaussianShared, .gaussianDiagonal:
       var logVariance = Matrix<Float>(rows: output.rows, columns: dimensions)
       if let variance {
         var raw = (0..<variance.count).map { parameters.values.pointer[variance.offset + $0] }

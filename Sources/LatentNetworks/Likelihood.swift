@@ -9,6 +9,8 @@ public enum Likelihood: String, CaseIterable, Codable, Sendable {
   case continuousBernoulli
   /// N(μ(z), diag σ²(z)), mean and log-variance both from the network.
   case gaussian
+  /// N(μ(z), I): the squared error, with its constant.
+  case gaussianUnit
   /// N(μ(z), σ² I) with one learned variance.
   case gaussianShared
   /// N(μ(z), Φ) with a learned variance for each dimension.
@@ -19,7 +21,7 @@ public enum Likelihood: String, CaseIterable, Codable, Sendable {
     case .bernoulli: LATENT_LIKELIHOOD_BERNOULLI
     case .continuousBernoulli: LATENT_LIKELIHOOD_CONTINUOUS_BERNOULLI
     case .gaussian: LATENT_LIKELIHOOD_GAUSSIAN
-    case .gaussianShared: LATENT_LIKELIHOOD_GAUSSIAN_SHARED
+    case .gaussianUnit, .gaussianShared: LATENT_LIKELIHOOD_GAUSSIAN_SHARED
     case .gaussianDiagonal: LATENT_LIKELIHOOD_GAUSSIAN_DIAGONAL
     }
   }
@@ -29,10 +31,10 @@ public enum Likelihood: String, CaseIterable, Codable, Sendable {
     self == .gaussian ? 2 * 16 * Panels.count(dimensions) : dimensions
   }
 
-  /// How many learned variances stand beside the network.
+  /// How many variances stand beside the network, learned but for ``gaussianUnit``'s.
   public func varianceCount(dimensions: Int) -> Int {
     switch self {
-    case .gaussianShared: 1
+    case .gaussianUnit, .gaussianShared: 1
     case .gaussianDiagonal: dimensions
     default: 0
     }

@@ -104,7 +104,7 @@ extension StepBuilder {
     append(operation, reads: .gradients, phase: "\(layer.name) Adam")
   }
 
-  func addGradients(_ layer: LinearLayer, to operation: inout Operation, moments: Bool) {
+  func addGradients(_ layer: LinearLayer, to operation: inout PlanOperation, moments: Bool) {
     operation.weights_gradient = Operand(gradients, layer.weights)
     operation.bias_gradient = Operand(gradients, layer.bias)
     guard moments else { return }
@@ -114,8 +114,10 @@ extension StepBuilder {
     operation.bias_second_moment = Operand(secondMoments, layer.bias)
   }
 
-  public func operation(_ kind: latent_op_kind, _ layer: LinearLayer, input: Operand) -> Operation {
-    var operation = Operation()
+  public func operation(_ kind: latent_op_kind, _ layer: LinearLayer, input: Operand)
+    -> PlanOperation
+  {
+    var operation = PlanOperation()
     operation.kind = kind
     operation.inner = UInt32(layer.inputs)
     operation.columns = UInt32(layer.columns)

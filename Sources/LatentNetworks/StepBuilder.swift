@@ -69,7 +69,7 @@ public struct StepBuilder {
     Operand(plan.addExternalBuffer(), 0, stride: columns)
   }
 
-  public mutating func append(_ operation: Operation, reads: Reads, phase: String) {
+  public mutating func append(_ operation: PlanOperation, reads: Reads, phase: String) {
     var operation = operation
     operation.label = UInt32(phases.count)
     phases.append(phase)

@@ -13,7 +13,7 @@ extension StepBuilder {
   public mutating func load(
     source: Operand, kind: latent_source, transform: latent_transform, columns: Int
   ) -> Operand {
-    var operation = Operation()
+    var operation = PlanOperation()
     operation.kind = LATENT_OP_LOAD_ROWS
     operation.source = source
     operation.source_kind = kind
@@ -57,9 +57,10 @@ extension StepBuilder {
     return operation.output
   }
 
-  private func operation(_ kind: latent_op_kind, _ latents: Latents, _ dimensions: Int) -> Operation
+  private func operation(_ kind: latent_op_kind, _ latents: Latents, _ dimensions: Int)
+    -> PlanOperation
   {
-    var operation = Operation()
+    var operation = PlanOperation()
     operation.kind = kind
     operation.dimensions = UInt32(dimensions)
     operation.row_index = Operand(rowIndex, 0)
@@ -109,8 +110,10 @@ extension StepBuilder {
   public mutating func varianceBackward(
     _ networks: VariationalNetworks, gradient: Operand, update: Bool
   ) {
-    guard let variance = networks.variance else { return }
-    var operation = Operation()
+    guard let variance = networks.variance, networks.architecture.likelihood != .gaussianUnit else {
+      return
+    }
+    var operation = PlanOperation()
     operation.kind = LATENT_OP_VARIANCE_BACKWARD
     operation.likelihood = networks.architecture.likelihood.code
     operation.dimensions = UInt32(networks.architecture.dimensions)

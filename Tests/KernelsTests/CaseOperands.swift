@@ -2,7 +2,7 @@ import LatentKernels
 
 /// The operations and operands of a case, with random values that floats hold exactly.
 struct CaseOperands {
-  private(set) var operations: [Operation]
+  private(set) var operations: [PlanOperation]
   private(set) var tensors: [Tensor] = []
   private(set) var run: Run
   private var random = SplitMix(state: 20_240_817)
@@ -10,7 +10,7 @@ struct CaseOperands {
 
   init(_ example: Case) {
     shape = example.shape
-    var operation = Operation()
+    var operation = PlanOperation()
     operation.kind = example.kind.raw
     operation.barrier = true
     operation.split_columns = shape.splitColumns
@@ -204,7 +204,7 @@ struct CaseOperands {
   }
 
   private mutating func weights(
-    _ path: WritableKeyPath<Operation, Operand>, _ rows: Int, _ columns: Int
+    _ path: WritableKeyPath<PlanOperation, Operand>, _ rows: Int, _ columns: Int
   ) {
     let size = 2 / Double(rows).squareRoot()
     let values = floats(rows * columns, in: -size...size)
@@ -213,7 +213,7 @@ struct CaseOperands {
 
   /// A value for each column of the layer, in whole panels.
   private mutating func vectorOfPanels(
-    _ name: String, _ path: WritableKeyPath<Operation, Operand>, _ role: Tensor.Role,
+    _ name: String, _ path: WritableKeyPath<PlanOperation, Operand>, _ role: Tensor.Role,
     in range: ClosedRange<Double>? = nil
   ) {
     let values = range.map { floats(shape.columns, in: $0) } ?? []
@@ -221,14 +221,14 @@ struct CaseOperands {
   }
 
   private mutating func matrix(
-    _ name: String, _ path: WritableKeyPath<Operation, Operand>, _ rows: Int, _ columns: Int,
+    _ name: String, _ path: WritableKeyPath<PlanOperation, Operand>, _ rows: Int, _ columns: Int,
     _ role: Tensor.Role, in range: ClosedRange<Double>
   ) {
     matrix(name, path, rows, columns, role, floats(rows * columns, in: range))
   }
 
   private mutating func matrix(
-    _ name: String, _ path: WritableKeyPath<Operation, Operand>, _ rows: Int, _ columns: Int,
+    _ name: String, _ path: WritableKeyPath<PlanOperation, Operand>, _ rows: Int, _ columns: Int,
     _ role: Tensor.Role, _ values: [Double] = [], element: Tensor.Element = .scalar
   ) {
     let stride =
@@ -243,7 +243,7 @@ struct CaseOperands {
   }
 
   private mutating func add(
-    _ name: String, _ path: WritableKeyPath<Operation, Operand>, _ layout: Tensor.Layout,
+    _ name: String, _ path: WritableKeyPath<PlanOperation, Operand>, _ layout: Tensor.Layout,
     _ role: Tensor.Role, _ values: [Double] = [], element: Tensor.Element = .scalar
   ) {
     tensors.append(Tensor(path, layout, role, values, name: name, element: element))

@@ -1,11 +1,11 @@
 import LatentKernels
 import Testing
 
-typealias Values = [WritableKeyPath<Operation, Operand>: [Double]]
+typealias Values = [WritableKeyPath<PlanOperation, Operand>: [Double]]
 
 extension GradientTests {
-  func operation(_ kind: latent_op_kind, _ inner: Int, _ columns: Int) -> Operation {
-    var operation = Operation()
+  func operation(_ kind: latent_op_kind, _ inner: Int, _ columns: Int) -> PlanOperation {
+    var operation = PlanOperation()
     operation.kind = kind
     operation.inner = UInt32(inner)
     operation.columns = UInt32(columns)
@@ -13,7 +13,7 @@ extension GradientTests {
     return operation
   }
 
-  func apply(_ operations: [Operation], _ tensors: [Tensor]) -> Values {
+  func apply(_ operations: [PlanOperation], _ tensors: [Tensor]) -> Values {
     Workbench<Double>.run(
       operations, tensors: tensors, run: run, execute: ReferenceInterpreter<Double>().execute
     ).values
@@ -22,22 +22,22 @@ extension GradientTests {
   // MARK: Operands
 
   func matrix(
-    _ path: WritableKeyPath<Operation, Operand>, _ columns: Int, _ values: [Double]
+    _ path: WritableKeyPath<PlanOperation, Operand>, _ columns: Int, _ values: [Double]
   ) -> Tensor {
     Tensor(path, .matrix(rows: rows, columns: columns, stride: columns), .input, values)
   }
 
   func panels(
-    _ path: WritableKeyPath<Operation, Operand>, _ rows: Int, _ columns: Int, _ values: [Double]
+    _ path: WritableKeyPath<PlanOperation, Operand>, _ rows: Int, _ columns: Int, _ values: [Double]
   ) -> Tensor {
     Tensor(path, .panels(rows: rows, columns: columns), .input, values)
   }
 
-  func vector(_ path: WritableKeyPath<Operation, Operand>, _ values: [Double]) -> Tensor {
+  func vector(_ path: WritableKeyPath<PlanOperation, Operand>, _ values: [Double]) -> Tensor {
     Tensor(path, .vector(values.count), .input, values)
   }
 
-  func output(_ path: WritableKeyPath<Operation, Operand>, _ layout: Tensor.Layout) -> Tensor {
+  func output(_ path: WritableKeyPath<PlanOperation, Operand>, _ layout: Tensor.Layout) -> Tensor {
     Tensor(path, layout, .output)
   }
 

@@ -2,7 +2,7 @@ import Foundation
 import LatentKernels
 
 /// Not Foundation's.
-typealias Operation = LatentKernels.Operation
+typealias PlanOperation = LatentKernels.PlanOperation
 
 /// What an operand holds and whether the operation may write it.
 struct Tensor {
@@ -19,7 +19,7 @@ struct Tensor {
 
   /// For messages.
   let name: String
-  let path: WritableKeyPath<Operation, Operand>
+  let path: WritableKeyPath<PlanOperation, Operand>
   let layout: Layout
   let role: Role
   let element: Element
@@ -27,7 +27,7 @@ struct Tensor {
   let values: [Double]
 
   init(
-    _ path: WritableKeyPath<Operation, Operand>, _ layout: Layout, _ role: Role,
+    _ path: WritableKeyPath<PlanOperation, Operand>, _ layout: Layout, _ role: Role,
     _ values: [Double] = [], name: String = "", element: Element = .scalar
   ) {
     self.path = path
@@ -95,15 +95,15 @@ struct Tensor {
 struct Workbench<Scalar: BinaryFloatingPoint> {
   struct Result {
     /// The values of outputs and of what was updated.
-    var values: [WritableKeyPath<Operation, Operand>: [Double]] = [:]
+    var values: [WritableKeyPath<PlanOperation, Operand>: [Double]] = [:]
     /// Operands with changes where nothing may be written.
     var stray: [String] = []
   }
 
   /// Runs `operations` with each of their operands that `tensors` names set to it.
   static func run(
-    _ operations: [Operation], tensors: [Tensor], run: Run,
-    execute: ([Operation], [Buffer], Run) -> Void
+    _ operations: [PlanOperation], tensors: [Tensor], run: Run,
+    execute: ([PlanOperation], [Buffer], Run) -> Void
   ) -> Result {
     var operations = operations
     var buffers = [Buffer(data: nil, count: 0)]

@@ -40,7 +40,7 @@ public final class FusedBackend: Backend, @unchecked Sendable {
 
   deinit { latent_pool_destroy(pool) }
 
-  public func execute(_ operations: [Operation], on buffers: [Buffer], run: Run) {
+  public func execute(_ operations: [PlanOperation], on buffers: [Buffer], run: Run) {
     withUnsafePointer(to: run) { run in
       latent_plan_run(pool, operations, operations.count, buffers, run, nil)
     }
@@ -49,7 +49,7 @@ public final class FusedBackend: Backend, @unchecked Sendable {
   /// Executes as ``execute(_:on:run:)`` and writes for each operation and thread when it started and
   /// ended, in ticks: `operations.count * threads * 2` values.
   public func execute(
-    _ operations: [Operation], on buffers: [Buffer], run: Run,
+    _ operations: [PlanOperation], on buffers: [Buffer], run: Run,
     timestamps: UnsafeMutablePointer<UInt64>
   ) {
     withUnsafePointer(to: run) { run in

@@ -19,7 +19,7 @@
       self.threads = threads
     }
 
-    public func execute(_ operations: [Operation], on buffers: [Buffer], run: Run) {
+    public func execute(_ operations: [PlanOperation], on buffers: [Buffer], run: Run) {
       memory.withLock { memory in
         // The library's number of threads is the process's.
         openblas_set_num_threads(Int32(threads))

@@ -6,7 +6,7 @@ public struct ReferenceInterpreter<Scalar: BinaryFloatingPoint & Sendable>: Send
   public init() {}
 
   /// Executes `operations` in their order on `buffers`; see ``Backend``.
-  public func execute(_ operations: [Operation], on buffers: [Buffer], run: Run) {
+  public func execute(_ operations: [PlanOperation], on buffers: [Buffer], run: Run) {
     for operation in operations {
       let step = ReferenceStep<Scalar>(operation: operation, buffers: buffers, run: run)
       switch operation.kind {
@@ -34,14 +34,14 @@ public struct ReferenceBackend: Backend {
 
   public init() {}
 
-  public func execute(_ operations: [Operation], on buffers: [Buffer], run: Run) {
+  public func execute(_ operations: [PlanOperation], on buffers: [Buffer], run: Run) {
     interpreter.execute(operations, on: buffers, run: run)
   }
 }
 
 /// One operation at work. What it computes stands in the extensions, one file a theme.
 struct ReferenceStep<Scalar: BinaryFloatingPoint & Sendable> {
-  let operation: Operation
+  let operation: PlanOperation
   let buffers: [Buffer]
   let run: Run
 

@@ -11,7 +11,7 @@ public struct SIMDBackend: Backend {
     self.threads = threads
   }
 
-  public func execute(_ operations: [Operation], on buffers: [Buffer], run: Run) {
+  public func execute(_ operations: [PlanOperation], on buffers: [Buffer], run: Run) {
     for operation in operations {
       let step = SIMDStep(operation: operation, buffers: buffers, run: run)
       forEachPart(threads) { step.execute(part: $0, of: threads) }
@@ -22,7 +22,7 @@ public struct SIMDBackend: Backend {
 /// One operation at work. What it computes stands in the extensions, one file a theme; those on
 /// elements only serve the backends with a product of their own, too.
 struct SIMDStep {
-  let operation: Operation
+  let operation: PlanOperation
   let buffers: [Buffer]
   let run: Run
 

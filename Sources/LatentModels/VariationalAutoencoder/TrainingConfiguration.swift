@@ -51,7 +51,7 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
   }
 
   /// The learning rate of an epoch (from 0), by exact arithmetic.
-  func learningRate(epoch: Int) -> Double {
+  public func learningRate(epoch: Int) -> Double {
     switch schedule {
     case .constant: return learningRate
     case .linear: return learningRate * Double(epochs - epoch) / Double(epochs)
@@ -67,7 +67,7 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
   }
 
   /// β at a step (from 0) of `stepsPerEpoch` an epoch.
-  func beta(step: Int, stepsPerEpoch: Int) -> Double {
+  public func beta(step: Int, stepsPerEpoch: Int) -> Double {
     let warmUp = warmUpEpochs * Double(stepsPerEpoch)
     return warmUp > 0 ? beta * min(1, Double(step + 1) / warmUp) : beta
   }

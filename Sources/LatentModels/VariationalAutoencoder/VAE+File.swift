@@ -85,7 +85,17 @@ extension VAE {
   public static func load(_ path: String) throws -> VAE {
     let file = try TensorFile(contentsOf: path)
     try FileKind.vae.check(file, path: path)
-    let model = try VAE(file.decode(VAEConfiguration.self, from: "configuration", path: path))
+    let configuration = try file.decode(
+      VAEConfiguration.self, from: "configuration", path: path)
+    // Before memory is asked for what the metadata claim.
+    let held = file.tensors.values.reduce(0.0) { $0 + Double($1.values.count) }
+    let claimed = configuration.architecture.parameterCount
+    guard held >= claimed else {
+      throw ModelFileError(
+        path,
+        "a model of \(configuration.architecture.description) has more parameters than the file.")
+    }
+    let model = try VAE(configuration)
     try model.readParameters(from: file, path: path)
     return model
   }

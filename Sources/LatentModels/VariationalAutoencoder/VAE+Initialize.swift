@@ -14,7 +14,7 @@ extension VAE {
       let log = InstructionSet.best.kernels.log
       let (above, below) = (bounded.applying(log), bounded.map { 1 - $0 }.applying(log))
       setBias("decoder.logit.bias", zip(above, below).map { $0 - $1 })
-    case .gaussian, .gaussianShared, .gaussianDiagonal:
+    case .gaussian, .gaussianUnit, .gaussianShared, .gaussianDiagonal:
       setBias("decoder.mean.bias", means.map { Float($0) })
     }
   }

@@ -1,3 +1,4 @@
+import Foundation
 import LatentIO
 import LatentKernels
 import LatentNetworks
@@ -53,8 +54,10 @@ public final class VAE {
 
   /// A model with all parameters zero: give it some, by ``initialize(for:seed:)`` or from a file.
   ///
-  /// - Throws: ``SettingError`` for sizes out of range.
+  /// - Throws: ``SettingError`` for sizes out of range, or beyond this machine's memory;
+  ///   ``ShapeError`` when image or standardization do not fit the columns.
   public init(_ configuration: VAEConfiguration) throws {
+    try configuration.validate()
     self.configuration = configuration
     networks = try VariationalNetworks(configuration.architecture)
   }
@@ -160,9 +163,34 @@ public struct DataError: LatentError, Equatable {
 }
 
 extension VAEConfiguration {
+  /// Files come here too: nothing they claim may be believed.
+  func validate() throws {
+    try architecture.validate()
+    let dimensions = architecture.dimensions
+    // Values, gradients, two moments, and a transposed copy of most: 4 bytes each.
+    let memory = Double(ProcessInfo.processInfo.physicalMemory)
+    guard architecture.parameterCount * 20 <= memory else {
+      throw SettingError(
+        "A model of \(architecture.description) takes more memory than this machine has; "
+          + "choose smaller layers.")
+    }
+    if let imageHeight, let imageWidth {
+      let (pixels, overflow) = imageHeight.multipliedReportingOverflow(by: imageWidth)
+      guard imageHeight > 0, imageWidth > 0, !overflow, pixels == dimensions else {
+        throw ShapeError(
+          "Images of \(imageHeight) x \(imageWidth) do not fit a model of \(dimensions) columns.")
+      }
+    }
+    for count in [standardization?.mean.count, standardization?.scale.count, columnNames?.count]
+    where count ?? dimensions != dimensions {
+      throw ShapeError(
+        "A model of \(dimensions) columns has names, means or scales of \(count!) columns.")
+    }
+  }
+
   /// - Throws: ``DataError`` naming the first value outside [0, 1], or grey values that a Bernoulli
   ///   would have to take for densities.
-  func validateRange(of data: Dataset) throws {
+  public func validateRange(of data: Dataset) throws {
     guard architecture.likelihood.needsUnitInterval || transform != .none else { return }
     if case .bytes = data.rows.storage { return }
     for row in 0..<data.rows.count {
@@ -177,6 +205,18 @@ extension VAEConfiguration {
             + "needs values in [0, 1]; rescale the data, or use --likelihood gaussian.")
       }
     }
+  }
+}
+
+extension Architecture {
+  /// How many numbers are learned, padding and learned variances left out; sizes may be absurd.
+  var parameterCount: Double {
+    func count(_ widths: [Int]) -> Double {
+      zip(widths, widths.dropFirst()).reduce(0) { $0 + (Double($1.0) + 1) * Double($1.1) }
+    }
+    return count([dimensions] + hidden + [2 * latentDimensions])
+      + count(
+        [latentDimensions] + hidden.reversed() + [dimensions * (likelihood == .gaussian ? 2 : 1)])
   }
 }
 

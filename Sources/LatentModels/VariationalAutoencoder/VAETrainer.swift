@@ -78,6 +78,7 @@ public final class VAETrainer {
 
   public var stepsPerEpoch: Int { (batches.count + plan.capacity - 1) / plan.capacity }
   public var rowsPerEpoch: Int { batches.count }
+  public var hasHeldOut: Bool { heldOut != nil }
 
   /// Whether all epochs are done, or patience has run out; patience waits for the warm-up.
   public var isFinished: Bool {
@@ -134,6 +135,13 @@ public final class VAETrainer {
       let scores = model.score(
         evaluation, count: heldOut.count, backend: backend, seed: configuration.seed)
       let mean = scores.mean
+      guard mean.elbo.isFinite else {
+        throw DivergenceError(
+          description:
+            "Training stopped: the held-out ELBO is not finite after epoch \(progress.epoch + 1). "
+            + "Check the held-out rows for extreme values, or lower --learning-rate; the last "
+            + "checkpoint is kept.")
+      }
       metrics.heldOutELBO = mean.elbo
       metrics.heldOutReconstruction = mean.reconstruction
       metrics.heldOutKL = mean.kl

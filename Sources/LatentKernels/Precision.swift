@@ -1,0 +1,6 @@
+/// What products of data are computed in; sums over many rows are in double either way.
+public enum Precision: String, Codable, Sendable, CaseIterable {
+  case double
+  /// About twice as fast; each product within 2⁻²⁴ relative.
+  case float
+}

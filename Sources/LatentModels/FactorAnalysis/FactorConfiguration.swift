@@ -1,0 +1,70 @@
+import LatentKernels
+
+/// How a factor analysis is fitted.
+public struct FactorConfiguration: Codable, Sendable, Equatable {
+  public enum Method: String, Codable, Sendable, CaseIterable {
+    /// Newton's method on the log-uniquenesses, the loadings profiled out (Jöreskog 1967).
+    case maximumLikelihood
+    /// Expectation-maximization (Rubin and Thayer 1982), with expanded parameters (Liu, Rubin and Wu
+    /// 1998). Rows with missing values are always fitted by it.
+    case expectationMaximization = "em"
+  }
+
+  public enum Rotation: String, Codable, Sendable, CaseIterable {
+    /// Λᵀ Ψ⁻¹ Λ diagonal, its entries descending.
+    case none
+    case varimax
+  }
+
+  /// q, at least 1.
+  public var factors: Int
+  public var method: Method
+  /// Ends the fit when another iteration would gain, or has gained, less log-likelihood than this:
+  /// nats a row.
+  public var tolerance: Double
+  public var maximumIterations: Int
+  /// The least uniqueness, as a part of its column's variance; keeps Heywood cases finite.
+  public var uniquenessFloor: Double
+  /// Loadings and uniquenesses of columns scaled to variance 1, as in a table of loadings, instead of
+  /// the data's own units. The distribution is the same.
+  public var correlationScale: Bool
+  public var rotation: Rotation
+  /// Keys the random start of the eigenvector iteration, which large covariances need.
+  public var seed: UInt64
+  /// Of the products behind the covariance.
+  public var precision: Precision
+
+  public init(
+    factors: Int, method: Method = .maximumLikelihood, tolerance: Double = 1e-9,
+    maximumIterations: Int = 1000, uniquenessFloor: Double = 0.005, correlationScale: Bool = false,
+    rotation: Rotation = .none, seed: UInt64 = 0, precision: Precision = .double
+  ) {
+    self.factors = factors
+    self.method = method
+    self.tolerance = tolerance
+    self.maximumIterations = maximumIterations
+    self.uniquenessFloor = uniquenessFloor
+    self.correlationScale = correlationScale
+    self.rotation = rotation
+    self.seed = seed
+    self.precision = precision
+  }
+
+  /// - Throws: ``SettingError``.
+  func validate() throws {
+    guard factors >= 1 else {
+      throw SettingError("The number of factors must be at least 1, found \(factors).")
+    }
+    guard tolerance >= 0, tolerance.isFinite else {
+      throw SettingError("The tolerance must be 0 or more nats a row, found \(tolerance).")
+    }
+    guard maximumIterations >= 1 else {
+      throw SettingError(
+        "The maximum number of iterations must be at least 1, found \(maximumIterations).")
+    }
+    guard uniquenessFloor > 0, uniquenessFloor < 1 else {
+      throw SettingError(
+        "The uniqueness floor must lie between 0 and 1, found \(uniquenessFloor).")
+    }
+  }
+}

@@ -1,0 +1,205 @@
+import Foundation
+import LatentKernels
+
+/// EM over the observed coordinates of each row, exact for values missing at random.
+///
+/// Given z the columns are independent, so that a missing value takes part in nothing: each column is
+/// regressed on the posterior of z over the rows that have it. The prior of z is a parameter during
+/// an M-step and is then folded into mean and loadings, as in ``FactorEM``.
+struct MissingValuesEM {
+  let configuration: FactorConfiguration
+  /// The columns that vary, and the others.
+  let varying: [Int]
+  let constant: [Int]
+  /// Of all columns, over the rows that have them; typical deviations for constant columns.
+  let mean: [Double]
+  let deviations: [Double]
+  /// Observed values of each column.
+  let counts: [Int]
+
+  /// Up to 1,024 standardized rows of one pattern, [rows x observed]; observed are indices into
+  /// `varying`.
+  private struct Batch {
+    let pattern: Int
+    let values: Matrix<Double>
+  }
+  private let observed: [[Int]]
+  private let batches: [Batch]
+
+  /// - Throws: ``DataError`` naming a column without any value; ``SettingError``.
+  init(_ rows: Rows, _ patterns: ObservationPatterns, configuration: FactorConfiguration) throws {
+    self.configuration = configuration
+    let columns = rows.columns
+    var counts = [Int](repeating: 0, count: columns)
+    var mean = [Double](repeating: 0, count: columns)
+    var squares = mean
+    func forEachValue(_ body: (Int, Double) -> Void) {
+      for pattern in patterns.patterns {
+        for row in pattern.rows {
+          for column in pattern.observed { body(column, rows.value(row, column)) }
+        }
+      }
+    }
+    forEachValue {
+      counts[$0] += 1
+      mean[$0] += $1
+    }
+    if let column = counts.firstIndex(of: 0) {
+      throw DataError(
+        "Column \(column + 1) has no observed value in \(rows.count) rows; leave it out.")
+    }
+    for column in 0..<columns { mean[column] /= Double(counts[column]) }
+    forEachValue { squares[$0] += ($1 - mean[$0]) * ($1 - mean[$0]) }
+    // Its own variances tell constant columns; it also fixes their typical deviation.
+    var diagonal = Matrix<Double>(rows: columns, columns: columns)
+    for column in 0..<columns {
+      diagonal[column, column] = squares[column] / Double(counts[column])
+    }
+    let problem = try FactorProblem(
+      SampleMoments(count: rows.count, mean: mean, covariance: diagonal),
+      factors: configuration.factors)
+    (varying, constant) = (problem.varying, problem.constant)
+    (self.counts, self.mean, deviations) = (counts, mean, problem.deviations)
+
+    let number = Dictionary(uniqueKeysWithValues: varying.enumerated().map { ($1, $0) })
+    var observed: [[Int]] = []
+    var batches: [Batch] = []
+    for pattern in patterns.patterns {
+      let chosen = pattern.observed.filter { number[$0] != nil }
+      guard !chosen.isEmpty else { continue }
+      for start in stride(from: 0, to: pattern.rows.count, by: 1024) {
+        let indices = pattern.rows[start..<min(start + 1024, pattern.rows.count)]
+        var values = rows.gathering(indices, columns: chosen, center: mean)
+        for i in values.values.indices { values.values[i] /= deviations[chosen[i % chosen.count]] }
+        batches.append(Batch(pattern: observed.count, values: values))
+      }
+      observed.append(chosen.map { number[$0]! })
+    }
+    self.observed = observed
+    self.batches = batches
+  }
+
+  struct Result {
+    var solution: FactorSolution
+    /// Of the standardized columns that vary.
+    var mean: [Double]
+    /// After each iteration: log p of all standardized values, nats.
+    var logLikelihoods: [Double]
+  }
+
+  func fit(backend: FusedBackend) throws -> Result {
+    var result = Result(
+      solution: try initialSolution(backend), mean: [Double](repeating: 0, count: varying.count),
+      logLikelihoods: [])
+    let rows = Double(batches.reduce(0) { $0 + $1.values.rows })
+    while true {
+      let next = step(result.solution, result.mean)
+      result.logLikelihoods.append(next.logLikelihood)
+      let count = result.logLikelihoods.count
+      if count > 1 {
+        let gain = result.logLikelihoods[count - 1] - result.logLikelihoods[count - 2]
+        result.solution.converged = gain / rows < configuration.tolerance
+      }
+      if result.solution.converged || count > configuration.maximumIterations { break }
+      result.solution.loadings = next.loadings
+      result.solution.uniquenesses = next.uniquenesses
+      result.mean = next.mean
+    }
+    result.solution.iterations = result.logLikelihoods.count - 1
+    return result
+  }
+
+  /// From the correlations of the rows with their gaps filled by the means.
+  private func initialSolution(_ backend: FusedBackend) throws -> FactorSolution {
+    let accumulator = CovarianceAccumulator(columns: varying.count, backend: backend)
+    for batch in batches {
+      var filled = Matrix<Double>(rows: batch.values.rows, columns: varying.count)
+      for row in 0..<filled.rows {
+        for (i, column) in observed[batch.pattern].enumerated() {
+          filled[row, column] = batch.values[row, i]
+        }
+      }
+      try accumulator.add(Rows(filled))
+    }
+    let problem = try FactorProblem(accumulator.finish(), factors: configuration.factors)
+    return MaximumLikelihood(problem: problem, configuration: configuration).initialSolution()
+  }
+
+  private struct Step {
+    var logLikelihood = 0.0
+    var loadings: Matrix<Double>
+    var uniquenesses: [Double]
+    var mean: [Double]
+  }
+
+  /// The log-likelihood of the parameters at hand, and the next parameters.
+  private func step(_ solution: FactorSolution, _ mean: [Double]) -> Step {
+    let (p, q) = (solution.loadings.rows, solution.loadings.columns)
+    let size = q + 1  // (z, 1)
+    // Over the rows that have the column: sums of E[(z, 1)(z, 1)ᵀ], x E[(z, 1)] and x².
+    var moments = [Double](repeating: 0, count: p * size * size)
+    var cross = Matrix<Double>(rows: p, columns: size)
+    var squares = [Double](repeating: 0, count: p)
+    var total = Matrix<Double>(rows: size, columns: size)
+    var logLikelihood = 0.0
+
+    var index = 0
+    for (number, columns) in observed.enumerated() {
+      let factors = ObservedFactors(
+        loadings: solution.loadings, uniquenesses: solution.uniquenesses, observed: columns)
+      var sum = Matrix<Double>(rows: size, columns: size)
+      while index < batches.count, batches[index].pattern == number {
+        let values = batches[index].values
+        index += 1
+        var centred = values
+        for i in centred.values.indices { centred.values[i] -= mean[columns[i % columns.count]] }
+        let (means, logDensities) = factors.infer(centred)
+        for value in logDensities { logLikelihood += value }
+        var extended = Matrix<Double>(rows: means.rows, columns: size, repeating: 1)
+        for row in 0..<means.rows { for k in 0..<q { extended[row, k] = means[row, k] } }
+        let outer = FactorAlgebra.product(extended, extended, transposingFirst: true)
+        for i in sum.values.indices { sum.values[i] += outer.values[i] }
+        let product = FactorAlgebra.product(values, extended, transposingFirst: true)
+        for (i, column) in columns.enumerated() {
+          for k in 0..<size { cross[column, k] += product[i, k] }
+          for row in 0..<values.rows { squares[column] += values[row, i] * values[row, i] }
+        }
+      }
+      let rows = sum[q, q]
+      for i in 0..<q { for k in 0..<q { sum[i, k] += rows * factors.covariance[i, k] } }
+      for i in total.values.indices { total.values[i] += sum.values[i] }
+      for column in columns {
+        for i in 0..<size * size { moments[column * size * size + i] += sum.values[i] }
+      }
+    }
+
+    // The factors' mean and the Cholesky factor of their covariance.
+    let rows = total[q, q]
+    let factorMean = (0..<q).map { total[$0, q] / rows }
+    var factorCovariance = Matrix<Double>(rows: q, columns: q)
+    for i in 0..<q {
+      for k in 0..<q { factorCovariance[i, k] = total[i, k] / rows - factorMean[i] * factorMean[k] }
+    }
+    let expansion = FactorAlgebra.cholesky(factorCovariance)!  // at least the posterior's
+
+    var next = Step(
+      logLikelihood: logLikelihood, loadings: Matrix(rows: p, columns: q),
+      uniquenesses: solution.uniquenesses, mean: mean)
+    for column in 0..<p {
+      var gram = Matrix<Double>(rows: size, columns: size)
+      for i in gram.values.indices { gram.values[i] = moments[column * size * size + i] }
+      let right = Array(cross.row(column))
+      let coefficients = FactorAlgebra.solve(lower: FactorAlgebra.cholesky(gram)!, right)
+      let explained = zip(right, coefficients).reduce(0) { $0 + $1.0 * $1.1 }
+      next.uniquenesses[column] = max(
+        (squares[column] - explained) / gram[q, q], configuration.uniquenessFloor)
+      next.mean[column] = coefficients[q]
+      for i in 0..<q {
+        next.mean[column] += coefficients[i] * factorMean[i]
+        for k in 0...i { next.loadings[column, k] += coefficients[i] * expansion[i, k] }
+      }
+    }
+    next.logLikelihood = logLikelihood
+    return next
+  }
+}

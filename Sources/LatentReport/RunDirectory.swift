@@ -1,0 +1,149 @@
+import Foundation
+import LatentIO
+import LatentModels
+
+/// Where a training run keeps what it makes. Every file is replaced as a whole, so that a kill at any
+/// instant leaves each of them as it was or as it should be.
+public struct RunDirectory: Sendable {
+  public let path: String
+  /// The directories that ``create(_:)`` had to make, the outermost first.
+  private let created: [String]
+
+  public var model: String { path + "/model.safetensors" }
+  public var checkpoint: String { path + "/checkpoint.safetensors" }
+  public var configuration: String { path + "/config.json" }
+  public var metrics: String { path + "/metrics.csv" }
+  public var reconstructions: String { path + "/reconstructions.png" }
+  public var samples: String { path + "/samples.png" }
+  public var manifold: String { path + "/manifold.png" }
+
+  public var hasCheckpoint: Bool { FileManager.default.fileExists(atPath: checkpoint) }
+
+  private init(path: String, created: [String]) {
+    self.path = path
+    self.created = created
+  }
+
+  /// A directory for a new run: one that is not there yet, or an empty one.
+  ///
+  /// - Throws: ``FileError`` when it holds something, or cannot be made or written.
+  public static func create(_ path: String) throws -> RunDirectory {
+    let files = FileManager.default
+    try checkFree(path)
+    var missing: [String] = []
+    var parent = URL(fileURLWithPath: path).standardizedFileURL
+    while !files.fileExists(atPath: parent.path) {
+      missing.insert(parent.path, at: 0)
+      parent.deleteLastPathComponent()
+    }
+    for (index, directory) in missing.enumerated() {
+      guard mkdir(directory, 0o777) == 0 else {
+        let reason = String(cString: strerror(errno))
+        RunDirectory(path: path, created: Array(missing[..<index])).remove()
+        throw FileError(path, "the run directory cannot be made: \(reason).")
+      }
+    }
+    guard access(path, W_OK | X_OK) == 0 else {
+      let reason = String(cString: strerror(errno))
+      throw FileError(path, "the run directory cannot be written: \(reason).")
+    }
+    return RunDirectory(path: path, created: missing)
+  }
+
+  /// - Throws: ``FileError`` unless a new run may have this directory.
+  public static func checkFree(_ path: String) throws {
+    guard !path.isEmpty else { throw FileError("\"\"", "expected the name of a run directory.") }
+    var isDirectory: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else { return }
+    guard isDirectory.boolValue else {
+      throw FileError(path, "expected a run directory, found a file; choose another name.")
+    }
+    let contents = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+    guard !contents.contains("config.json") else {
+      throw FileError(
+        path, "a run is here already; go on with --resume \(path), or choose another name.")
+    }
+    guard contents.isEmpty else {
+      throw FileError(path, "the directory is not empty; choose another name.")
+    }
+  }
+
+  /// The first free of `prefix`1, `prefix`2, and so on.
+  public static func nextName(_ prefix: String) -> String {
+    var number = 1
+    while FileManager.default.fileExists(atPath: "\(prefix)\(number)") { number += 1 }
+    return "\(prefix)\(number)"
+  }
+
+  /// The directory of a run that has begun.
+  ///
+  /// - Throws: ``FileError`` when it holds no run.
+  public static func open(_ path: String) throws -> RunDirectory {
+    let directory = RunDirectory(path: path, created: [])
+    guard FileManager.default.fileExists(atPath: path) else {
+      throw FileError(path, "there is no such run directory.")
+    }
+    guard FileManager.default.fileExists(atPath: directory.configuration) else {
+      throw FileError(path, "expected a run directory, found no config.json in it.")
+    }
+    return directory
+  }
+
+  /// Removes what a killed writer left aside.
+  public func removeLeftovers() {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+    for name in names where name.hasPrefix(".latent-") && name.hasSuffix(".tmp") {
+      unlink("\(path)/\(name)")
+    }
+  }
+
+  /// Takes back a directory in which nothing was trained.
+  public func remove() {
+    guard !created.isEmpty else {
+      try? FileManager.default.removeItem(atPath: configuration)
+      return
+    }
+    try? FileManager.default.removeItem(atPath: path)
+    for directory in created.reversed() { rmdir(directory) }
+  }
+}
+
+// MARK: - Contents
+
+extension RunDirectory {
+  public func write(configuration value: some Encodable) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    try AtomicFile.write(Array(encoder.encode(value)) + [UInt8(ascii: "\n")], to: configuration)
+  }
+
+  /// - Throws: ``FileError`` when the file is missing or not what a run of this kind writes.
+  public func readConfiguration<Value: Decodable>(_ type: Value.Type) throws -> Value {
+    guard let data = FileManager.default.contents(atPath: configuration) else {
+      throw FileError(configuration, "cannot be read.")
+    }
+    do {
+      return try JSONDecoder().decode(type, from: data)
+    } catch {
+      throw FileError(
+        configuration, "expected the configuration of a run, found other or damaged JSON.")
+    }
+  }
+
+  /// One row an epoch. No time is in it: a resumed run writes the same bytes.
+  public func write(metrics history: [EpochMetrics]) throws {
+    try AtomicFile.write(to: metrics) { file in
+      try file.append(
+        "epoch,elbo,reconstruction,kl,beta,learningRate,heldOutELBO,heldOutReconstruction,heldOutKL\n"
+      )
+      for row in history {
+        let values: [Double?] = [
+          row.elbo, row.reconstruction, row.kl, row.beta, row.learningRate, row.heldOutELBO,
+          row.heldOutReconstruction, row.heldOutKL,
+        ]
+        let fields = values.map { $0.map { String($0) } ?? "" }
+        try file.append("\(row.epoch),\(fields.joined(separator: ","))\n")
+      }
+    }
+  }
+}

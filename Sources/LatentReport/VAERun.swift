@@ -1,0 +1,66 @@
+import LatentIO
+import LatentKernels
+import LatentModels
+
+/// Trains a variational autoencoder into a run directory, so that a run killed at any instant and
+/// resumed ends with the same bytes as one that was never stopped.
+public final class VAERun {
+  public let trainer: VAETrainer
+  public let directory: RunDirectory
+  private let checkpointEvery: Int
+
+  /// Goes on from the directory's checkpoint where there is one.
+  ///
+  /// - Parameter checkpointEvery: epochs from one checkpoint to the next.
+  public init(_ trainer: VAETrainer, in directory: RunDirectory, checkpointEvery: Int) throws {
+    self.trainer = trainer
+    self.directory = directory
+    self.checkpointEvery = checkpointEvery
+    if directory.hasCheckpoint { try trainer.restore(from: directory.checkpoint) }
+  }
+
+  private var keepsBest: Bool { trainer.configuration.patience > 0 }
+
+  /// The epoch that the saved model is of.
+  public var modelEpoch: Int { keepsBest ? trainer.progress.bestEpoch : trainer.progress.epoch }
+
+  /// Trains until all epochs are done or patience has run out.
+  ///
+  /// - Parameters:
+  ///   - onStep: called after each step with the rows done so far.
+  ///   - onEpoch: called after each epoch, when its files are written.
+  public func train(
+    onStep: (Int) -> Void = { _ in }, onEpoch: (EpochMetrics) -> Void = { _ in }
+  ) throws {
+    while !trainer.isFinished {
+      let metrics = try trainer.trainEpoch(onStep: onStep)
+      // The best model goes before the checkpoint that knows of it: after a kill in between, the
+      // resumed run trains this epoch again and writes the same model.
+      if keepsBest && trainer.isBest { try trainer.model.save(to: directory.model) }
+      if trainer.progress.epoch % checkpointEvery == 0 || trainer.isFinished {
+        if !keepsBest { try trainer.model.save(to: directory.model) }
+        try trainer.saveCheckpoint(to: directory.checkpoint)
+      }
+      try directory.write(metrics: trainer.progress.history)
+      onEpoch(metrics)
+    }
+  }
+
+  /// Writes the model and, for images, the pictures; `examples` are reconstructed.
+  ///
+  /// - Returns: the model that was written.
+  public func finish(examples: Dataset) throws -> VAE {
+    try directory.write(metrics: trainer.progress.history)
+    if !keepsBest { try trainer.model.save(to: directory.model) }
+    let model = keepsBest ? try VAE.load(directory.model) : trainer.model
+    if let pictures = VAEPictures(model, backend: trainer.backend) {
+      try PNG.write(pictures.reconstructions(of: examples), to: directory.reconstructions)
+      try PNG.write(
+        pictures.samples(seed: trainer.configuration.seed), to: directory.samples)
+      if let manifold = try pictures.manifold() {
+        try PNG.write(manifold, to: directory.manifold)
+      }
+    }
+    return model
+  }
+}

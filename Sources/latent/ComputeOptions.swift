@@ -1,0 +1,42 @@
+import ArgumentParser
+import LatentKernels
+
+enum BackendName: String, CaseIterable, Codable, ExpressibleByArgument {
+  case fused, openblas, simd, reference
+}
+
+/// What computes.
+struct ComputeOptions: ParsableArguments {
+  @Option(
+    parsing: .unconditional,
+    help: "Threads that compute. (default: all cores that this process may use)")
+  var threads: Int?
+
+  @Option(help: "What computes: fused is the fastest, the others check it.")
+  var backend: BackendName?
+
+  /// - Throws: ``SettingError`` when the threads, or the instruction set that `LATENT_ISA` names,
+  ///   cannot be had.
+  func makeBackend(default name: BackendName = .fused) throws -> any Backend {
+    // Every backend asks single kernels: a wrong LATENT_ISA is an error behind all of them.
+    let instructionSet = try InstructionSet.selected()
+    let threads = threads ?? FusedBackend.allowedThreads
+    guard 1...LATENT_MAXIMUM_THREADS ~= threads else {
+      throw SettingError(
+        "The number of threads must be 1...\(LATENT_MAXIMUM_THREADS), found \(threads).")
+    }
+    switch backend ?? name {
+    case .fused: return try FusedBackend(threads: threads, instructionSet: instructionSet)
+    case .simd: return SIMDBackend(threads: threads)
+    case .reference: return ReferenceBackend()
+    case .openblas:
+      #if OpenBLAS
+        return OpenBLASBackend(threads: threads)
+      #else
+        throw SettingError(
+          "This build has no openblas backend; build it with the OpenBLAS trait, or choose another."
+        )
+      #endif
+    }
+  }
+}

@@ -1,0 +1,96 @@
+import Foundation
+import LatentIO
+import LatentKernels
+
+/// Where a run's data comes from, and how it is parted; kept in its config.json.
+struct DataSettings: Codable, Equatable {
+  /// The name of a data set that ships, or an absolute path.
+  var source: String
+  var testSource: String?
+  /// The fraction of rows held out; nil where the data comes parted.
+  var heldOutFraction: Double?
+  var columns: [String]?
+  var label: String?
+
+  var isShipped: Bool { Dataset.shippedNames.contains(source) }
+
+  /// A name that ships, or the path made absolute, so that it is found from anywhere.
+  static func source(_ text: String) -> String {
+    Dataset.shippedNames.contains(text)
+      ? text : URL(fileURLWithPath: text).standardizedFileURL.path
+  }
+
+  /// For the names of run directories: "train-images-idx3-ubyte".
+  var shortName: String {
+    var name = URL(fileURLWithPath: source).lastPathComponent
+    for suffix in [".gz", ".csv", ".npy", ".idx", ".tsv", ".txt"] where name.hasSuffix(suffix) {
+      name.removeLast(suffix.count)
+    }
+    return name
+  }
+
+  /// The rows to train on, and those held out; all values are finite.
+  ///
+  /// - Throws: `LatentError`.
+  func load(
+    seed: UInt64, check: (Dataset) throws -> Void = { _ in }
+  ) throws -> (training: Dataset, heldOut: Dataset?) {
+    let data = try load(source)
+    // Before rows are held out, while messages can count as the file does.
+    try check(data)
+    if let testSource {
+      let test = try load(testSource)
+      guard test.rows.columns == data.rows.columns else {
+        throw ShapeError(
+          "\(test.name) has \(test.rows.columns) columns, \(data.name) has \(data.rows.columns).")
+      }
+      try check(test)
+      return (data, test)
+    }
+    guard let heldOutFraction else {
+      return try source == "digits" ? Dataset.digitsSplit() : (data, nil)
+    }
+    guard heldOutFraction != 0 else { return (data, nil) }
+    return try data.split(heldOutFraction: heldOutFraction, seed: seed)
+  }
+
+  /// One data set, with the columns of these settings.
+  func load(_ source: String) throws -> Dataset {
+    let data: Dataset
+    if Dataset.shippedNames.contains(source) {
+      guard columns == nil, label == nil else {
+        throw SettingError(
+          "--columns and --label choose from the columns of a file; \(source) ships as it is.")
+      }
+      data = try Dataset.named(source)
+    } else {
+      data = try Dataset.load(source, options: LoadOptions(columns: columns, label: label))
+    }
+    try data.validateFinite()
+    return data
+  }
+}
+
+extension Dataset {
+  /// Whether every value lies in [0, 1] for a reason: grey levels.
+  var isGrey: Bool {
+    if case .bytes = rows.storage { return true }
+    return imageShape != nil && allSatisfy { 0...1 ~= $0 }
+  }
+
+  /// Whether every value is 0 or 1.
+  var isBinary: Bool {
+    if case .bytes(let values) = rows.storage { return values.allSatisfy { $0 == 0 || $0 == 255 } }
+    return allSatisfy { $0 == 0 || $0 == 1 }
+  }
+
+  var noun: String { imageShape == nil ? "rows" : "images" }
+
+  private func allSatisfy(_ holds: (Double) -> Bool) -> Bool {
+    switch rows.storage {
+    case .bytes(let values): values.allSatisfy { holds(Double($0) / 255) }
+    case .floats(let values): values.allSatisfy { holds(Double($0)) }
+    case .doubles(let values): values.allSatisfy(holds)
+    }
+  }
+}

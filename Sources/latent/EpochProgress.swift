@@ -1,0 +1,126 @@
+import Foundation
+import LatentIO
+import LatentKernels
+import LatentModels
+
+/// Progress on standard error: a bar within an epoch on a terminal, a line an epoch everywhere.
+final class EpochProgress {
+  private let trainer: VAETrainer
+  private let noun: String
+  private let quiet: Bool
+  private let drawsBar: Bool
+  private let clock = ContinuousClock()
+  private let begin: ContinuousClock.Instant
+  private var epochBegin, lastDrawn, lastStep: ContinuousClock.Instant
+  private var rows = 0
+  private var trainingTime = Duration.zero
+
+  init(_ trainer: VAETrainer, noun: String, quiet: Bool) {
+    self.trainer = trainer
+    self.noun = noun
+    self.quiet = quiet
+    drawsBar = !quiet && isatty(STDERR_FILENO) == 1
+    begin = clock.now
+    (epochBegin, lastDrawn, lastStep) = (begin, begin, begin)
+  }
+
+  var seconds: Double { (clock.now - begin).seconds }
+  /// While training, held-out scores and files left out.
+  var rowsPerSecond: Double? { rows > 0 ? Double(rows) / trainingTime.seconds : nil }
+
+  func announce(_ settings: VAESettings, examples: Dataset) {
+    guard !quiet else { return }
+    let model = trainer.model
+    printError(
+      "\(settings.data.shortName): \(grouped(trainer.rowsPerEpoch)) \(noun) of "
+        + "\(model.architecture.dimensions) columns"
+        + (trainer.hasHeldOut ? ", \(grouped(examples.rows.count)) held out" : ", none held out"))
+    printError(
+      "\(model.architecture.description) \(model.architecture.activation.rawValue), "
+        + "\(model.architecture.likelihood.rawValue) likelihood, "
+        + "\(grouped(model.parameters.learnedCount)) parameters")
+    let (threads, instructionSet) = trainer.backend.hardware
+    printError(
+      "\(trainer.backend.name) backend"
+        + (threads.map { " on \($0) thread\($0 == 1 ? "" : "s")" } ?? "")
+        + (instructionSet.map { ", \($0)" } ?? "") + ", seed \(trainer.configuration.seed)")
+    for note in settings.notes { printError("note: \(note)") }
+    if trainer.progress.epoch > 0 {
+      printError("resuming after epoch \(trainer.progress.epoch)")
+    }
+  }
+
+  func step(_ done: Int) {
+    let now = clock.now
+    lastStep = now
+    guard drawsBar, now - lastDrawn > .milliseconds(100) else { return }
+    lastDrawn = now
+    let width = 30
+    let filled = done * width / trainer.rowsPerEpoch
+    let rate = Double(done) / (now - epochBegin).seconds
+    let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
+    draw("\(epochTitle(trainer.progress.epoch + 1)) \(bar) \(grouped(Int(rate))) \(noun)/s")
+  }
+
+  func finish(_ metrics: EpochMetrics) {
+    let time = lastStep - epochBegin
+    let rate = Double(trainer.rowsPerEpoch) / time.seconds
+    trainingTime += time
+    rows += trainer.rowsPerEpoch
+    epochBegin = clock.now
+    guard !quiet else { return }
+    clear()
+    printError(
+      "\(epochTitle(metrics.epoch))  ELBO \(decimal(metrics.elbo, 3))  "
+        + "reconstruction \(decimal(metrics.reconstruction, 3))  KL \(decimal(metrics.kl, 3))"
+        + (metrics.heldOutELBO.map { "  held-out ELBO \(decimal($0, 3))" } ?? "")
+        + "  \(grouped(Int(rate))) \(noun)/s")
+  }
+
+  func clear() {
+    if drawsBar { draw("") }
+  }
+
+  private func epochTitle(_ epoch: Int) -> String {
+    let total = String(trainer.configuration.epochs)
+    let number = String(epoch)
+    let padding = String(repeating: " ", count: max(0, total.count - number.count))
+    return "epoch \(padding)\(number)/\(total)"
+  }
+
+  /// Over the line that is there.
+  private func draw(_ text: String) {
+    FileHandle.standardError.write(Data("\r\u{1B}[K\(text)".utf8))
+  }
+}
+
+extension Duration {
+  var seconds: Double { self / .seconds(1) }
+}
+
+extension Backend {
+  /// Threads and instruction set, where the backend has them.
+  var hardware: (threads: Int?, instructionSet: String?) {
+    #if OpenBLAS
+      if let blas = self as? OpenBLASBackend { return (blas.threads, nil) }
+    #endif
+    switch self {
+    case let fused as FusedBackend: return (fused.threads, fused.instructionSet.rawValue)
+    case let simd as SIMDBackend: return (simd.threads, nil)
+    default: return (nil, nil)
+    }
+  }
+}
+
+func decimal(_ value: Double, _ digits: Int) -> String { String(format: "%.\(digits)f", value) }
+
+/// 1234567 as "1,234,567".
+func grouped(_ number: Int) -> String {
+  var text = String(number)
+  var index = text.count - 3
+  while index > (number < 0 ? 1 : 0) {
+    text.insert(",", at: text.index(text.startIndex, offsetBy: index))
+    index -= 3
+  }
+  return text
+}

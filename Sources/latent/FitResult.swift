@@ -1,0 +1,53 @@
+import LatentModels
+import LatentReport
+
+/// What a fit ends with; the metrics are those of the epoch that the saved model is of.
+struct FitResult: Encodable {
+  var elbo, reconstruction, kl: Double
+  var heldOutELBO, heldOutReconstruction, heldOutKL: Double?
+  var epochs: Int
+  var modelEpoch: Int
+  var digest: String
+  var seconds: Double
+  var rowsPerSecond: Double?
+  var threads: Int?
+  var instructionSet: String?
+  var backend: String
+  var architecture: String
+  var likelihood: String
+  var parameters: Int
+  var data: String
+  var output: String
+  var notes: [String]
+
+  init(_ run: VAERun, model: VAE, settings: VAESettings, progress: EpochProgress) {
+    let metrics = run.trainer.progress.history[run.modelEpoch - 1]
+    (elbo, reconstruction, kl) = (metrics.elbo, metrics.reconstruction, metrics.kl)
+    heldOutELBO = metrics.heldOutELBO
+    heldOutReconstruction = metrics.heldOutReconstruction
+    heldOutKL = metrics.heldOutKL
+    epochs = run.trainer.progress.epoch
+    modelEpoch = run.modelEpoch
+    digest = model.parameters.digest
+    seconds = progress.seconds
+    rowsPerSecond = progress.rowsPerSecond
+    backend = run.trainer.backend.name
+    (threads, instructionSet) = run.trainer.backend.hardware
+    architecture = model.architecture.description
+    likelihood = model.architecture.likelihood.rawValue
+    parameters = model.parameters.learnedCount
+    data = settings.data.source
+    output = run.directory.path
+    notes = settings.notes
+  }
+
+  var summary: String {
+    let score =
+      heldOutELBO.map { "held-out ELBO \(decimal($0, 3)), training ELBO \(decimal(elbo, 3)) nats" }
+      ?? "ELBO \(decimal(elbo, 3)) nats"
+    return """
+      \(score) after epoch \(modelEpoch) of \(epochs), \(decimal(seconds, 1)) s
+      \(output)
+      """
+  }
+}

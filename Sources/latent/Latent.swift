@@ -1,0 +1,48 @@
+import ArgumentParser
+import Foundation
+import LatentKernels
+
+@main struct Latent: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "latent",
+    abstract: "Fast latent variable models on the CPU.",
+    version: version,
+    subcommands: [
+      Fit.self, ScoreCommand.self, SampleCommand.self, TransformCommand.self, Doctor.self,
+    ])
+
+  static let version = "0.1.0"
+
+  /// What a user can mend is one sentence on standard error.
+  static func main() {
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch let error as any LatentError {
+      printError("error: \(error)")
+      exit(withError: ExitCode.failure)
+    } catch {
+      exit(withError: error)
+    }
+  }
+}
+
+struct Fit: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Fit a model to data, into a run directory.", subcommands: [FitVAE.self])
+}
+
+/// One line on standard error.
+func printError(_ line: String) {
+  FileHandle.standardError.write(Data((line + "\n").utf8))
+}
+
+/// One JSON object on standard output.
+func printJSON(_ value: some Encodable) throws {
+  let encoder = JSONEncoder()
+  encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+  // JSON has no infinity, and a score of hopeless rows may be one.
+  encoder.nonConformingFloatEncodingStrategy = .convertToString(
+    positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
+  print(String(decoding: try encoder.encode(value), as: UTF8.self))
+}

@@ -1,0 +1,98 @@
+import ArgumentParser
+import Foundation
+import LatentIO
+import LatentKernels
+import LatentModels
+import LatentReport
+
+/// A fitted model, and what its run knows of the data.
+struct SavedModel {
+  let model: VAE
+  /// Nil for a model file by itself.
+  let settings: VAESettings?
+  let path: String
+  /// Where files about the model go: the run directory, or the model's.
+  let directory: String
+
+  var seed: UInt64 { settings?.training.seed ?? 0 }
+
+  /// - Parameter path: a run directory, or a model file.
+  init(_ path: String) throws {
+    self.path = path
+    var isDirectory: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
+      throw FileError(path, "there is no such run directory or model file.")
+    }
+    guard isDirectory.boolValue else {
+      model = try VAE.load(path)
+      settings = nil
+      directory = URL(fileURLWithPath: path).deletingLastPathComponent().relativePath
+      return
+    }
+    let run = try RunDirectory.open(path)
+    settings = try run.readConfiguration(VAESettings.self)
+    guard FileManager.default.fileExists(atPath: run.model) else {
+      throw FileError(
+        path, "the run has no model yet; let it end, or go on with fit vae --resume \(path).")
+    }
+    model = try VAE.load(run.model)
+    directory = path
+  }
+
+  /// The rows that the options name, else those that the run held out (all, where it held none out).
+  func data(_ options: NewDataOptions) throws -> Dataset {
+    var source = settings?.data ?? DataSettings(source: "")
+    if options.columns != nil || options.label != nil {
+      source.columns = options.columns?.elements
+      source.label = options.label
+    }
+    if let path = options.data {
+      if Dataset.shippedNames.contains(path) { (source.columns, source.label) = (nil, nil) }
+      return try source.load(DataSettings.source(path))
+    }
+    guard settings != nil else {
+      throw SettingError("A model file knows no data; give --data, or the run directory.")
+    }
+    let (training, heldOut) = try source.load(seed: seed)
+    return heldOut ?? training
+  }
+}
+
+/// The rows that a fitted model is asked about.
+struct NewDataOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "IDX, NPY or CSV, or the name of data that ships. (default: the run's held-out rows)",
+      valueName: "path"))
+  var data: String?
+
+  @Option(help: "Columns to keep, by name or number: 1-4,7. (default: the run's)")
+  var columns: CommaSeparated<String>?
+
+  @Option(help: "The column that is a label, not data. (default: the run's)")
+  var label: String?
+}
+
+/// A file for numbers, its format told by its name.
+enum TableFile {
+  /// - Throws: ``SettingError`` for a name that says neither CSV nor NPY.
+  static func check(_ path: String) throws {
+    guard ["csv", "npy"].contains(fileExtension(path)) || path.hasPrefix("/dev/") else {
+      throw SettingError("\(path): expected a name that ends in .csv or .npy.")
+    }
+  }
+
+  static func write(_ matrix: Matrix<Float>, columnNames: [String]?, to path: String) throws {
+    if fileExtension(path) == "npy" {
+      try NPY.write(matrix, to: path)
+    } else {
+      try CSV.write(matrix, columnNames: columnNames, to: path)
+    }
+  }
+
+  static func fileExtension(_ path: String) -> String {
+    URL(fileURLWithPath: path).pathExtension.lowercased()
+  }
+
+  static let standardOutput = "/dev/stdout"
+}

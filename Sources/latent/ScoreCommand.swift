@@ -1,0 +1,55 @@
+import ArgumentParser
+import LatentKernels
+import LatentModels
+
+struct ScoreCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "score",
+    abstract: "The evidence lower bound of each row, and its mean.")
+
+  @Argument(help: ArgumentHelp("A run directory or a model file.", valueName: "run"))
+  var model: String
+  @OptionGroup(title: "Data") var data: NewDataOptions
+  @OptionGroup(title: "Computing") var compute: ComputeOptions
+
+  @Option(help: "Keys the draws of z. (default: the run's seed)") var seed: UInt64?
+
+  @Option(help: ArgumentHelp("Each row's figures, as CSV or NPY.", valueName: "path"))
+  var output: String?
+
+  @Flag(help: "Print one JSON object on standard output.") var json = false
+
+  struct Result: Encodable {
+    var elbo, reconstruction, kl: Double
+    var rows: Int
+    var data: String
+    var output: String?
+  }
+
+  func run() throws {
+    if let output { try TableFile.check(output) }
+    let saved = try SavedModel(model)
+    let rows = try saved.data(data)
+    let backend = try compute.makeBackend()
+    let scores = try saved.model.scoreSamples(
+      saved.model.batches(of: rows), backend: backend, seed: seed ?? saved.seed)
+    if let output {
+      let values = scores.flatMap { [Float($0.elbo), Float($0.reconstruction), Float($0.kl)] }
+      try TableFile.write(
+        Matrix(rows: scores.count, columns: 3, values: values),
+        columnNames: ["elbo", "reconstruction", "kl"], to: output)
+    }
+    let mean = scores.mean
+    if json {
+      try printJSON(
+        Result(
+          elbo: mean.elbo, reconstruction: mean.reconstruction, kl: mean.kl, rows: scores.count,
+          data: rows.name, output: output))
+    } else {
+      let line =
+        "ELBO \(decimal(mean.elbo, 4))  reconstruction \(decimal(mean.reconstruction, 4))  "
+        + "KL \(decimal(mean.kl, 4)) nats a row, \(grouped(scores.count)) rows of \(rows.name)"
+      if output == TableFile.standardOutput { printError(line) } else { print(line) }
+    }
+  }
+}

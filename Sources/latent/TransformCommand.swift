@@ -1,0 +1,69 @@
+import ArgumentParser
+import LatentKernels
+import LatentModels
+import LatentNetworks
+
+struct TransformCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "transform",
+    abstract: "The posterior of each row: means of its latent dimensions.")
+
+  @Argument(help: ArgumentHelp("A run directory or a model file.", valueName: "run"))
+  var model: String
+  @OptionGroup(title: "Data") var data: NewDataOptions
+  @OptionGroup(title: "Computing") var compute: ComputeOptions
+
+  @Flag(help: "Variances beside the means.") var variances = false
+
+  @Option(help: ArgumentHelp("CSV or NPY. (default: CSV on standard output)", valueName: "path"))
+  var output: String?
+
+  @Flag(help: "Print one JSON object on standard output; needs --output.") var json = false
+
+  struct Result: Encodable {
+    var rows, latentDimensions: Int
+    var data, output: String
+  }
+
+  func validate() throws {
+    guard !json || output != nil else {
+      throw ValidationError("--json needs --output: standard output holds one or the other.")
+    }
+  }
+
+  func run() throws {
+    if let output { try TableFile.check(output) }
+    let saved = try SavedModel(model)
+    let rows = try saved.data(data)
+    let backend = try compute.makeBackend()
+    let posterior = try saved.model.transform(
+      saved.model.batches(of: rows), backend: backend, seed: saved.seed)
+    let size = posterior.mean.columns
+    var names = (1...size).map { "mean\($0)" }
+    if variances { names += (1...size).map { "variance\($0)" } }
+    let target = output ?? TableFile.standardOutput
+    try TableFile.write(
+      variances ? posterior.meansAndVariances : posterior.mean, columnNames: names, to: target)
+    if json {
+      try printJSON(
+        Result(
+          rows: posterior.mean.rows, latentDimensions: size, data: rows.name, output: target))
+    }
+  }
+}
+
+extension DiagonalGaussian {
+  /// [rows x 2 L]: means, then variances.
+  fileprivate var meansAndVariances: Matrix<Float> {
+    let size = mean.columns
+    let variance = logVariance.values.applying(InstructionSet.best.kernels.exp)
+    var both = Matrix<Float>(rows: mean.rows, columns: 2 * size)
+    for row in 0..<mean.rows {
+      for column in 0..<size {
+        both[row, column] = mean[row, column]
+        both[row, size + column] = variance[row * size + column]
+      }
+    }
+    return both
+  }
+}

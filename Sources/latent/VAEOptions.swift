@@ -1,0 +1,120 @@
+import ArgumentParser
+import LatentModels
+import LatentNetworks
+
+extension Activation: ExpressibleByArgument {}
+extension Likelihood: ExpressibleByArgument {}
+extension TrainingConfiguration.Schedule: ExpressibleByArgument {}
+
+enum Binarization: String, CaseIterable, ExpressibleByArgument {
+  case none, threshold, sample
+}
+
+/// Words or numbers between commas.
+struct CommaSeparated<Element: LosslessStringConvertible & Sendable>: ExpressibleByArgument,
+  Sendable
+{
+  var elements: [Element]
+
+  init?(argument: String) {
+    let words = argument.split(separator: ",", omittingEmptySubsequences: false)
+    elements = words.compactMap { Element($0.trimmingPrefix(while: \.isWhitespace).description) }
+    guard elements.count == words.count else { return nil }
+  }
+}
+
+/// Which rows and columns a model is fitted to.
+struct FitDataOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "IDX, NPY or CSV, gzipped or not; or digits, iris or faithful, which ship. (default: digits)",
+      valueName: "path"))
+  var data: String?
+
+  @Option(help: ArgumentHelp("Held-out rows in a file of their own.", valueName: "path"))
+  var testData: String?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Fraction of the rows to hold out; 0: none. (default: 0.1; digits: the last 297 rows)",
+      valueName: "fraction"))
+  var heldOut: Double?
+
+  @Option(help: "Columns to keep, by name or number: 1-4,7.")
+  var columns: CommaSeparated<String>?
+
+  @Option(help: "The column that is a label, not data.")
+  var label: String?
+}
+
+/// The model. Every option is optional, so that a resumed run knows which were given.
+struct VAEModelOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Widths of the encoder's hidden layers; the decoder mirrors them. (default: 200,200; 64,64 "
+        + "below 32 columns)", valueName: "widths"))
+  var hidden: CommaSeparated<Int>?
+
+  @Option(
+    parsing: .unconditional,
+    help: "Latent dimensions. (default: half the columns, at most 10)")
+  var latent: Int?
+
+  @Option(help: "What hidden layers apply. (default: relu)")
+  var activation: Activation?
+
+  @Option(
+    help:
+      "p(x|z). (default: continuousBernoulli for grey, bernoulli for binary, gaussian for tables)")
+  var likelihood: Likelihood?
+
+  @Option(
+    help: "Make values binary: those above 1/2, or by chance, afresh each batch. (default: none)")
+  var binarize: Binarization?
+
+  @Flag(inversion: .prefixedNo, help: "Grey bytes as a density: (byte + u) / 256.")
+  var dequantize: Bool?
+
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Columns to mean 0 and variance 1. (default: for tables with a gaussian likelihood)")
+  var standardize: Bool?
+}
+
+struct TrainingOptions: ParsableArguments {
+  @Option(
+    parsing: .unconditional,
+    help: "Passes over the data. (default: as many as make 10,000 steps, 20 to 300)")
+  var epochs: Int?
+
+  @Option(parsing: .unconditional, help: "Rows a step. (default: 64)")
+  var batchSize: Int?
+
+  @Option(parsing: .unconditional, help: "Adam's step size. (default: 0.001)")
+  var learningRate: Double?
+
+  @Option(help: "How the learning rate falls. (default: constant)")
+  var schedule: TrainingConfiguration.Schedule?
+
+  @Option(parsing: .unconditional, help: "Weight of the KL. (default: 1, the ELBO)")
+  var beta: Double?
+
+  @Option(
+    parsing: .unconditional, help: "Epochs over which beta rises from 0. (default: 0)")
+  var warmUpEpochs: Double?
+
+  @Option(
+    parsing: .unconditional, help: "Nats a latent dimension that the KL leaves free. (default: 0)")
+  var freeBits: Double?
+
+  @Option(
+    parsing: .unconditional,
+    help:
+      "Stop after so many epochs without a better held-out ELBO; keep the best. (default: 0, never)"
+  )
+  var patience: Int?
+
+  @Option(parsing: .unconditional, help: "Keys all randomness. (default: 0)")
+  var seed: UInt64?
+}

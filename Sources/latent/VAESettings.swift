@@ -1,0 +1,161 @@
+import LatentIO
+import LatentKernels
+import LatentModels
+import LatentNetworks
+
+/// All that decides what a run of `latent fit vae` computes: its config.json.
+struct VAESettings: Codable, Equatable {
+  struct Model: Codable, Equatable {
+    var hidden: [Int]
+    var latentDimensions: Int
+    var activation: Activation
+    var likelihood: Likelihood
+    var transform: Transform
+    var standardize: Bool
+  }
+
+  var command = "fit vae"
+  var version = Latent.version
+  var backend: BackendName
+  var data: DataSettings
+  var model: Model
+  var training: TrainingConfiguration
+  /// What a reader of the numbers must know.
+  var notes: [String] = []
+}
+
+// Options that were given come first, then those of the run that is resumed, then defaults that fit
+// the data.
+extension VAESettings {
+  static func data(_ options: FitDataOptions, resuming saved: DataSettings?) throws -> DataSettings
+  {
+    guard options.testData == nil || options.heldOut == nil else {
+      throw SettingError("Held-out rows come from --test-data or --held-out, found both.")
+    }
+    var data = saved ?? DataSettings(source: "digits", heldOutFraction: nil)
+    if let source = options.data {
+      data.source = DataSettings.source(source)
+      if saved == nil && source != "digits" { data.heldOutFraction = 0.1 }
+    }
+    if let test = options.testData {
+      data.testSource = DataSettings.source(test)
+      data.heldOutFraction = nil
+    }
+    if let fraction = options.heldOut {
+      guard 0..<1 ~= fraction else {
+        throw SettingError("The held-out fraction must be in [0, 1), found \(fraction).")
+      }
+      data.heldOutFraction = fraction
+      data.testSource = nil
+    }
+    if let columns = options.columns { data.columns = columns.elements }
+    if let label = options.label { data.label = label }
+    return data
+  }
+
+  static func model(
+    _ options: VAEModelOptions, for data: Dataset, resuming saved: Model?
+  ) throws -> Model {
+    let transform = try transform(options, for: data, resuming: saved?.transform)
+    let likelihood =
+      options.likelihood ?? saved?.likelihood ?? defaultLikelihood(for: data, transform)
+    let standardize =
+      options.standardize ?? saved?.standardize
+      ?? (!likelihood.needsUnitInterval && transform == .none && !data.isGrey)
+    guard !standardize || !likelihood.needsUnitInterval else {
+      throw SettingError(
+        "Standardized columns leave [0, 1], where the \(likelihood.rawValue) likelihood lives; "
+          + "drop --standardize, or use --likelihood gaussian.")
+    }
+    guard !standardize || transform == .none else {
+      throw SettingError("Choose one of --standardize, --binarize and --dequantize.")
+    }
+    return Model(
+      hidden: options.hidden?.elements ?? saved?.hidden
+        ?? (data.rows.columns < 32 ? [64, 64] : [200, 200]),
+      latentDimensions: options.latent ?? saved?.latentDimensions
+        ?? min(10, max(1, data.rows.columns / 2)),
+      activation: options.activation ?? saved?.activation ?? .relu, likelihood: likelihood,
+      transform: transform, standardize: standardize)
+  }
+
+  private static func transform(
+    _ options: VAEModelOptions, for data: Dataset, resuming saved: Transform?
+  ) throws -> Transform {
+    let binarization = options.binarize.map { Transform(rawValue: $0.rawValue)! }
+    var transform = binarization ?? saved ?? Transform.none
+    if let dequantize = options.dequantize {
+      guard !dequantize || binarization ?? Transform.none == Transform.none else {
+        throw SettingError("Choose one of --binarize and --dequantize.")
+      }
+      if dequantize {
+        transform = .dequantize
+      } else if transform == .dequantize {
+        transform = Transform.none
+      }
+    }
+    guard transform == .dequantize else { return transform }
+    guard case .bytes = data.rows.storage else {
+      throw SettingError(
+        "--dequantize needs grey levels stored as bytes; \(data.name) holds other numbers.")
+    }
+    return .dequantize
+  }
+
+  private static func defaultLikelihood(for data: Dataset, _ transform: Transform) -> Likelihood {
+    switch transform {
+    case .threshold, .sample: .bernoulli
+    case .dequantize: .gaussian
+    case .none: data.isGrey ? (data.isBinary ? .bernoulli : .continuousBernoulli) : .gaussian
+    }
+  }
+
+  static func training(
+    _ options: TrainingOptions, rows: Int, resuming saved: TrainingConfiguration?
+  ) throws -> TrainingConfiguration {
+    var training = saved ?? TrainingConfiguration()
+    if let value = options.batchSize { training.batchSize = value }
+    if let value = options.learningRate { training.learningRate = value }
+    if let value = options.schedule { training.schedule = value }
+    if let value = options.beta { training.beta = value }
+    if let value = options.warmUpEpochs { training.warmUpEpochs = value }
+    if let value = options.freeBits { training.freeBits = value }
+    if let value = options.patience { training.patience = value }
+    if let value = options.seed { training.seed = value }
+    if let epochs = options.epochs {
+      training.epochs = epochs
+    } else if saved == nil {
+      let steps = max(1, rows / max(1, training.batchSize))
+      training.epochs = min(300, max(20, 10_000 / steps))
+    }
+    try training.validate()
+    return training
+  }
+
+  static func notes(_ model: Model, for data: Dataset) -> [String] {
+    var notes: [String] = []
+    if model.likelihood == .bernoulli && model.transform != .threshold
+      && model.transform != .sample && !data.isBinary
+    {
+      notes.append("bernoulli on grey values: not a density")
+    }
+    if model.standardize {
+      notes.append("columns standardized; densities are those of the data's own units")
+    }
+    return notes
+  }
+}
+
+extension VAEConfiguration {
+  /// - Parameter data: the rows to train on.
+  init(_ model: VAESettings.Model, for data: Dataset) {
+    self.init(
+      architecture: Architecture(
+        dimensions: data.rows.columns, hidden: model.hidden,
+        latentDimensions: model.latentDimensions, activation: model.activation,
+        likelihood: model.likelihood),
+      transform: model.transform,
+      standardization: model.standardize ? Standardization(data.rows) : nil,
+      imageShape: data.imageShape, columnNames: data.columnNames)
+  }
+}

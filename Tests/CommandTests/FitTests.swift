@@ -1,0 +1,116 @@
+import Foundation
+import LatentIO
+import Testing
+
+// Subprocesses with threads of their own: one after another.
+@Suite(.serialized) struct CommandTests {}
+
+extension CommandTests {
+  @Suite struct FitTests {
+    @Test func digitsWithoutOptionsButFewEpochs() throws {
+      let place = try Workspace()
+      let outcome = try place.latent("fit", "vae", "--epochs", "12", "--latent", "2", "--json")
+      let result = try outcome.json()
+      let elbo = try #require(result["heldOutELBO"] as? Double)
+      // 12 epochs at a latent of 2: well above what the pixel means alone give, some 50 nats.
+      #expect(elbo > 100)
+      let (reconstruction, kl) = (
+        try #require(result["reconstruction"] as? Double), try #require(result["kl"] as? Double)
+      )
+      #expect(abs(try #require(result["elbo"] as? Double) - (reconstruction - kl)) < 1e-9)
+      #expect(result["output"] as? String == "runs/vae-digits-1")
+      #expect(result["epochs"] as? Int == 12)
+      #expect((result["digest"] as? String)?.count == 16)
+      #expect((result["rowsPerSecond"] as? Double ?? 0) > 0)
+      let files = try FileManager.default.contentsOfDirectory(
+        atPath: place.path + "/runs/vae-digits-1")
+      #expect(
+        Set(files) == [
+          "model.safetensors", "checkpoint.safetensors", "config.json", "metrics.csv",
+          "reconstructions.png", "samples.png", "manifold.png",
+        ])
+      let metrics = try place.text("runs/vae-digits-1/metrics.csv").split(separator: "\n")
+      #expect(metrics.count == 13)
+      #expect(metrics[0].hasPrefix("epoch,elbo,reconstruction,kl,"))
+      let lines = outcome.errors.split(separator: "\n").filter { $0.contains("ELBO") }
+      #expect(lines.count == 12)
+      #expect(lines[0].contains("KL") && lines[0].contains("images/s"))
+      try place.latent("fit", "vae", "--epochs", "1", "--quiet")
+      #expect(FileManager.default.fileExists(atPath: place.path + "/runs/vae-digits-2"))
+    }
+
+    @Test func sameBitsOnEveryInstructionSetAndThreadCount() throws {
+      let place = try Workspace()
+      let report = try place.latent("doctor", "--json").json()
+      let sets = try #require(report["availableInstructionSets"] as? [String])
+      var digests: [String: String] = [:]
+      for set in sets where set != "baseline" {
+        for threads in ["1", "2", "3"] where set != "scalar" || threads == "2" {
+          let result = try Command.run(
+            ["fit", "vae", "--output", "\(set)-\(threads)", "--threads", threads, "--json"] + small,
+            in: place, environment: ["LATENT_ISA": set]
+          ).json()
+          digests["\(set)-\(threads)"] = result["digest"] as? String
+        }
+      }
+      #expect(digests.count >= 4)
+      #expect(Set(digests.values).count == 1, "\(digests)")
+      let models = try digests.keys.map { try place.read("\($0)/model.safetensors") }
+      #expect(Set(models).count == 1)
+    }
+
+    @Test(arguments: ["openblas", "simd", "reference"]) func otherBackends(_ backend: String) throws
+    {
+      let place = try Workspace()
+      let one = try Command.run(
+        ["fit", "vae", "--data", "iris", "--output", "one", "--json"] + small, in: place
+      ).json()
+      let other = try Command.run(
+        ["fit", "vae", "--data", "iris", "--output", "other", "--json", "--backend", backend]
+          + small, in: place
+      ).json()
+      let (a, b) = (
+        try #require(one["elbo"] as? Double), try #require(other["elbo"] as? Double)
+      )
+      #expect(abs(a - b) < 1e-3 * max(1, abs(a)))
+    }
+
+    @Test func ownData() throws {
+      let place = try Workspace()
+      try place.write("iris.csv", "a,b,kind\n".utf8)
+      let rows = (0..<50).map { "\(Double($0) / 7),\($0 * $0 % 13),k\($0 % 2)\n" }.joined()
+      try place.write("table.csv", ("a,b,kind\n" + rows).utf8)
+      let result = try Command.run(
+        ["fit", "vae", "--data", "table.csv", "--label", "kind", "--json"] + small, in: place
+      ).json()
+      #expect(result["output"] as? String == "runs/vae-table-1")
+      #expect(result["likelihood"] as? String == "gaussian")
+      #expect(result["heldOutELBO"] != nil)
+      #expect((result["notes"] as? [String])?.count == 1)  // standardized
+      let whole = try Command.run(
+        ["fit", "vae", "--data", "table.csv", "--columns", "1-2", "--held-out", "0", "--json"]
+          + small, in: place
+      ).json()
+      #expect(whole["heldOutELBO"] == nil)
+      let tested = try Command.run(
+        ["fit", "vae", "--data", "table.csv", "--columns", "a,b", "--test-data", "table.csv"]
+          + ["--json"] + small, in: place
+      ).json()
+      #expect(tested["heldOutELBO"] != nil)
+    }
+
+    @Test func likelihoodFitsTheData() throws {
+      let place = try Workspace()
+      func fit(_ options: String...) throws -> [String: Any] {
+        try Command.run(["fit", "vae", "--json"] + small + options, in: place).json()
+      }
+      #expect(try fit()["likelihood"] as? String == "continuousBernoulli")
+      #expect(try fit("--binarize", "sample")["likelihood"] as? String == "bernoulli")
+      #expect(try fit("--dequantize")["likelihood"] as? String == "gaussian")
+      let named = try fit("--likelihood", "bernoulli")
+      #expect(named["notes"] as? [String] == ["bernoulli on grey values: not a density"])
+      let output = try #require(named["output"] as? String)
+      #expect(try place.text(output + "/config.json").contains("not a density"))
+    }
+  }
+}

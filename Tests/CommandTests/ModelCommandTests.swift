@@ -1,0 +1,110 @@
+import Foundation
+import LatentIO
+import Testing
+
+extension CommandTests {
+  @Suite struct ModelCommandTests {
+    let place: Workspace
+
+    init() throws {
+      place = try Workspace()
+      _ = try Command.run(["fit", "vae", "--output", "digits", "--quiet"] + small, in: place)
+      _ = try Command.run(
+        ["fit", "vae", "--data", "iris", "--output", "iris", "--quiet"] + small, in: place)
+    }
+
+    private func load(_ name: String) throws -> Dataset {
+      try Dataset.load("\(place.path)/\(name)")
+    }
+
+    @Test func scoresOfTheHeldOutRowsAreThoseOfTheFit() throws {
+      let score = try place.latent("score", "digits", "--output", "rows.csv", "--json").json()
+      let last = try #require(
+        try place.text("digits/metrics.csv").split(separator: "\n").last
+      ).split(separator: ",", omittingEmptySubsequences: false)
+      #expect(score["elbo"] as? Double == Double(last[6]))
+      #expect(score["rows"] as? Int == 297)
+      let rows = try load("rows.csv")
+      #expect(rows.rows.count == 297)
+      #expect(rows.columnNames == ["elbo", "reconstruction", "kl"])
+      let iris = try place.latent("score", "iris", "--json").json()
+      #expect(iris["rows"] as? Int == 15)
+      let all = try place.latent("score", "iris/model.safetensors", "--data", "iris", "--json")
+      #expect(try all.json()["rows"] as? Int == 150)
+      #expect(try place.latent("score", "digits").output.hasPrefix("ELBO "))
+    }
+
+    @Test func transformGivesMeansAndVariances() throws {
+      try place.latent("transform", "digits", "--data", "digits", "--output", "means.npy")
+      let means = try load("means.npy")
+      #expect(means.rows.count == 1797 && means.rows.columns == 2)
+      let both = try place.latent("transform", "iris", "--variances").output
+      let lines = both.split(separator: "\n")
+      #expect(lines.count == 16)
+      #expect(lines[0] == "mean1,mean2,variance1,variance2")
+      let result = try place.latent("transform", "iris", "--output", "z.csv", "--json").json()
+      #expect(result["latentDimensions"] as? Int == 2)
+      #expect(try load("z.csv").rows.count == 15)
+    }
+
+    @Test func samplesArePicturesOrNumbers() throws {
+      let path = try place.latent("sample", "digits", "--count", "9").output
+      #expect(path == "digits/sample-9-0.png\n")
+      #expect(try place.read("digits/sample-9-0.png").starts(with: [0x89] + Array("PNG".utf8)))
+      try place.latent("sample", "digits", "--count", "9", "--output", "nine.npy")
+      #expect(try load("nine.npy").rows.columns == 64)
+      let table = try place.latent("sample", "iris", "--count", "5", "--observations").output
+      #expect(table.split(separator: "\n").count == 6)
+      #expect(table.hasPrefix("sepal"))
+      let again = try place.latent("sample", "iris", "--count", "5", "--observations").output
+      let other = try place.latent("sample", "iris", "--count", "5", "--seed", "1").output
+      #expect(table == again && table != other)
+    }
+
+    @Test func badQuestions() throws {
+      try place.latentFails(
+        ["score", "digits", "--data", "iris"], saying: "expects 64 columns, iris has 4")
+      try place.latentFails(["score", "nowhere"], saying: "no such run")
+      try place.latentFails(["score", "digits/model.safetensors"], saying: "give --data")
+      try place.latentFails(
+        ["score", "digits/checkpoint.safetensors", "--data", "digits"], saying: "latent.vae")
+      try place.latentFails(["score", "digits/metrics.csv"], saying: "metrics.csv")
+      try place.latentFails(["sample", "digits", "--count", "0"], saying: "at least 1")
+      try place.latentFails(["sample", "digits", "--count", "-3"], saying: "at least 1")
+      try place.latentFails(["sample", "iris", "--output", "a.png"], saying: "not images")
+      try place.latentFails(["sample", "iris", "--output", "a.xls"], saying: ".csv or .npy")
+      try place.latentFails(["transform", "iris", "--output", "no/a.csv"], saying: "no/a.csv")
+      let usage = try Command.run(["transform", "iris", "--json"], in: place)
+      #expect(usage.status == 64)
+    }
+
+    @Test func damagedModels() throws {
+      let whole = try place.read("digits/model.safetensors")
+      func fails(_ old: String, _ new: String, saying fragment: String) throws {
+        var bytes = whole
+        let range = try #require(whole.firstRange(of: Data(old.utf8)))
+        #expect(old.utf8.count == new.utf8.count)
+        bytes.replaceSubrange(range, with: Data(new.utf8))
+        try place.write("damaged", bytes)
+        try place.latentFails(["sample", "damaged", "--output", "a.png"], saying: fragment)
+      }
+      try fails(#"\"hidden\":[16]"#, #"\"hidden\":[99]"#, saying: "parameters")
+      try fails(#"\"imageHeight\":8"#, #"\"imageHeight\":9"#, saying: "9 x 8")
+      try fails(#"\"dimensions\":64"#, #"\"dimensions\":-4"#, saying: "found -4")
+      try fails(#""version":"1""#, #""version":"2""#, saying: "update Latent")
+      try place.write("damaged", whole.dropLast(9))
+      try place.latentFails(["sample", "damaged"], saying: "damaged")
+    }
+
+    @Test func doctor() throws {
+      let report = try place.latent("doctor", "--json").json()
+      #expect(report["instructionSet"] is String)
+      #expect((report["availableInstructionSets"] as? [String])?.isEmpty == false)
+      #expect((report["threads"] as? Int ?? 0) >= 1)
+      #expect((report["peakOneThread"] as? Double ?? 0) > 0)
+      #expect((report["shippedData"] as? [String: Int])?["digits"] == 1797)
+      #expect(report["missing"] is [Any])
+      #expect(try place.latent("doctor").output.contains("GFLOP/s"))
+    }
+  }
+}

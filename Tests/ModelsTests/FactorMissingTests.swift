@@ -1,0 +1,49 @@
+import Foundation
+import LatentKernels
+import LatentModels
+import Testing
+
+@Suite struct FactorMissingTests {
+  @Test func fitsThroughGaps() throws {
+    let complete = factorRows(1500, columns: 8, factors: 2)
+    let heldOut = factorRows(1500, columns: 8, factors: 2, seed: 2)
+    let gaps = removing(0.3, from: complete)
+    let reference = try FactorAnalysis.fit(complete, FactorConfiguration(factors: 2))
+    let model = try FactorAnalysis.fit(gaps, FactorConfiguration(factors: 2, tolerance: 1e-7))
+    #expect(model.report.converged)
+    let history = model.report.history
+    for (before, after) in zip(history, history.dropFirst()) {
+      #expect(after >= before - 1e-9 * abs(before))
+    }
+    let total = try model.scoreSamples(gaps).reduce(0, +)
+    #expect(abs(total - model.report.logLikelihood) < 1e-8 * abs(total))
+    #expect(try reference.score(heldOut) - model.score(heldOut) < 0.03)
+    #expect(model.report.test == nil)
+  }
+
+  /// One gap in many rows leaves the maximum where it was, nearly; an empty row exactly.
+  @Test func agreesWithTheCompleteFit() throws {
+    let complete = factorRows(300, columns: 6, factors: 1)
+    var matrix: Matrix<Double> = complete.matrix()
+    matrix.values += [Double](repeating: .nan, count: 6)
+    let padded = Rows(try Matrix(rows: 301, columns: 6, values: matrix.values))
+    let reference = try FactorAnalysis.fit(
+      complete, FactorConfiguration(factors: 1, tolerance: 1e-13))
+    let model = try FactorAnalysis.fit(padded, FactorConfiguration(factors: 1, tolerance: 1e-13))
+    #expect(largestDifference(reference.uniquenesses, model.uniquenesses) < 1e-4)
+    #expect(largestDifference(reference.loadings.values, model.loadings.values) < 1e-4)
+    #expect(largestDifference(reference.mean, model.mean) < 1e-6)
+    #expect(abs(reference.report.logLikelihood - model.report.logLikelihood) < 1e-6)
+  }
+
+  @Test func constantColumnBesideGaps() throws {
+    var matrix: Matrix<Double> = removing(0.2, from: factorRows(100, columns: 6, factors: 1))
+      .matrix()
+    for row in 0..<100 where !matrix[row, 3].isNaN { matrix[row, 3] = 4 }
+    let model = try FactorAnalysis.fit(
+      Rows(matrix), FactorConfiguration(factors: 1, tolerance: 1e-6))
+    #expect(model.report.constantColumns == [3])
+    let total = try model.scoreSamples(Rows(matrix)).reduce(0, +)
+    #expect(abs(total - model.report.logLikelihood) < 1e-8 * abs(total))
+  }
+}

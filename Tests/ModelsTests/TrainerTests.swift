@@ -1,0 +1,126 @@
+import LatentIO
+import LatentKernels
+import LatentModels
+import LatentNetworks
+import Testing
+
+@Suite struct TrainerTests {
+  let digits = try! Dataset.digitsSplit()
+
+  private func train(
+    _ architecture: Architecture, _ data: Dataset, heldOut: Dataset? = nil,
+    transform: Transform = .none, standardize: Bool = false,
+    backend: any Backend = try! FusedBackend(threads: 2),
+    _ change: (inout TrainingConfiguration) -> Void = { _ in }
+  ) throws -> VAETrainer {
+    let model = try VAE(
+      VAEConfiguration(
+        architecture: architecture, transform: transform,
+        standardization: standardize ? Standardization(data.rows) : nil))
+    model.initialize(for: data.rows, seed: 1)
+    var configuration = TrainingConfiguration()
+    configuration.epochs = 5
+    configuration.seed = 1
+    change(&configuration)
+    let trainer = try VAETrainer(
+      model, configuration: configuration, data: data, heldOut: heldOut, backend: backend)
+    while !trainer.isFinished { try trainer.trainEpoch() }
+    return trainer
+  }
+
+  @Test func learnsDigits() throws {
+    let trainer = try train(
+      Architecture(dimensions: 64, hidden: [64], latentDimensions: 5), digits.training,
+      heldOut: digits.heldOut, transform: .sample
+    ) { $0.epochs = 25 }
+    let history = trainer.progress.history
+    #expect(history.count == 25 && trainer.progress.step == 25 * 24)
+    #expect(history[24].elbo > history[0].elbo + 2)
+    #expect(history[24].heldOutELBO! > history[0].heldOutELBO! + 2)
+  }
+
+  /// All four backends follow the same path: they differ by rounding only.
+  @Test func backendsFollowTheSamePath() throws {
+    let architecture = Architecture(
+      dimensions: 64, hidden: [24], latentDimensions: 3, activation: .tanh)
+    let some = digits.training.selecting(Array(0..<200))
+    var backends: [any Backend] = [SIMDBackend(), ReferenceBackend()]
+    #if OpenBLAS
+      backends.append(OpenBLASBackend())
+    #endif
+    let expected = try train(architecture, some, transform: .sample) { $0.epochs = 2 }
+    for backend in backends {
+      let found = try train(architecture, some, transform: .sample, backend: backend) {
+        $0.epochs = 2
+      }
+      let difference = abs(found.progress.history[1].elbo - expected.progress.history[1].elbo)
+      #expect(difference < 1e-3, "\(backend.name): \(difference) nats")
+    }
+  }
+
+  /// Standardized iris: finite with defaults, and a learned variance beats the fixed one.
+  @Test func learnedVariancesBeatTheFixedOne() throws {
+    let iris = try Dataset.iris()
+    func elbo(_ likelihood: Likelihood) throws -> Double {
+      let architecture = Architecture(
+        dimensions: 4, hidden: [32], latentDimensions: 2, likelihood: likelihood)
+      let trainer = try train(architecture, iris, standardize: true) { $0.epochs = 150 }
+      #expect(trainer.progress.history.allSatisfy { $0.elbo.isFinite })
+      return trainer.progress.history.last!.elbo
+    }
+    let fixed = try elbo(.gaussianUnit)
+    for likelihood in [Likelihood.gaussian, .gaussianShared, .gaussianDiagonal] {
+      #expect(try elbo(likelihood) > fixed + 0.2, "\(likelihood)")
+    }
+  }
+
+  @Test func patienceWaitsForTheWarmUp() throws {
+    let trainer = try train(
+      Architecture(dimensions: 64, hidden: [16], latentDimensions: 2),
+      digits.training.selecting(Array(0..<100)), heldOut: digits.heldOut, transform: .threshold
+    ) {
+      $0.epochs = 60
+      $0.warmUpEpochs = 20
+      $0.patience = 1
+      $0.learningRate = 0.02
+    }
+    #expect(trainer.progress.epoch > 20)
+    #expect(trainer.progress.history[9].beta < 1 && trainer.progress.history[19].beta == 1)
+  }
+
+  /// With free bits above what the latents would spend, the KL's gradient is off, and they spend more.
+  @Test func freeBitsKeepTheLatentsInUse() throws {
+    func kl(_ freeBits: Double) throws -> Double {
+      try train(
+        Architecture(dimensions: 64, hidden: [16], latentDimensions: 4), digits.training,
+        transform: .sample
+      ) {
+        $0.freeBits = freeBits
+        $0.epochs = 3
+      }.progress.history[2].kl
+    }
+    #expect(try kl(2) > kl(0) + 1)
+  }
+
+  @Test func stopsAtTheFirstNumberThatIsNotFinite() throws {
+    #expect(throws: DivergenceError.self) {
+      try train(
+        Architecture(dimensions: 64, hidden: [16, 16], latentDimensions: 2, likelihood: .gaussian),
+        digits.training
+      ) { $0.learningRate = 1e30 }
+    }
+  }
+
+  @Test func schedulesAreExact() {
+    var configuration = TrainingConfiguration()
+    configuration.epochs = 8
+    configuration.learningRate = 1
+    func rates(_ schedule: TrainingConfiguration.Schedule) -> [Double] {
+      configuration.schedule = schedule
+      return (0..<8).map(configuration.learningRate(epoch:))
+    }
+    #expect(rates(.constant) == [1, 1, 1, 1, 1, 1, 1, 1])
+    #expect(rates(.linear) == [1, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125])
+    #expect(rates(.halving) == [1, 1, 1, 1, 0.5, 0.5, 0.25, 0.125])
+  }
+}

@@ -1,0 +1,127 @@
+import LatentKernels
+import LatentNetworks
+import Testing
+
+@Suite struct NetworkTests {
+  let backend = try! FusedBackend(threads: 2)
+
+  private func noise(_ rows: Int, _ columns: Int, stream: UInt32) throws -> Matrix<Float> {
+    let random = CounterRandom(
+      seed: 3, purpose: LATENT_PURPOSE_OBSERVATION, sample: 0, row: stream, epoch: 0)
+    return try Matrix(
+      rows: rows, columns: columns, values: (0..<rows * columns).map { Float(random.normal($0)) })
+  }
+
+  /// Σ of products, in double.
+  private func dot(_ a: [Float], _ b: [Float]) -> Double {
+    zip(a, b).reduce(0) { $0 + Double($1.0) * Double($1.1) }
+  }
+
+  /// The encoder's gradients of input and parameters, against differences of its own outputs.
+  @Test(arguments: [Activation.tanh, .softplus, .sigmoid])
+  func encoderGradients(activation: Activation) throws {
+    let encoder = try Encoder(
+      inputs: 21, hidden: [17, 50], latentDimensions: 5, activation: activation, capacity: 33,
+      backend: backend, seed: 1)
+    let batch = try noise(33, 21, stream: 0)
+    let weights = DiagonalGaussian(
+      mean: try noise(33, 5, stream: 1), logVariance: try noise(33, 5, stream: 2))
+    func loss(_ batch: Matrix<Float>) throws -> Double {
+      let posterior = try encoder.forward(batch)
+      return dot(posterior.mean.values, weights.mean.values)
+        + dot(posterior.logVariance.values, weights.logVariance.values)
+    }
+    _ = try loss(batch)
+    let gradient = try #require(try encoder.backward(batch, gradient: weights))
+    func expectSlope(_ expected: Double, _ along: (Double) throws -> Double, _ name: String) throws
+    {
+      let step = 0.01
+      let slope = (try along(step) - along(-step)) / (2 * step)
+      #expect(abs(slope - expected) < 0.005 * expected, "\(name): \(slope) for \(expected)")
+    }
+    let norm = dot(gradient.values, gradient.values).squareRoot()
+    try expectSlope(
+      norm,
+      { distance in
+        var moved = batch
+        for i in moved.values.indices {
+          moved.values[i] += Float(distance / norm) * gradient.values[i]
+        }
+        return try loss(moved)
+      }, "input")
+    for slot in encoder.parameters.slots {
+      let start = encoder.parameters.read(slot)
+      let slopes = encoder.parameters.read(slot, .gradients)
+      let norm = dot(slopes, slopes).squareRoot()
+      try expectSlope(
+        norm,
+        { distance in
+          let moved = zip(start, slopes).map { $0 + Float(distance / norm) * $1 }
+          encoder.parameters.write(moved, to: slot)
+          return try loss(batch)
+        }, slot.name)
+      encoder.parameters.write(start, to: slot)
+    }
+  }
+
+  @Test(arguments: Likelihood.allCases)
+  func decoderGivesTheGradientOfItsLatents(likelihood: Likelihood) throws {
+    let decoder = try Decoder(
+      latentDimensions: 3, hidden: [20], dimensions: 19, activation: .tanh, likelihood: likelihood,
+      capacity: 8, backend: backend, seed: 2)
+    let latents = try noise(8, 3, stream: 5)
+    let output = try decoder.forward(latents)
+    let weights = try noise(8, output.columns, stream: 6)
+    let gradient = try decoder.backward(latents, outputGradient: weights)
+    let norm = dot(gradient.values, gradient.values).squareRoot()
+    func loss(_ distance: Double) throws -> Double {
+      var moved = latents
+      for i in moved.values.indices {
+        moved.values[i] += Float(distance / norm) * gradient.values[i]
+      }
+      return dot(try decoder.forward(moved).values, weights.values)
+    }
+    let slope = (try loss(0.01) - loss(-0.01)) / 0.02
+    #expect(abs(slope - norm) < 0.005 * norm)
+    let decoded = try decoder.decode(latents)
+    #expect(decoded.mean.rows == 8 && decoded.mean.columns == 19)
+  }
+
+  @Test func parametersComeBackAsTheyWereWritten() throws {
+    let networks = try VariationalNetworks(
+      Architecture(dimensions: 21, hidden: [18], latentDimensions: 5, likelihood: .gaussian))
+    let parameters = networks.parameters
+    parameters.initialize(seed: 9)
+    let digest = parameters.digest
+    let values = parameters.slots.map { parameters.read($0) }
+    for slot in parameters.slots {
+      parameters.write([Float](repeating: 0, count: slot.count), to: slot)
+    }
+    #expect(parameters.digest != digest)
+    for (slot, value) in zip(parameters.slots, values) { parameters.write(value, to: slot) }
+    #expect(parameters.digest == digest)
+    #expect(Set(parameters.slots.map(\.name)).count == parameters.slots.count)
+    #expect(
+      parameters.learnedCount == 21 * 18 + 18 + 2 * (18 * 5 + 5) + 5 * 18 + 18 + 2 * (18 * 21 + 21))
+  }
+
+  @Test func shapesThatDoNotFitAreNamed() throws {
+    let encoder = try Encoder(
+      inputs: 784, hidden: [8], latentDimensions: 2, capacity: 4, backend: backend)
+    let wrong = #expect(throws: ShapeError.self) {
+      try encoder.forward(Matrix(rows: 2, columns: 64))
+    }
+    #expect(wrong?.description == "The network expects 784 columns, the batch has 64.")
+    #expect(throws: ShapeError.self) { try encoder.forward(Matrix(rows: 5, columns: 784)) }
+    #expect(try encoder.forward(Matrix(rows: 0, columns: 784)).mean.rows == 0)
+    _ = try encoder.forward(Matrix(rows: 3, columns: 784))
+    let narrow = DiagonalGaussian(
+      mean: Matrix(rows: 3, columns: 1), logVariance: Matrix(rows: 3, columns: 1))
+    #expect(throws: ShapeError.self) {
+      try encoder.backward(Matrix(rows: 3, columns: 784), gradient: narrow)
+    }
+    #expect(throws: SettingError.self) {
+      try Encoder(inputs: 0, hidden: [], latentDimensions: 2, capacity: 4, backend: backend)
+    }
+  }
+}
