@@ -17,7 +17,8 @@ public enum CovarianceKind: Codable, Sendable, Hashable {
 
 /// Where EM starts.
 public enum MixtureInitialization: Sendable, Equatable {
-  /// k-means++ (Arthur and Vassilvitskii 2007), then Lloyd's iterations until no row moves.
+  /// Greedy k-means++ (Arthur and Vassilvitskii 2007), then Lloyd's iterations, with distances in units of
+  /// the columns' deviations.
   case kMeans
   /// Different rows as means, with the covariance of all rows.
   case randomPoints

@@ -13,6 +13,8 @@
     private var components: Int { configuration.components }
 
     static let maximumLloydIterations = 100
+    /// Lloyd's iterations end when the distances fall by less than this fraction: EM goes on from there.
+    static let lloydTolerance = 1e-5
 
     init(
       rows: MixtureRows, configuration: MixtureConfiguration, variances: [Double],
@@ -124,13 +126,16 @@
     /// Lloyd's iterations; a point that loses all its rows stays where it is.
     private func lloyd(_ start: [Double]) -> [Double] {
       var points = start
+      var last = -Double.infinity
       for _ in 0..<Self.maximumLloydIterations {
         let clusters = statistics(of: points, squares: LATENT_SQUARES_NONE)
         var moved = points
         for k in 0..<components where clusters.counts[k] > 0 {
           moved.replaceSubrange(k * columns..<(k + 1) * columns, with: clusters.mean(k))
         }
-        if moved == points { break }
+        let gain = clusters.logLikelihood - last
+        if moved == points || gain < Self.lloydTolerance * abs(clusters.logLikelihood) { break }
+        last = clusters.logLikelihood
         points = moved
       }
       return points
