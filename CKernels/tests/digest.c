@@ -6,6 +6,7 @@
 //   digest --isa NAME --threads N               one line a case, for comparing across machines
 //   digest --list                               the sets that this CPU can execute
 //   digest ... --every N                        elementwise kernels at each N-th float
+//   digest ... --only WORD                      cases with WORD in their name
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,9 @@ typedef struct report {
   size_t count;
   bool failed;
 } report;
+
+static const char *only = "";
+static bool chosen(const char *name) { return strstr(name, only) != NULL; }
 
 static void add(report *to, const char *name, digest value) {
   if (to->count == MOST_LINES) abort();
@@ -89,10 +93,11 @@ static void training(report *to, latent_pool *pool) {
         options.learns = true;
         options.update = update;
         options.gate = (n + (size_t)l + (size_t)update) % 2;
-        digest value = train(options, pool);
         char name[72];
         snprintf(name, sizeof(name), "%s, %s, %s", networks[n].name, likelihoods[l],
                  update ? "update" : "gradient");
+        if (!chosen(name)) continue;
+        digest value = train(options, pool);
         add(to, name, value);
         // How rows lie in memory is no part of the result. (More threads than cores crawl.)
         options.tight = true;
@@ -109,9 +114,10 @@ static void densities(report *to, latent_pool *pool) {
   size_t size_count = latent_pool_threads(pool) < 3 ? 4 : 2;
   for (size_t n = 0; n < sizeof(networks) / sizeof(networks[0]); ++n)
     for (int l = 0; l < LATENT_LIKELIHOOD_COUNT; ++l) {
-      step *step = step_make(options_for(&networks[n], (latent_likelihood)l));
       char name[72];
       snprintf(name, sizeof(name), "%s, %s, densities", networks[n].name, likelihoods[l]);
+      if (!chosen(name)) continue;
+      step *step = step_make(options_for(&networks[n], (latent_likelihood)l));
       float together[2 * STEP_CAPACITY];
       for (size_t s = 0; s < size_count; ++s) {
         float apart[2 * STEP_CAPACITY];
@@ -171,7 +177,9 @@ static void kernels(report *to, const latent_kernels *table, uint64_t every) {
                    {"sigmoid", table->sigmoid},   {"softplus", table->softplus},
                    {"elu", table->elu},           {"erf", table->erf}};
   for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); ++i)
-    add(to, functions[i].name, elementwise_digest(functions[i].function, every));
+    if (chosen(functions[i].name))
+      add(to, functions[i].name, elementwise_digest(functions[i].function, every));
+  if (!chosen("random")) return;
   digest words = DIGEST_START, normals = DIGEST_START;
   for (uint32_t row = 0; row < 40; ++row) {
     uint32_t bits[1000];
@@ -250,8 +258,10 @@ int main(int count, char **arguments) {
     } else if (!strcmp(arguments[i], "--isa") && more) name = arguments[++i];
     else if (!strcmp(arguments[i], "--threads") && more) threads = atoi(arguments[++i]);
     else if (!strcmp(arguments[i], "--every") && more) every = strtoull(arguments[++i], NULL, 10);
+    else if (!strcmp(arguments[i], "--only") && more) only = arguments[++i];
     else {
-      fprintf(stderr, "usage: digest [--list] [--isa NAME] [--threads N] [--every N]\n");
+      fprintf(stderr,
+              "usage: digest [--list] [--isa NAME] [--threads N] [--every N] [--only WORD]\n");
       return 64;
     }
   }
