@@ -18,6 +18,11 @@
 extern "C" {
 #endif
 
+// What is declared here, and nothing else, is visible outside a shared library.
+#if defined(__GNUC__)
+#pragma GCC visibility push(default)
+#endif
+
 enum { LATENT_LANES = 16, LATENT_MAXIMUM_THREADS = 64 };
 
 // MARK: Status
@@ -253,6 +258,10 @@ typedef struct latent_kernels {
 
 // The table of an available instruction set, else NULL.
 const latent_kernels *latent_kernels_for(latent_isa isa);
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
 
 #ifdef __cplusplus
 }
