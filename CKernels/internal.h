@@ -62,7 +62,8 @@ const latent_backend *latent_pool_backend(const latent_pool *pool);
 static inline size_t latent_panels(size_t columns) { return (columns + 15) / 16; }
 
 static inline float *latent_floats(const latent_task *task, latent_operand operand) {
-  return operand.buffer ? (float *)task->buffers[operand.buffer].data + operand.offset : NULL;
+  float *data = operand.buffer ? task->buffers[operand.buffer].data : NULL;
+  return data ? data + operand.offset : NULL;
 }
 
 // The `part`-th of `parts` nearly equal ranges of [0, count).

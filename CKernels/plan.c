@@ -13,6 +13,9 @@ size_t latent_partial_width(const latent_op *op) {
   return groups * (op->likelihood == LATENT_LIKELIHOOD_BERNOULLI ? 32 : 16);
 }
 
+// Kernels count the columns that are left in an int.
+enum { LARGEST = INT32_MAX };
+
 typedef struct checker {
   const latent_buffer *buffers;
   size_t buffer_count;
@@ -26,10 +29,12 @@ static bool holds(const checker *check, latent_operand operand, uint64_t count) 
   return buffer->data && operand.offset <= buffer->count && count <= buffer->count - operand.offset;
 }
 
-// A [rows x columns] matrix.
+// A [rows x columns] matrix; with a stride that has room for whole panels they are the matrix's own,
+// in the last row too.
 static bool matrix(const checker *check, latent_operand operand, uint64_t rows, uint64_t columns) {
   if (operand.stride < columns) return false;
   if (rows == 0 || columns == 0) return true;
+  if (operand.stride % 16 == 0) columns = latent_panels(columns) * 16;
   uint64_t last;
   if (__builtin_mul_overflow(rows - 1, (uint64_t)operand.stride, &last)) return false;
   return holds(check, operand, last + columns);
@@ -55,6 +60,19 @@ static bool updates(const checker *check, const latent_op *op) {
 static bool gradients(const checker *check, const latent_op *op) {
   return panels_of(check, op->weights_gradient, op->inner, op->columns) &&
          holds(check, op->bias_gradient, latent_panels(op->columns) * 16);
+}
+
+// Operands that an operation has no use for are followed as far as their address, so they have to be
+// none or name a buffer. A latent_op ends with its operands.
+static bool operands_exist(const checker *check, const latent_op *op) {
+  const latent_operand *operands = &op->source, *end = (const latent_operand *)(op + 1);
+  for (const latent_operand *operand = operands; operand < end; ++operand) {
+    if (operand->buffer == 0) continue;
+    if (operand->buffer >= check->buffer_count) return false;
+    const latent_buffer *buffer = &check->buffers[operand->buffer];
+    if (buffer->data && operand->offset > buffer->count) return false;
+  }
+  return true;
 }
 
 static bool operands_fit(const checker *check, const latent_op *op) {
@@ -109,6 +127,17 @@ static bool operands_fit(const checker *check, const latent_op *op) {
              matrix(check, op->gradient, rows, op->columns) &&
              (op->update ? updates(check, op) : gradients(check, op));
     case LATENT_OP_ADAM: return updates(check, op) && gradients(check, op);
+    case LATENT_OP_LOG_DENSITY: {
+      uint64_t variances = op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN_SHARED     ? 1
+                           : op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN_DIAGONAL ? size
+                                                                                   : 0;
+      return matrix(check, op->input, rows, size) && matrix(check, op->target, rows, size) &&
+             holds(check, op->log_density, rows) &&
+             (variances == 0 || holds(check, op->variance, variances)) &&
+             optional(op->gradient, matrix(check, op->gradient, rows, size)) &&
+             (!paired || (matrix(check, op->log_variance, rows, size) &&
+                          optional(op->output, matrix(check, op->output, rows, size))));
+    }
     case LATENT_OP_VARIANCE_BACKWARD: {
       uint64_t variances = op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN_SHARED ? 1 : size;
       return matrix(check, op->gradient, rows, size) && holds(check, op->variance, variances) &&
@@ -132,7 +161,9 @@ latent_status latent_plan_check(const latent_op *ops, size_t count, const latent
         (unsigned)op->transform > LATENT_TRANSFORM_DEQUANTIZE ||
         (unsigned)op->source_kind > LATENT_SOURCE_BYTES)
       return LATENT_ERROR_OPERATION;
-    if (!operands_fit(&check, op)) return LATENT_ERROR_OPERAND;
+    if (op->inner > LARGEST || op->columns > LARGEST || op->dimensions > LARGEST ||
+        !operands_exist(&check, op) || !operands_fit(&check, op))
+      return LATENT_ERROR_OPERAND;
   }
   return LATENT_OK;
 }
@@ -151,7 +182,8 @@ static void walk(latent_pool *pool, const void *context, int thread) {
   int threads = latent_pool_threads(pool);
   latent_task task = {NULL, plan->buffers, plan->run, thread, threads, NULL};
   // The weights' gradient packs a group of dY's columns.
-  task.scratch = latent_pool_scratch(pool, thread, LATENT_GROUP_PANELS * 16 * plan->run->rows);
+  task.scratch =
+      latent_pool_scratch(pool, thread, (size_t)plan->run->rows * LATENT_GROUP_PANELS * 16);
   if (!task.scratch) abort();
   for (size_t i = 0; i < plan->count; ++i) {
     task.op = &plan->ops[i];

@@ -18,6 +18,11 @@
 extern "C" {
 #endif
 
+// What is declared here, and nothing else, is visible outside a shared library.
+#if defined(__GNUC__)
+#pragma GCC visibility push(default)
+#endif
+
 enum { LATENT_LANES = 16, LATENT_MAXIMUM_THREADS = 64 };
 
 // MARK: Status
@@ -79,8 +84,13 @@ typedef enum latent_op_kind {
   // Gradient of the learned log-variance of a Gaussian likelihood (LATENT_LIKELIHOOD_GAUSSIAN_SHARED
   // or _DIAGONAL) from `gradient`, the gradient of the mean: to bias_gradient, or into Adam.
   LATENT_OP_VARIANCE_BACKWARD,
+  // log_density[rows] of target from parameters that stand in `input` [rows x dimensions]: logits,
+  // natural parameters or means; beside means their log-variances in `log_variance` (GAUSSIAN, as
+  // they are) or raw in `variance` (SHARED, DIAGONAL). Where given, `gradient` receives
+  // d(-log p)/d(input) * objective_scale, and `output` the same for log_variance.
+  LATENT_OP_LOG_DENSITY,
 } latent_op_kind;
-enum { LATENT_OP_KIND_COUNT = 11 };
+enum { LATENT_OP_KIND_COUNT = 12 };
 
 typedef enum latent_activation {
   LATENT_ACTIVATION_IDENTITY = 0,
@@ -289,6 +299,10 @@ typedef struct latent_kernels {
 const latent_kernels *latent_kernels_for(latent_isa isa);
 
 #include "latent_mixture.h"
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
 
 #ifdef __cplusplus
 }

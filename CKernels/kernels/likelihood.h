@@ -278,3 +278,67 @@ static void execute_variance_backward(const latent_task *task) {
   first[0] = m[0];
   second[0] = v[0];
 }
+
+// A row's sum so far, and for a Bernoulli the product of 1 + e^-|l|, of which at most 90 are
+// multiplied before their logarithm is taken.
+typedef struct latent_row_density {
+  vf sum, product;
+  int factors;
+} latent_row_density;
+
+LATENT_INLINE void log_density_row(const latent_op *op, float scale, const float *input,
+                                   const float *target, const float *log_variance,
+                                   const float *variance, float *gradient, float *variance_gradient,
+                                   float *log_density) {
+  size_t dimensions = op->dimensions;
+  latent_row_density row = {{}, vf_all(1.0f), 0};
+  for (size_t column = 0; column < dimensions; column += 16) {
+    int count = (int)(dimensions - column < 16 ? dimensions - column : 16);
+    vi valid = vf_first(count);
+    vf parameter = vf_load_first(input + column, count), x = vf_load_first(target + column, count);
+    vf slope;
+    if (op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN) {
+      vf spread = vf_load_first(log_variance + column, count);
+      vf error = parameter - x, weighted = error * vf_exp(-spread), square = error * weighted;
+      row.sum += vf_select(valid, (square + (spread + LATENT_LOG_TWO_PI)) * -0.5f, (vf){});
+      slope = weighted * scale;
+      if (variance_gradient)
+        vf_store_first(variance_gradient + column, (1.0f - square) * (0.5f * scale), count);
+    } else {
+      vf bounded = {}, precision = {}, ignored;
+      if (variance) {
+        vf raw = op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN_SHARED
+                     ? vf_all(variance[0])
+                     : vf_load_first(variance + column, count);
+        bounded = bounded_log_variance(raw, &ignored);
+        precision = vf_exp_normal(-bounded);
+      }
+      slope = likelihood_vector(op->likelihood, parameter, x, valid, bounded, precision, scale,
+                                &row.sum, &row.product);
+      if (op->likelihood == LATENT_LIKELIHOOD_BERNOULLI && ++row.factors == 90) {
+        row.sum -= vf_log(row.product);
+        row.product = vf_all(1.0f);
+        row.factors = 0;
+      }
+    }
+    if (gradient) vf_store_first(gradient + column, slope, count);
+  }
+  if (row.factors) row.sum -= vf_log(row.product);
+  *log_density = vf_sum(row.sum);
+}
+
+static void execute_log_density(const latent_task *task) {
+  const latent_op *op = task->op;
+  const float *input = latent_floats(task, op->input), *target = latent_floats(task, op->target);
+  const float *log_variance = latent_floats(task, op->log_variance);
+  const float *variance = latent_floats(task, op->variance);
+  float *gradient = latent_floats(task, op->gradient), *output = latent_floats(task, op->output);
+  float *log_density = latent_floats(task, op->log_density);
+  latent_range rows = latent_share(task->run->rows, task->thread, task->threads);
+  for (size_t row = rows.start; row < rows.end; ++row)
+    log_density_row(op, task->run->objective_scale, input + row * op->input.stride,
+                    target + row * op->target.stride,
+                    log_variance ? log_variance + row * op->log_variance.stride : NULL, variance,
+                    gradient ? gradient + row * op->gradient.stride : NULL,
+                    output ? output + row * op->output.stride : NULL, log_density + row);
+}

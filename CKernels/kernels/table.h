@@ -106,5 +106,6 @@ const latent_backend LATENT_ISA_TABLE = {
             [LATENT_OP_LINEAR_BACKWARD_WEIGHTS] = execute_linear_backward_weights,
             [LATENT_OP_ADAM] = execute_adam,
             [LATENT_OP_VARIANCE_BACKWARD] = execute_variance_backward,
+            [LATENT_OP_LOG_DENSITY] = execute_log_density,
         },
 };

@@ -31,6 +31,7 @@ struct CaseOperands {
     case .loadRows: loadRows(example)
     case .linearForward: linearForward()
     case .likelihood: likelihood(example)
+    case .logDensity: logDensity(example)
     case .reparameterize: reparameterize()
     case .klGate: klGate()
     case .reparameterizeBackward: reparameterizeBackward(example)
@@ -86,6 +87,20 @@ struct CaseOperands {
     add("log density", \.log_density, .vector(shape.rows), .output)
     operations.append(operations[0])
     operations[1].kind = LATENT_OP_LIKELIHOOD_ROWS
+  }
+
+  private mutating func logDensity(_ example: Case) {
+    matrix("input", \.input, shape.rows, shape.columns, .input, in: -2...2)
+    matrix("target", \.target, shape.rows, shape.columns, .input, in: 0...1)
+    variance(example, .input)
+    let paired = example.likelihood == LATENT_LIKELIHOOD_GAUSSIAN
+    if paired {
+      matrix("log variance", \.log_variance, shape.rows, shape.columns, .input, in: -2...2)
+    }
+    add("log density", \.log_density, .vector(shape.rows), .output)
+    guard example.complete else { return }
+    matrix("gradient", \.gradient, shape.rows, shape.columns, .output)
+    if paired { matrix("output", \.output, shape.rows, shape.columns, .output) }
   }
 
   private mutating func varianceBackward(_ example: Case) {

@@ -25,7 +25,7 @@ struct Case: Sendable, CustomStringConvertible {
     let words: [(Bool, String)] = [
       (true, kind.rawValue),
       (activation != LATENT_ACTIVATION_IDENTITY, "activation \(activation.rawValue)"),
-      (kind == .likelihood, "likelihood \(likelihood.rawValue)"),
+      (kind == .likelihood || kind == .logDensity, "likelihood \(likelihood.rawValue)"),
       (kind == .varianceBackward, "likelihood \(likelihood.rawValue)"),
       (kind == .loadRows, "transform \(transform.rawValue)"),
       (source == LATENT_SOURCE_BYTES, "bytes"),
@@ -40,7 +40,7 @@ struct Case: Sendable, CustomStringConvertible {
 /// The operations that have cases; those of a likelihood come together.
 enum OperationKind: String, CaseIterable, Sendable {
   case loadRows, linearForward, likelihood, reparameterize, klGate, reparameterizeBackward,
-    linearBackwardInput, linearBackwardWeights, adam, varianceBackward
+    linearBackwardInput, linearBackwardWeights, adam, varianceBackward, logDensity
 
   var raw: latent_op_kind {
     switch self {
@@ -54,6 +54,7 @@ enum OperationKind: String, CaseIterable, Sendable {
     case .linearBackwardWeights: LATENT_OP_LINEAR_BACKWARD_WEIGHTS
     case .adam: LATENT_OP_ADAM
     case .varianceBackward: LATENT_OP_VARIANCE_BACKWARD
+    case .logDensity: LATENT_OP_LOG_DENSITY
     }
   }
 }
@@ -96,6 +97,8 @@ let cases: [Case] = {
         Case(
           kind: .likelihood, likelihood: likelihood, shape: shape,
           complete: i % 3 != 0))
+      cases.append(
+        Case(kind: .logDensity, likelihood: likelihood, shape: shape, complete: i % 3 != 0))
     }
     for likelihood in [LATENT_LIKELIHOOD_GAUSSIAN_SHARED, LATENT_LIKELIHOOD_GAUSSIAN_DIAGONAL] {
       for update in [false, true] {

@@ -12,6 +12,7 @@ public struct ReferenceInterpreter<Scalar: BinaryFloatingPoint & Sendable>: Send
       switch operation.kind {
       case LATENT_OP_LOAD_ROWS: step.loadRows()
       case LATENT_OP_LINEAR_FORWARD: step.linearForward()
+      case LATENT_OP_LOG_DENSITY: step.logDensity()
       case LATENT_OP_LIKELIHOOD_FORWARD: step.likelihoodForward()
       case LATENT_OP_LIKELIHOOD_ROWS: step.likelihoodRows()
       case LATENT_OP_REPARAMETERIZE: step.reparameterize()

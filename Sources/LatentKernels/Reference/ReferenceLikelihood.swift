@@ -50,34 +50,59 @@ extension ReferenceStep {
     }
   }
 
-  /// log p of one value x; writes the gradient of -log p by this dimension's parameters.
+  /// log p of each row from parameters that stand in a matrix of their own.
+  func logDensity() {
+    let target = matrix(operation.target)
+    let parameters = matrix(operation.input)
+    for row in 0..<rows {
+      vector(operation.log_density)[row] = (0..<dimensions).reduce(0.0) { sum, d in
+        guard operation.likelihood == LATENT_LIKELIHOOD_GAUSSIAN else {
+          return sum + density(row, d, target[row, d], parameter: parameters[row, d])
+        }
+        let gaussian = Gaussian(
+          x: target[row, d], mean: parameters[row, d],
+          logVariance: matrix(operation.log_variance)[row, d])
+        writeGradient(row, d, gaussian.meanGradient)
+        if operation.output.exists {
+          matrix(operation.output)[row, d] =
+            gaussian.logVarianceGradient * Double(run.objective_scale)
+        }
+        return sum + gaussian.logDensity
+      }
+    }
+  }
+
+  /// log p of one value x, whose parameters the layer gives; writes the gradient of -log p by them.
   private func density(_ row: Int, _ dimension: Int, _ x: Double) -> Double {
+    guard operation.likelihood == LATENT_LIKELIHOOD_GAUSSIAN else {
+      return density(row, dimension, x, parameter: linear(row, dimension))
+    }
+    // Panels alternate: 16 means, then their 16 raw log-variances.
+    let meanColumn = dimension / 16 * 32 + dimension % 16
+    let logVariance = BoundedLogVariance(raw: linear(row, meanColumn + 16))
+    let gaussian = Gaussian(x: x, mean: linear(row, meanColumn), logVariance: logVariance.value)
+    writeGradient(row, meanColumn, gaussian.meanGradient)
+    writeGradient(row, meanColumn + 16, gaussian.logVarianceGradient * logVariance.slope)
+    return gaussian.logDensity
+  }
+
+  /// log p of one value x from its one parameter; writes the gradient of -log p by it.
+  private func density(_ row: Int, _ dimension: Int, _ x: Double, parameter: Double) -> Double {
     switch operation.likelihood {
     case LATENT_LIKELIHOOD_BERNOULLI:
-      let logit = linear(row, dimension)
-      writeGradient(row, dimension, sigmoid(logit) - x)
-      return x * logit - max(logit, 0) - log1p(exp(-abs(logit)))
+      writeGradient(row, dimension, sigmoid(parameter) - x)
+      return x * parameter - max(parameter, 0) - log1p(exp(-abs(parameter)))
 
     case LATENT_LIKELIHOOD_CONTINUOUS_BERNOULLI:
-      let parameter = linear(row, dimension)
       let normalizer = ContinuousBernoulliNormalizer(parameter)
       writeGradient(row, dimension, normalizer.slope - x)
       return x * parameter - normalizer.value
-
-    case LATENT_LIKELIHOOD_GAUSSIAN:
-      // Panels alternate: 16 means, then their 16 raw log-variances.
-      let meanColumn = dimension / 16 * 32 + dimension % 16
-      let logVariance = BoundedLogVariance(raw: linear(row, meanColumn + 16))
-      let gaussian = Gaussian(x: x, mean: linear(row, meanColumn), logVariance: logVariance.value)
-      writeGradient(row, meanColumn, gaussian.meanGradient)
-      writeGradient(row, meanColumn + 16, gaussian.logVarianceGradient * logVariance.slope)
-      return gaussian.logDensity
 
     default:
       let shared = operation.likelihood == LATENT_LIKELIHOOD_GAUSSIAN_SHARED
       let raw = vector(operation.variance)[shared ? 0 : dimension]
       let logVariance = BoundedLogVariance(raw: raw)
-      let gaussian = Gaussian(x: x, mean: linear(row, dimension), logVariance: logVariance.value)
+      let gaussian = Gaussian(x: x, mean: parameter, logVariance: logVariance.value)
       writeGradient(row, dimension, gaussian.meanGradient)
       return gaussian.logDensity
     }

@@ -46,6 +46,7 @@ struct SIMDStep {
     case LATENT_OP_ADAM: adam(panelShare)
     case LATENT_OP_LOAD_ROWS: loadRows(rowShare)
     case LATENT_OP_LIKELIHOOD_ROWS: likelihoodRows(rowShare)
+    case LATENT_OP_LOG_DENSITY: logDensity(rowShare)
     case LATENT_OP_REPARAMETERIZE: reparameterize(rowShare)
     case LATENT_OP_REPARAMETERIZE_BACKWARD: reparameterizeBackward(rowShare)
     case LATENT_OP_KL_GATE: if part == 0 { klGate() }

@@ -34,38 +34,81 @@ extension SIMDStep {
     self.row(operation.partial, row)[0] = sum(sums)
   }
 
-  /// log p of the 16 values x, of which `width` exist; writes the gradient of -log p.
+  /// Rows whose parameters stand in a matrix of their own.
+  func logDensity(_ rows: Range<Int>) {
+    let paired = operation.likelihood == LATENT_LIKELIHOOD_GAUSSIAN
+    for row in rows {
+      let target = self.row(operation.target, row)
+      let input = self.row(operation.input, row)
+      var sums = Lanes()
+      forEachPanel(dimensions) { column, width in
+        let x = load(target + column, width)
+        let parameter = load(input + column, width)
+        let logP =
+          paired
+          ? gaussian(row, column, width, x, mean: parameter)
+          : density(row, column, width, x, parameter: parameter)
+        sums += first(width, logP)
+      }
+      floats(operation.log_density)[row] = sum(sums)
+    }
+  }
+
+  /// log N(x | mean, e^log-variance), the log-variances in a matrix; writes both gradients of -log p.
+  @inline(__always) private func gaussian(
+    _ row: Int, _ column: Int, _ width: Int, _ x: Lanes, mean: Lanes
+  ) -> Lanes {
+    let logVariance = load(self.row(operation.log_variance, row) + column, width)
+    let precision = exp(-logVariance)
+    let square = (x - mean) * (x - mean) * precision
+    writeGradient(row, column, width, (mean - x) * precision)
+    if operation.output.exists {
+      store(
+        (1 - square) * (0.5 * run.objective_scale), self.row(operation.output, row) + column, width)
+    }
+    return (logVariance + square + logTwoPi) * -0.5
+  }
+
+  /// log p of the 16 values x, of which `width` exist, from the layer's sums, which lack the bias;
+  /// writes the gradient of -log p.
   @inline(__always) private func density(
     _ row: Int, _ column: Int, _ width: Int, _ x: Lanes, _ parameters: UnsafePointer<Float>
   ) -> Lanes {
+    guard operation.likelihood == LATENT_LIKELIHOOD_GAUSSIAN else {
+      return density(
+        row, column, width, x, parameter: load(parameters + column) + biasLanes(column, width))
+    }
+    // Panels alternate: 16 means, then their 16 raw log-variances.
+    let mean = load(parameters + 2 * column) + biasLanes(2 * column, 16)
+    let raw = load(parameters + 2 * column + 16) + biasLanes(2 * column + 16, 16)
+    let logVariance = boundedLogVariance(raw: raw)
+    let precision = exp(-logVariance)
+    let square = (x - mean) * (x - mean) * precision
+    writeGradient(row, 2 * column, 16, first(width, (mean - x) * precision))
+    let gradient = (1 - square) * 0.5 * boundedSlope(logVariance)
+    writeGradient(row, 2 * column + 16, 16, first(width, gradient))
+    return (logVariance + square + logTwoPi) * -0.5
+  }
+
+  /// The same from the one parameter of each value.
+  @inline(__always) private func density(
+    _ row: Int, _ column: Int, _ width: Int, _ x: Lanes, parameter: Lanes
+  ) -> Lanes {
     switch operation.likelihood {
     case LATENT_LIKELIHOOD_BERNOULLI:
-      let logit = load(parameters + column) + biasLanes(column, width)
+      let logit = parameter
       let e = exp(-magnitude(logit))
       let probability = select(logit .> Lanes(), Lanes(repeating: 1), e) / (e + 1)
       writeGradient(row, column, width, probability - x)
       return x * logit - larger(Lanes(), logit) - log1p(unit: e)
 
     case LATENT_LIKELIHOOD_CONTINUOUS_BERNOULLI:
-      let parameter = load(parameters + column) + biasLanes(column, width)
       let (value, slope) = continuousBernoulliNormalizer(parameter)
       writeGradient(row, column, width, slope - x)
       return x * parameter - value
 
-    case LATENT_LIKELIHOOD_GAUSSIAN:
-      // Panels alternate: 16 means, then their 16 raw log-variances.
-      let mean = load(parameters + 2 * column) + biasLanes(2 * column, 16)
-      let raw = load(parameters + 2 * column + 16) + biasLanes(2 * column + 16, 16)
-      let logVariance = boundedLogVariance(raw: raw)
-      let precision = exp(-logVariance)
-      let square = (x - mean) * (x - mean) * precision
-      writeGradient(row, 2 * column, 16, first(width, (mean - x) * precision))
-      let gradient = (1 - square) * 0.5 * boundedSlope(logVariance)
-      writeGradient(row, 2 * column + 16, 16, first(width, gradient))
-      return (logVariance + square + logTwoPi) * -0.5
-
     default:
-      let mean = load(parameters + column) + biasLanes(column, width)
+      let mean = parameter
       let logVariance = boundedLogVariance(raw: rawVariance(column, width))
       let precision = exp(-logVariance)
       writeGradient(row, column, width, (mean - x) * precision)
