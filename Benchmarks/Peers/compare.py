@@ -94,6 +94,7 @@ def summarize(network, batch, replies):
             "timesLatent": statistics.median(ratios), "ratioLowest": min(ratios), "ratioHighest": max(ratios),
             "fractionOfPeak": statistics.median(reply["fractionOfPeak"] for reply in rounds)
             if "fractionOfPeak" in rounds[0] else None,
+            "undisturbed": statistics.median(reply["undisturbed"] for reply in rounds),
             "lastLoss": rounds[-1]["lastLoss"], "versions": rounds[-1].get("versions"),
         }  # fmt: skip
 
@@ -170,14 +171,14 @@ def main():
 def show(rows, circumstances):
     for key, value in circumstances.items():
         print(f"{key}: {value:.3g}" if isinstance(value, float) else f"{key}: {value}")
-    print("\n| network | batch | framework | median ms | rounds from … to | times Latent | from … to | of peak |")
-    print("|---|---:|---|---:|---:|---:|---:|---:|")
+    print("\n| network | batch | framework | median ms | rounds from … to | times Latent | from … to | of peak | undisturbed |")
+    print("|---|---:|---|---:|---:|---:|---:|---:|---:|")
     for row in rows:
         peak = f"{row['fractionOfPeak']:.2f}" if row["fractionOfPeak"] else ""
         print(
             f"| {row['network']} | {row['batch']} | {row['framework']} | {row['medianMs']:.3f} "
             f"| {row['lowestMs']:.3f} … {row['highestMs']:.3f} | {row['timesLatent']:.2f} "
-            f"| {row['ratioLowest']:.2f} … {row['ratioHighest']:.2f} | {peak} |"
+            f"| {row['ratioLowest']:.2f} … {row['ratioHighest']:.2f} | {peak} | {row['undisturbed']:.2f} |"
         )
 
 

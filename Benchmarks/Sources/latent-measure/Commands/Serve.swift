@@ -23,7 +23,7 @@ struct Serve: ParsableCommand {
     let network: String, batch: Int, framework: String
     let stepsMedianMs, stepsP10Ms, stepsP90Ms: Double
     let threads: Int, instructionSet: String
-    let fractionOfPeak, peakGFLOPS, pingPongNs, lastLoss: Double
+    let fractionOfPeak, peakGFLOPS, pingPongNs, undisturbed, lastLoss: Double
   }
 
   private struct Failure: Encodable { let error: String }
@@ -66,6 +66,7 @@ struct Serve: ParsableCommand {
       stepsP90Ms: measurement.seconds.p90 * 1e3, threads: threads,
       instructionSet: InstructionSet.best.rawValue, fractionOfPeak: measurement.fractionOfPeak,
       peakGFLOPS: session.peaks[threads]![0] / 1e9, pingPongNs: session.pingPongs[0],
+      undisturbed: measurement.undisturbed,
       lastLoss: step.loss)
   }
 

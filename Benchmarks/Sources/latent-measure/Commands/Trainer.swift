@@ -9,7 +9,9 @@ struct Trainer: ParsableCommand {
     abstract: "The public trainer on real digits against the bare step.",
     discussion: """
       The trainer shuffles, gathers bytes, binarizes them afresh and sums the ELBO; the bare step \
-      copies batches that were binarized before. A turn is an epoch of each, whatever --seconds says.
+      copies batches that were binarized before. The trainer's turn is a whole epoch, whatever --seconds \
+      says; its time a step is the median from step to step, and a share of what an epoch's first step \
+      takes longer, which is the shuffle.
       """)
 
   @Option(help: "Grey images as IDX, gzipped or not: MNIST's training images.") var data: String
@@ -24,38 +26,55 @@ struct Trainer: ParsableCommand {
     let prepared = try binarized(images.rows, count: min(8192, images.rows.count))
     var report = Report("trainer")
     var session = options.session
-    session.seconds = .leastNonzeroMagnitude
     for shape in networks.elements {
       for batch in batches.elements {
         let trainer = try self.trainer(shape, batch: batch, data: images, backend: backend)
         let step = try ELBOStep(shape, batch: batch, backend: backend, rows: prepared)
-        let steps = images.rows.count / batch
-        let flops = step.networks.stepFLOPs(rows: images.rows.count)
+        var firsts: [Double] = []
         let measurements = try session.measure([
-          Subject(threads: threads, flops: flops) { try trainer.trainEpoch() },
-          Subject(threads: threads, flops: step.flops * Double(steps)) {
-            for _ in 0..<steps { step() }
+          Subject(threads: threads, flops: step.flops) { _, calls in
+            firsts.append(try epoch(trainer, &calls))
           },
+          Subject(threads: threads, flops: step.flops) { step() },
         ])
-        // The last, smaller batch is the trainer's alone.
-        let share = Double(images.rows.count) / Double(steps * batch)
+        let (steps, bare) = (measurements[0].seconds, measurements[1].seconds)
+        let shuffle = max(0, Summary(firsts).median - steps.median)
+        let whole = steps.median + shuffle / Double(trainer.stepsPerEpoch)
         report.add([
           ("network", .text(shape.rawValue)), ("batch", .integer(batch)),
           ("threads", .integer(threads)),
-          ("epochSeconds", .number(measurements[0].seconds.median, digits: 3)),
-          ("p10", .number(measurements[0].seconds.p10, digits: 3)),
-          ("p90", .number(measurements[0].seconds.p90, digits: 3)),
-          ("bareSeconds", .number(measurements[1].seconds.median * share, digits: 3)),
-          ("fractionOfPeak", .number(measurements[0].fractionOfPeak, digits: 3)),
-          (
-            "fractionOfBare", .number(measurements[1].ratio(to: measurements[0]) * share, digits: 3)
-          ),
+          ("bareMilliseconds", .number(bare.median * 1e3, digits: 3)),
+          ("trainerMilliseconds", .number(steps.median * 1e3, digits: 3)),
+          ("p10", .number(steps.p10 * 1e3, digits: 3)),
+          ("p90", .number(steps.p90 * 1e3, digits: 3)),
+          ("shuffleMilliseconds", .number(shuffle * 1e3, digits: 3)),
+          ("fractionOfBare", .number(bare.median / whole, digits: 3)),
+          ("undisturbed", .number(measurements[0].undisturbed, digits: 2)),
           ("elbo", .number(trainer.progress.history.last?.elbo ?? .nan, digits: 2)),
         ])
       }
     }
     report.add(session)
     try report.print(json: options.json)
+  }
+
+  /// Times an epoch step by step; returns the seconds until the first one was done.
+  private func epoch(_ trainer: VAETrainer, _ calls: inout Calls) throws -> Double {
+    var first: Double?
+    var interruptions = Neighbours.interruptions()
+    var last = latent_ticks()
+    try trainer.trainEpoch { _ in
+      let seconds = Double(latent_ticks() - last) / latent_ticks_per_second()
+      let now = Neighbours.interruptions()
+      if first == nil {
+        first = seconds
+      } else {
+        calls.add(seconds, disturbed: now != interruptions)
+      }
+      interruptions = now
+      last = latent_ticks()
+    }
+    return first ?? .nan
   }
 
   private func trainer(

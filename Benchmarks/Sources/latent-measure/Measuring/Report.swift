@@ -116,6 +116,7 @@ extension Report {
       ("p90", .number(measurement.seconds.p90 * 1e3, digits: 3)),
       ("gflops", .number(flops / measurement.seconds.median / 1e9, digits: 1)),
       ("fractionOfPeak", .number(measurement.fractionOfPeak, digits: 3)),
+      ("undisturbed", .number(measurement.undisturbed, digits: 2)),
     ]
   }
 }

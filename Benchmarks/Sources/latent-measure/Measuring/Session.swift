@@ -3,20 +3,43 @@ import LatentKernels
 
 /// Something to measure.
 struct Subject {
+  typealias Turn = (_ seconds: Double, _ calls: inout Calls) throws -> Void
+
   /// Threads whose peak it is compared with.
   var threads: Int
   /// Of one call.
   var flops = 0.0
   /// Seconds of peace afterwards: OpenBLAS's threads spin for some time.
   var rest = 0.0
-  let call: () throws -> Void
+  /// Warms up and times calls for so many seconds.
+  let turn: Turn
+
+  init(threads: Int, flops: Double = 0, rest: Double = 0, turn: @escaping Turn) {
+    self.threads = threads
+    self.flops = flops
+    self.rest = rest
+    self.turn = turn
+  }
+
+  /// Calls one by one; up to ten before the clock starts.
+  init(threads: Int, flops: Double = 0, rest: Double = 0, call: @escaping () throws -> Void) {
+    self.init(threads: threads, flops: flops, rest: rest) { seconds, calls in
+      let perTick = 1 / latent_ticks_per_second()
+      var start = latent_ticks()
+      for _ in 0..<10 where Double(latent_ticks() - start) * perTick < seconds { try call() }
+      start = latent_ticks()
+      repeat { try calls.time(call) } while Double(latent_ticks() - start) * perTick < seconds
+    }
+  }
 }
 
 /// What came of it.
 struct Measurement {
-  /// Of one call.
+  /// Of one call, of those that nobody interrupted where there are enough of them.
   let seconds: Summary
-  /// The median over rounds of the round's median rate by the peak of the same round.
+  /// The share of calls during which no thread of ours was made to wait for a core.
+  let undisturbed: Double
+  /// The median call's rate by the median of the peaks measured before and after each turn.
   let fractionOfPeak: Double
   /// Each round's median, to compare subjects round by round.
   let rounds: [Double]
@@ -47,52 +70,61 @@ struct Session {
   var othersShare: Double { neighbours.share }
 
   mutating func measure(_ subjects: [Subject]) throws -> [Measurement] {
-    var times = [[Double]](repeating: [], count: subjects.count)
-    var medians = times
-    var fractions = times
+    var calls = [Calls](repeating: Calls(), count: subjects.count)
+    var medians = [[Double]](repeating: [], count: subjects.count)
+    var around = medians
     for _ in 0..<rounds {
       pingPongs.append(Machine.pingPong())
       var load = 0.0
       if getloadavg(&load, 1) == 1 { loads.append(load) }
       for (index, subject) in subjects.enumerated() {
         let before = Machine.peak(threads: subject.threads)
-        let turn = try sample(subject)
+        var turn = Calls()
+        try subject.turn(seconds, &turn)
+        if subject.rest > 0 { Thread.sleep(forTimeInterval: subject.rest) }
         let peak = max(before, Machine.peak(threads: subject.threads))
         peaks[subject.threads, default: []].append(peak)
-        let median = Summary(turn).median
-        times[index] += turn
-        medians[index].append(median)
-        fractions[index].append(subject.flops / median / peak)
+        calls[index].add(turn)
+        medians[index].append(Summary(turn.best).median)
+        around[index].append(peak)
       }
     }
     return subjects.indices.map {
-      Measurement(
-        seconds: Summary(times[$0]), fractionOfPeak: Summary(fractions[$0]).median,
+      let seconds = Summary(calls[$0].best)
+      return Measurement(
+        seconds: seconds, undisturbed: calls[$0].undisturbedShare,
+        fractionOfPeak: subjects[$0].flops / seconds.median / Summary(around[$0]).median,
         rounds: medians[$0])
     }
   }
+}
 
-  /// The seconds of single calls.
-  private func sample(_ subject: Subject) throws -> [Double] {
-    let perTick = 1 / latent_ticks_per_second()
-    let warm = Double(latent_ticks())
-    for call in 0..<10 {
-      try subject.call()
-      // Ten calls of something slow are more than a warm-up.
-      if call > 0, (Double(latent_ticks()) - warm) * perTick > seconds { break }
-    }
-    var times: [Double] = []
-    var last = latent_ticks()
-    let start = last
-    repeat {
-      try subject.call()
-      let now = latent_ticks()
-      times.append(Double(now - last) * perTick)
-      last = now
-    } while Double(last - start) * perTick < seconds
-    if subject.rest > 0 { Thread.sleep(forTimeInterval: subject.rest) }
-    return times
+/// The seconds of single calls.
+struct Calls {
+  private var all: [Double] = []
+  private var undisturbed: [Double] = []
+
+  mutating func time(_ call: () throws -> Void) throws {
+    let interruptions = Neighbours.interruptions()
+    let begin = latent_ticks()
+    try call()
+    let seconds = Double(latent_ticks() - begin) / latent_ticks_per_second()
+    add(seconds, disturbed: Neighbours.interruptions() != interruptions)
   }
+
+  mutating func add(_ seconds: Double, disturbed: Bool) {
+    all.append(seconds)
+    if !disturbed { undisturbed.append(seconds) }
+  }
+
+  mutating func add(_ more: Calls) {
+    all += more.all
+    undisturbed += more.undisturbed
+  }
+
+  /// Those that nobody interrupted, where there are enough of them.
+  var best: [Double] { undisturbed.count >= 5 ? undisturbed : all }
+  var undisturbedShare: Double { Double(undisturbed.count) / Double(all.count) }
 }
 
 /// OpenBLAS's threads spin for about 0.1 s after their work.
