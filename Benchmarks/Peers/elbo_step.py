@@ -9,14 +9,13 @@ objective is the mean over rows of the sum over dimensions; Adam at 1e-3. Framew
 torch-compiled-loss (compiled objective, fused Adam), torch-compiled (the whole step in one graph), jax (jit, with
 the state donated). The first request of a kind compiles. "group": n (default 1) times n steps at a time and
 waits at the end of each group only: asynchronous dispatch gains JAX some 5 % that way.
-Times are of steps during which the system took no core from us, where there are five of them; `undisturbed` is
-their share.
+Times are of steps during which no thread of ours waited for a core, where there are five of them; `undisturbed`
+is their share.
 """
 
 import argparse
 import os
 import platform
-import resource
 import sys
 import time
 
@@ -123,16 +122,17 @@ class Trainer:
 
     def measure(self, seconds, group):
         self.run(10)
-        times, disturbed, start = [], [], time.perf_counter()
+        waits, times, waited, start = common.Waits(), [], [], time.perf_counter()
         while True:
-            interruptions = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw
+            waits_before = waits.seconds()
             before = time.perf_counter()
             loss = self.run(group)
             after = time.perf_counter()
             times.append((after - before) / group)
-            disturbed.append(resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw != interruptions)
+            waited.append((waits.seconds() - waits_before) / group)
             if after - start >= seconds:
-                return np.array(times) * 1e3, ~np.array(disturbed), float(loss)
+                waits.close()
+                return np.array(times) * 1e3, np.array(waited) <= 0.002 * np.array(times), float(loss)
 
 
 trainers = {}

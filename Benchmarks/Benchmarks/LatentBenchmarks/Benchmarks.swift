@@ -7,8 +7,8 @@ let batches = [1, 4, 20, 100, 128, 512, 1024, 4096]
 
 let benchmarks: @Sendable () -> Void = {
   Benchmark.defaultConfiguration = .init(
-    metrics: [.wallClock, .cpuTotal], warmupIterations: 5, maxDuration: .milliseconds(300),
-    maxIterations: 10_000)
+    metrics: [.wallClock], timeUnits: .microseconds, warmupIterations: 5,
+    maxDuration: .milliseconds(300), maxIterations: 10_000)
   elementwiseBenchmarks()
   productBenchmarks()
   densityBenchmarks()

@@ -8,8 +8,8 @@ import ArgumentParser
       FLOPs are algorithmic: two for each multiply-add of the products, no padding. The peak of \
       multiply-adds is measured on as many threads as the work has, between its turns. \
       pingPongNanoseconds is a line's way from one core to the other; othersShare is what other \
-      processes had of all cores meanwhile. Times are of calls during which no thread was made to \
-      wait for a core, where there are five of them; undisturbed is their share of all calls.
+      processes had of all cores meanwhile. Times are of calls during which no thread of ours \
+      waited for a core, where there are five of them; undisturbed is their share of all calls.
       """,
     subcommands: [
       Step.self, Phases.self, Trainer.self, Passes.self, Product.self, Elementwise.self,

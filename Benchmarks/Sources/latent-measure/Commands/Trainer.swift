@@ -61,17 +61,14 @@ struct Trainer: ParsableCommand {
   /// Times an epoch step by step; returns the seconds until the first one was done.
   private func epoch(_ trainer: VAETrainer, _ calls: inout Calls) throws -> Double {
     var first: Double?
-    var interruptions = Neighbours.interruptions()
+    let waits = Waits()
+    var waited = waits.nanoseconds()
     var last = latent_ticks()
     try trainer.trainEpoch { _ in
       let seconds = Double(latent_ticks() - last) / latent_ticks_per_second()
-      let now = Neighbours.interruptions()
-      if first == nil {
-        first = seconds
-      } else {
-        calls.add(seconds, disturbed: now != interruptions)
-      }
-      interruptions = now
+      let now = waits.nanoseconds()
+      if first == nil { first = seconds } else { calls.add(seconds, waited: now - waited) }
+      waited = now
       last = latent_ticks()
     }
     return first ?? .nan

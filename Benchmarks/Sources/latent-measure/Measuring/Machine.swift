@@ -34,15 +34,6 @@ struct Neighbours {
     return max(0, (end.busy - start.busy) - (end.own - start.own)) / all
   }
 
-  /// How often the system took a core from one of our threads so far.
-  static func interruptions() -> Int { ownUsage().ru_nivcsw }
-
-  private static func ownUsage() -> rusage {
-    var usage = rusage()
-    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-    return usage
-  }
-
   /// Seconds since boot over all cores, without idling, and of this process.
   private static func usage() -> (all: Double, busy: Double, own: Double) {
     let stat = (try? String(contentsOfFile: "/proc/stat", encoding: .utf8)) ?? ""
@@ -52,7 +43,8 @@ struct Neighbours {
     guard ticks.count == 8 else { return (0, 0, 0) }
     let rate = Double(sysconf(Int32(_SC_CLK_TCK)))
     let all = ticks.reduce(0, +) / rate
-    let own = ownUsage()
+    var own = rusage()
+    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &own)
     func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) * 1e-6 }
     return (all, all - (ticks[3] + ticks[4]) / rate, seconds(own.ru_utime) + seconds(own.ru_stime))
   }

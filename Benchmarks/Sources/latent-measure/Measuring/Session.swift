@@ -27,8 +27,11 @@ struct Subject {
       let perTick = 1 / latent_ticks_per_second()
       var start = latent_ticks()
       for _ in 0..<10 where Double(latent_ticks() - start) * perTick < seconds { try call() }
+      let waits = Waits()
       start = latent_ticks()
-      repeat { try calls.time(call) } while Double(latent_ticks() - start) * perTick < seconds
+      repeat {
+        try calls.time(waits, call)
+      } while Double(latent_ticks() - start) * perTick < seconds
     }
   }
 }
@@ -37,7 +40,7 @@ struct Subject {
 struct Measurement {
   /// Of one call, of those that nobody interrupted where there are enough of them.
   let seconds: Summary
-  /// The share of calls during which no thread of ours was made to wait for a core.
+  /// The share of calls during which no thread of ours waited for a core.
   let undisturbed: Double
   /// The median call's rate by the median of the peaks measured before and after each turn.
   let fractionOfPeak: Double
@@ -101,20 +104,22 @@ struct Session {
 
 /// The seconds of single calls.
 struct Calls {
+  /// A call is undisturbed if its threads waited less than this share of its time.
+  static let tolerance = 0.002
   private var all: [Double] = []
   private var undisturbed: [Double] = []
 
-  mutating func time(_ call: () throws -> Void) throws {
-    let interruptions = Neighbours.interruptions()
+  mutating func time(_ waits: Waits, _ call: () throws -> Void) throws {
+    let before = waits.nanoseconds()
     let begin = latent_ticks()
     try call()
     let seconds = Double(latent_ticks() - begin) / latent_ticks_per_second()
-    add(seconds, disturbed: Neighbours.interruptions() != interruptions)
+    add(seconds, waited: waits.nanoseconds() - before)
   }
 
-  mutating func add(_ seconds: Double, disturbed: Bool) {
+  mutating func add(_ seconds: Double, waited: UInt64) {
     all.append(seconds)
-    if !disturbed { undisturbed.append(seconds) }
+    if Double(waited) * 1e-9 <= Self.tolerance * seconds { undisturbed.append(seconds) }
   }
 
   mutating func add(_ more: Calls) {
