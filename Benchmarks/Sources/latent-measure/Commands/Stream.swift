@@ -1,0 +1,44 @@
+import ArgumentParser
+import LatentKernels
+import Workloads
+
+struct Stream: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Gaussian log-density with its gradient on a matrix larger than any cache.")
+
+  @Option var rows = 20_000
+  @Option var columns = 784
+  @Option var threads = FusedBackend.allowedThreads
+  @OptionGroup var options: SessionOptions
+
+  func run() throws {
+    let density = try GaussianDensity(
+      rows: rows, dimensions: columns, backend: FusedBackend(threads: threads))
+    var session = options.session
+    var triads: [Double] = []
+    let measurements = try session.measure([
+      Subject(threads: threads) { density() },
+      Subject(threads: threads) { triads.append(Machine.triad(threads: threads)) },
+    ])
+    let triad = Summary(triads)
+    let rate = density.bytes / measurements[0].seconds.median
+    var report = Report("stream")
+    report.add(session)
+    report.add([
+      ("rows", .integer(rows)), ("columns", .integer(columns)), ("threads", .integer(threads)),
+      ("megabytes", .number(density.bytes / 1e6, digits: 0)),
+      ("milliseconds", .number(measurements[0].seconds.median * 1e3, digits: 2)),
+      ("p10", .number(measurements[0].seconds.p10 * 1e3, digits: 2)),
+      ("p90", .number(measurements[0].seconds.p90 * 1e3, digits: 2)),
+      ("gigabytesPerSecond", .number(rate / 1e9, digits: 1)),
+      ("triadGigabytesPerSecond", .number(triad.median / 1e9, digits: 1)),
+      ("fractionOfTriad", .number(rate / triad.median, digits: 3)),
+    ])
+    report.notes.append(
+      """
+      No operation takes means and log-variances from memory: here a layer with a single input makes \
+      them in registers. It reads x and writes two gradients, 12 bytes an element as the triad counts.
+      """)
+    try report.print(json: options.json)
+  }
+}
