@@ -169,6 +169,8 @@ def main():
 
 
 def show(rows, circumstances):
+    if circumstances["othersShare"] > 0.15:
+        print("Other processes had much of this machine: these ratios are not to be quoted.\n")
     for key, value in circumstances.items():
         print(f"{key}: {value:.3g}" if isinstance(value, float) else f"{key}: {value}")
     print("\n| network | batch | framework | median ms | rounds from … to | times Latent | from … to | of peak | undisturbed |")
