@@ -126,7 +126,8 @@ def draw(rows, circumstances, path):
     axes[0][0].set_ylabel("thousand samples a second")
     axes[0][0].legend(frameon=False, fontsize=8)
     figure.suptitle(
-        f"One ELBO gradient step with Adam, {arguments.threads} threads; whiskers: slowest and fastest round", fontsize=10
+        f"One ELBO gradient step with Adam, {arguments.threads} threads\nwhiskers: slowest and fastest round",
+        fontsize=10,
     )
     figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})
