@@ -126,7 +126,8 @@ def draw(rows, circumstances, path):
     axes[0][0].set_ylabel("thousand samples a second")
     axes[0][0].legend(frameon=False, fontsize=8)
     figure.suptitle(
-        f"One ELBO gradient step with Adam, {arguments.threads} threads; whiskers: slowest and fastest round", fontsize=10
+        f"One ELBO gradient step with Adam, {arguments.threads} threads\nwhiskers: slowest and fastest round",
+        fontsize=10,
     )
     figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})
@@ -169,6 +170,8 @@ def main():
 
 
 def show(rows, circumstances):
+    if circumstances["othersShare"] > 0.15:
+        print("Other processes had much of this machine: these ratios are not to be quoted.\n")
     for key, value in circumstances.items():
         print(f"{key}: {value:.3g}" if isinstance(value, float) else f"{key}: {value}")
     print("\n| network | batch | framework | median ms | rounds from … to | times Latent | from … to | of peak | undisturbed |")
