@@ -17,6 +17,14 @@ public struct RunDirectory: Sendable {
   public var samples: String { path + "/samples.png" }
   public var manifold: String { path + "/manifold.png" }
 
+  public var components: String { path + "/components.csv" }
+  public var selection: String { path + "/selection.csv" }
+  public var scoreQuantiles: String { path + "/score-quantiles.csv" }
+  public var clusters: String { path + "/clusters.png" }
+  public var steps: String { path + "/em-steps.png" }
+  public var selectionPlot: String { path + "/selection.png" }
+  public var loadings: String { path + "/loadings.png" }
+
   public var hasCheckpoint: Bool { FileManager.default.fileExists(atPath: checkpoint) }
 
   private init(path: String, created: [String]) {
@@ -73,6 +81,13 @@ public struct RunDirectory: Sendable {
     var number = 1
     while FileManager.default.fileExists(atPath: "\(prefix)\(number)") { number += 1 }
     return "\(prefix)\(number)"
+  }
+
+  /// Whether a directory is there, whatever it holds.
+  public static func exists(_ path: String) -> Bool {
+    var isDirectory: ObjCBool = false
+    return FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
+      && isDirectory.boolValue
   }
 
   /// The directory of a run that has begun.

@@ -1,0 +1,100 @@
+#if OpenBLAS
+  import ArgumentParser
+  import LatentIO
+  import LatentKernels
+  import LatentModels
+  import LatentReport
+
+  struct FitMixture: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "mixture",
+      abstract: "Fit a mixture of Gaussians by EM: clusters, densities, synthetic rows.",
+      discussion: """
+        Without options: two components on Old Faithful, which ships with the program. Writes \
+        model.safetensors, config.json, metrics.csv, components.csv and pictures.
+        """)
+
+    @OptionGroup(title: "Data and output") var table: TableOptions
+    @OptionGroup(title: "Model") var model: MixtureOptions
+    @OptionGroup(title: "Computing") var compute: ComputeOptions
+
+    func run() throws {
+      let clock = ContinuousClock()
+      let begin = clock.now
+      if let output = table.output { try RunDirectory.checkFree(output) }
+      let source = try table.settings(default: "faithful")
+      let (data, heldOut) = try source.load(seed: table.seed)
+      guard !model.standardize || source.missing == nil else {
+        throw SettingError("Choose one of --standardize and --missing.")
+      }
+      let backend = try compute.makeFusedBackend()
+      let standard = model.standardize ? Standardization(data.rows) : nil
+      let fit = try MixtureFit(
+        standard?.apply(data.rows) ?? data.rows, model, seed: table.seed, backend: backend)
+      let fitted = try standard.map { try fit.model.inDataUnits($0) } ?? fit.model
+      let scores = try fitted.scoreSamples(data.rows, backend: backend)
+      try table.makeRun("mixture", source) { run in
+        try run.write(
+          configuration: TableSettings(
+            command: "fit mixture", data: source, seed: table.seed, columnNames: data.columnNames,
+            model: MixtureSettings(model)))
+        try fitted.write(to: run.model)
+        try ScoreQuantiles.write(scores, to: run)
+        let summary = try MixtureSummary(fitted, data, backend: backend)
+        try summary.write(to: run.components)
+        try fit.writeMetrics(to: run, logScale: standard?.logScale ?? 0)
+        let result = MixtureResult(
+          fit, fitted, summary, data: data, logLikelihood: scores.reduce(0, +),
+          heldOut: try heldOut.map { try fitted.score($0.rows, backend: backend) },
+          logScale: standard?.logScale ?? 0, output: run.path,
+          seconds: (clock.now - begin).seconds, backend: backend)
+        for warning in fit.report.warnings { printError("warning: \(warning)") }
+        try table.json ? printJSON(result) : print(result.text)
+      }
+    }
+  }
+
+  /// One mixture, or the best by BIC of a range.
+  struct MixtureFit {
+    let model: GaussianMixture
+    let report: MixtureReport
+    let selection: MixtureSelection?
+
+    init(_ rows: Rows, _ options: MixtureOptions, seed: UInt64, backend: FusedBackend) throws {
+      var configuration = options.configuration(seed: seed)
+      let range = options.components.range
+      if range.count > 1 {
+        let selection = try GaussianMixture.select(
+          components: range, rows, configuration, folds: options.folds, backend: backend)
+        configuration.components =
+          selection.candidates[selection.best(by: .bic)!].components
+        self.selection = selection
+      } else {
+        selection = nil
+      }
+      // The same as the candidate's: the seed decides.
+      (model, report) = try GaussianMixture.fit(rows, configuration, backend: backend)
+    }
+
+    /// The lower bound of every iteration, and the table of the selection.
+    func writeMetrics(to run: RunDirectory, logScale: Double) throws {
+      try AtomicFile.write(to: run.metrics) { file in
+        try file.append("restart,iteration,lowerBound\n")
+        for (restart, bounds) in report.lowerBounds.enumerated() {
+          for (iteration, bound) in bounds.enumerated() {
+            try file.append("\(restart + 1),\(iteration + 1),\(bound - logScale)\n")
+          }
+        }
+      }
+      guard let selection else { return }
+      try AtomicFile.write(to: run.selection) { file in
+        try file.append("components,parameters,logLikelihood,bic,aic,icl,heldOut\n")
+        for row in selection.candidates {
+          try file.append(
+            "\(row.components),\(row.parameterCount),\(row.logLikelihood),\(row.bic),\(row.aic),"
+              + "\(row.icl),\(row.heldOut.map { String($0) } ?? "")\n")
+        }
+      }
+    }
+  }
+#endif
