@@ -2,6 +2,7 @@ import Foundation
 import LatentIO
 import LatentKernels
 import LatentModels
+import LatentReport
 
 /// What both siblings know of their fit.
 protocol FittedFactors: LinearGaussianModel {
@@ -36,6 +37,10 @@ struct ReportedFactors: FittedFactors {
 }
 
 extension FittedFactors {
+  func loadingsPicture(columnNames: [String]?) -> ColorImage? {
+    LoadingsPlot.picture(of: self, columnNames: columnNames)
+  }
+
   func writeHistory(to path: String) throws {
     try AtomicFile.write(to: path) { file in
       try file.append("iteration,logLikelihood\n")

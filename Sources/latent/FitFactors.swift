@@ -119,6 +119,9 @@ struct FitFactors: ParsableCommand {
       if options.covariance == nil {
         try ScoreQuantiles.write(model.scoreSamples(data.rows), to: run)
       }
+      if let picture = model.loadingsPicture(columnNames: data.columnNames) {
+        try PNG.write(picture, to: run.loadings)
+      }
       let result = FactorResult(
         model, data: data, heldOut: try heldOut.map { try model.score($0.rows) },
         output: run.path, seconds: (clock.now - begin).seconds, backend: backend)

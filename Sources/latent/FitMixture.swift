@@ -43,6 +43,7 @@
         let summary = try MixtureSummary(fitted, data, backend: backend)
         try summary.write(to: run.components)
         try fit.writeMetrics(to: run, logScale: standard?.logScale ?? 0)
+        try drawPictures(fit, fitted, data, in: run, backend: backend)
         let result = MixtureResult(
           fit, fitted, summary, data: data, logLikelihood: scores.reduce(0, +),
           heldOut: try heldOut.map { try fitted.score($0.rows, backend: backend) },
@@ -51,6 +52,23 @@
         for warning in fit.report.warnings { printError("warning: \(warning)") }
         try table.json ? printJSON(result) : print(result.text)
       }
+    }
+
+    private func drawPictures(
+      _ fit: MixtureFit, _ fitted: GaussianMixture, _ data: Dataset, in run: RunDirectory,
+      backend: FusedBackend
+    ) throws {
+      if let selection = fit.selection {
+        try PNG.write(SelectionPlot.picture(of: selection), to: run.selectionPlot)
+      }
+      let plot = try ClusterPlot(
+        data.rows, columnNames: data.columnNames, model: fitted, backend: backend)
+      try PNG.write(plot.picture(of: fitted, backend: backend), to: run.clusters)
+      // A hundred iterations that only show how EM goes: not where they would take longer than the fit.
+      guard fitted.components > 1, fitted.components * fitted.columns <= 64 else { return }
+      var configuration = model.configuration(seed: table.seed)
+      configuration.components = fitted.components
+      try PNG.write(plot.steps(configuration, backend: backend), to: run.steps)
     }
   }
 

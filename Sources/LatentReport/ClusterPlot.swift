@@ -1,0 +1,197 @@
+#if OpenBLAS
+  import Foundation
+  import LatentKernels
+  import LatentModels
+
+  /// Rows as points in a plane, coloured by their components' probabilities, and each component as
+  /// its ellipses at one and two standard deviations: the first two columns, or principal axes where
+  /// there are more.
+  public struct ClusterPlot {
+    private let rows: Rows
+    private let columnNames: [String]
+    private let plane: Plane
+    private let points: [(x: Double, y: Double)]
+    /// The most rows drawn, evenly through the data.
+    public static let maximumRows = 4000
+
+    /// - Parameter rows: missing values are drawn at their conditional means under `model`.
+    public init(
+      _ rows: Rows, columnNames: [String]?, model: GaussianMixture, backend: FusedBackend
+    ) throws {
+      let step = Double(max(rows.count, 1)) / Double(min(max(rows.count, 1), Self.maximumRows))
+      let chosen = (0..<min(rows.count, Self.maximumRows)).map { Int(Double($0) * step) }
+      let complete = try model.impute(rows.selecting(chosen), backend: backend)
+      self.rows = Rows(complete)
+      self.columnNames = columnNames ?? (0..<rows.columns).map { "column \($0 + 1)" }
+      plane = try Plane(complete)
+      let plane = plane
+      points = (0..<complete.rows).map { plane.project(Array(complete.row($0))) }
+    }
+
+    /// clusters.png
+    public func picture(of model: GaussianMixture, backend: FusedBackend) throws -> ColorImage {
+      var canvas = Canvas(width: 920, height: 660)
+      let frame = Frame(left: 110, top: 40, right: 760, bottom: 590)
+      try draw(model, in: frame, on: &canvas, title: "", backend: backend)
+      for k in 0..<min(model.components, 20) {
+        let y = 56 + 26 * Double(k)
+        canvas.disc(x: 784, y: y, radius: 6, .of(k))
+        canvas.text("\(k + 1): \(String(format: "%.3f", model.weights[k]))", x: 800, y: y)
+      }
+      return canvas.image
+    }
+
+    /// EM from one blob: every component begins with the covariance of all rows, about a random row.
+    ///
+    /// - Returns: em-steps.png, six panels.
+    public func steps(
+      _ configuration: MixtureConfiguration, backend: FusedBackend
+    ) throws -> ColorImage {
+      var configuration = configuration
+      (configuration.restarts, configuration.tolerance) = (1, 0)
+      var canvas = Canvas(width: 1360, height: 900)
+      var model = try start(configuration, backend: backend)
+      var done = 0
+      for (panel, iteration) in [0, 1, 3, 10, 30, 100].enumerated() {
+        if iteration > done {
+          configuration.maximumIterations = iteration - done
+          configuration.initialization = .given(model)
+          model = try GaussianMixture.fit(rows, configuration, backend: backend).model
+          done = iteration
+        }
+        let (column, line) = (Double(panel % 3), Double(panel / 3))
+        let frame = Frame(
+          left: 100 + 450 * column, top: 44 + 446 * line, right: 430 + 450 * column,
+          bottom: 384 + 446 * line)
+        let score = String(format: "%.4g", try model.score(rows, backend: backend))
+        try draw(
+          model, in: frame, on: &canvas,
+          title: "\(iteration == 0 ? "start" : "step \(iteration)"): log p \(score)",
+          backend: backend)
+      }
+      return canvas.image
+    }
+
+    /// One component fitted to all rows, repeated about some of them.
+    private func start(
+      _ configuration: MixtureConfiguration, backend: FusedBackend
+    ) throws -> GaussianMixture {
+      var single = configuration
+      (single.components, single.maximumIterations) = (1, 1)
+      let blob = try GaussianMixture.fit(rows, single, backend: backend).model
+      let count = configuration.components
+      let random = CounterRandom(seed: configuration.seed, purpose: LATENT_PURPOSE_INITIALIZATION)
+      let order = (0..<rows.count).sorted { (random.bits($0), $0) < (random.bits($1), $1) }
+      var means = Matrix<Double>(rows: count, columns: rows.columns)
+      for k in 0..<count {
+        for d in 0..<rows.columns {
+          // Near the middle, so that it looks like one blob.
+          let (center, value) = (blob.means[0, d], rows.value(order[k % order.count], d))
+          means[k, d] = center + 0.25 * (value - center)
+        }
+      }
+      let covariances: MixtureCovariances =
+        switch blob.covariances {
+        case .full(let all): .full([Matrix](repeating: all[0], count: count))
+        case .tied(let shared): .tied(shared)
+        case .diagonal(let all):
+          .diagonal(
+            try Matrix(
+              rows: count, columns: rows.columns, values: (0..<count).flatMap { _ in all.values }))
+        case .spherical(let all): .spherical([Double](repeating: all[0], count: count))
+        case .factorAnalytic(let all):
+          .factorAnalytic([FactorCovariance](repeating: all[0], count: count))
+        }
+      return try GaussianMixture(
+        weights: [Double](repeating: 1 / Double(count), count: count), means: means,
+        covariances: covariances)
+    }
+
+    private func draw(
+      _ model: GaussianMixture, in frame: Frame, on canvas: inout Canvas, title: String,
+      backend: FusedBackend
+    ) throws {
+      let axes = Axes(
+        frame: frame, x: Axes.range(of: points.map(\.x)), y: Axes.range(of: points.map(\.y)))
+      let names = plane.names(columnNames)
+      axes.draw(on: &canvas, title: title, x: names.x, y: names.y)
+      let shares = try model.predictProbabilities(rows, backend: backend)
+      let radius = points.count > 1000 ? 2.0 : 3.0
+      for (row, point) in points.enumerated() {
+        let at = axes.point(point.x, point.y)
+        let parts = (0..<model.components).map { (Color.of($0), shares[row, $0]) }
+        canvas.disc(x: at.x, y: at.y, radius: radius, .mix(parts), opacity: 0.6)
+      }
+      guard rows.columns > 1 else { return }
+      for k in 0..<model.components {
+        let center = plane.project(Array(model.means.row(k)))
+        let axis = plane.deviations(model.covariances.matrix(k, columns: rows.columns))
+        for sigma in [1.0, 2.0] {
+          let ring = (0...120).map { step -> (x: Double, y: Double) in
+            let angle = Double(step) / 60 * Double.pi
+            let (u, v) = (sigma * cos(angle), sigma * sin(angle))
+            return axes.point(center.x + axis.xx * u, center.y + axis.yx * u + axis.yy * v)
+          }
+          canvas.polyline(
+            ring, width: sigma == 1 ? 3 : 1.5, .of(k), opacity: 0.9, clip: frame)
+        }
+      }
+    }
+  }
+
+  /// Two directions of a table: its columns, or its first principal axes.
+  private struct Plane {
+    let center: [Double]
+    let first: [Double]
+    let second: [Double]
+
+    init(_ rows: Matrix<Double>) throws {
+      let columns = rows.columns
+      func unit(_ axis: Int) -> [Double] { (0..<columns).map { $0 == axis ? 1 : 0 } }
+      guard columns > 2, rows.rows > 2 else {
+        center = [Double](repeating: 0, count: columns)
+        (first, second) = (unit(0), columns > 1 ? unit(1) : unit(0))
+        return
+      }
+      center = (0..<columns).map { column in
+        (0..<rows.rows).reduce(0) { $0 + rows[$1, column] } / Double(rows.rows)
+      }
+      let axes = try? ProbabilisticPCA.fit(Rows(rows), factors: 2).loadings
+      func direction(_ k: Int) -> [Double] {
+        let axis = (0..<columns).map { axes?[$0, k] ?? 0 }
+        let length = axis.reduce(0) { $0 + $1 * $1 }.squareRoot()
+        // Rows in a line or a plane have no such axis.
+        return length > 0 ? axis.map { $0 / length } : unit(k)
+      }
+      (first, second) = (direction(0), direction(1))
+    }
+
+    private var isPrincipal: Bool { first.count > 2 }
+
+    func project(_ row: [Double]) -> (x: Double, y: Double) {
+      var (x, y) = (0.0, 0.0)
+      for i in row.indices {
+        x += (row[i] - center[i]) * first[i]
+        y += (row[i] - center[i]) * second[i]
+      }
+      return (x, y)
+    }
+
+    func names(_ columns: [String]) -> (x: String, y: String) {
+      isPrincipal
+        ? ("first principal axis", "second principal axis") : (columns[0], columns.last!)
+    }
+
+    /// The lower Cholesky factor of a covariance in the plane.
+    func deviations(_ covariance: Matrix<Double>) -> (xx: Double, yx: Double, yy: Double) {
+      func form(_ a: [Double], _ b: [Double]) -> Double {
+        var sum = 0.0
+        for i in a.indices { for j in b.indices { sum += a[i] * covariance[i, j] * b[j] } }
+        return sum
+      }
+      let xx = max(form(first, first), 1e-300).squareRoot()
+      let yx = form(first, second) / xx
+      return (xx, yx, max(form(second, second) - yx * yx, 0).squareRoot())
+    }
+  }
+#endif
