@@ -41,8 +41,8 @@ struct Axes {
 
   /// Grid, frame, numbers and names.
   func draw(on canvas: inout Canvas, title: String = "", x xName: String, y yName: String) {
-    let across = Ticks(x, count: max(2, Int(frame.width / 110)))
-    let up = Ticks(y, count: max(2, Int(frame.height / 80)))
+    let across = Ticks(x, count: max(4, Int(frame.width / 90)))
+    let up = Ticks(y, count: max(4, Int(frame.height / 80)))
     for value in across.values {
       let at = point(value, y.lowerBound).x
       canvas.line((at, frame.top), (at, frame.bottom), width: 1, .faint)

@@ -1,14 +1,15 @@
-/// Printable ASCII, 5 x 7 pixels a character.
+/// Printable ASCII, 5 x 7 pixels a character, and one more below the line for g, j, p, q and y.
 enum BitmapFont {
   static let width = 5
   static let height = 7
+  static let heightBelow = 1
   /// From the start of one character to the start of the next.
   static let advance = 6
 
   /// Whether the pixel of a character is set; what is not in the font is a box.
   static func isSet(_ character: Character, x: Int, y: Int) -> Bool {
     guard let code = character.asciiValue, 32..<127 ~= code else {
-      return x == 0 || x == width - 1 || y == 0 || y == height - 1
+      return y < height && (x == 0 || x == width - 1 || y == 0 || y == height - 1)
     }
     return columns[(Int(code) - 32) * width + x] >> y & 1 == 1
   }
@@ -24,10 +25,10 @@ enum BitmapFont {
     7f0808087f 00417f4100 2040413f01 7f08142241 7f40404040 7f020c027f 7f0408107f 3e4141413e
     7f09090906 3e4151215e 7f09192946 4649494931 01017f0101 3f4040403f 1f2040201f 3f4038403f
     6314081463 0708700807 6151494543 007f414100 0204081020 0041417f00 0402010204 4040404040
-    0001020400 2054545478 7f48444438 3844444420 384444487f 3854545418 087e090102 0c5252523e
-    7f08040478 00447d4000 2040443d00 7f10284400 00417f4000 7c04180478 7c08040478 3844444438
-    7c14141408 081414187c 7c08040408 4854545420 043f444020 3c4040207c 1c2040201c 3c4030403c
-    4428102844 0c5050503c 4464544c44 0008364100 00007f0000 0041360800 1008081008
+    0001020400 2054545478 7f48444438 3844444420 384444487f 3854545418 087e090102 18a4a4a47c
+    7f08040478 00447d4000 4080847d00 7f10284400 00417f4000 7c04180478 7c08040478 3844444438
+    fc24242418 18242424fc 7c08040408 4854545420 043f444020 3c4040207c 1c2040201c 3c4030403c
+    4428102844 1ca0a0a07c 4464544c44 0008364100 00007f0000 0041360800 1008081008
     """
   ].flatMap { text in
     text.split(whereSeparator: \.isWhitespace).flatMap { glyph in

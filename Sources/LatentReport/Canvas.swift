@@ -80,7 +80,7 @@ struct Canvas {
       ? (Int((x - half).rounded()), Int((y + shift).rounded()))
       : (Int((x - shift).rounded()), Int((y - half).rounded()))
     for (index, character) in text.enumerated() {
-      for v in 0..<BitmapFont.height * scale {
+      for v in 0..<(BitmapFont.height + BitmapFont.heightBelow) * scale {
         for u in 0..<BitmapFont.width * scale
         where BitmapFont.isSet(character, x: u / scale, y: v / scale) {
           let along = index * BitmapFont.advance * scale + u

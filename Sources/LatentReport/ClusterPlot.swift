@@ -33,26 +33,28 @@
       var canvas = Canvas(width: 920, height: 660)
       let frame = Frame(left: 110, top: 40, right: 760, bottom: 590)
       try draw(model, in: frame, on: &canvas, title: "", backend: backend)
+      canvas.text("weights", x: 778, y: 56)
       for k in 0..<min(model.components, 20) {
-        let y = 56 + 26 * Double(k)
+        let y = 84 + 26 * Double(k)
         canvas.disc(x: 784, y: y, radius: 6, .of(k))
         canvas.text("\(k + 1): \(String(format: "%.3f", model.weights[k]))", x: 800, y: y)
       }
       return canvas.image
     }
 
-    /// EM from one blob: every component begins with the covariance of all rows, about a random row.
+    /// EM from one blob to the clusters: every component begins with the covariance of all rows, half
+    /// way from the middle to where the fit has it, so that EM ends in the same clusters.
     ///
     /// - Returns: em-steps.png, six panels.
     public func steps(
-      _ configuration: MixtureConfiguration, backend: FusedBackend
+      to fitted: GaussianMixture, _ configuration: MixtureConfiguration, backend: FusedBackend
     ) throws -> ColorImage {
       var configuration = configuration
       (configuration.restarts, configuration.tolerance) = (1, 0)
       var canvas = Canvas(width: 1360, height: 900)
-      var model = try start(configuration, backend: backend)
+      var model = try start(of: fitted, configuration, backend: backend)
       var done = 0
-      for (panel, iteration) in [0, 1, 3, 10, 30, 100].enumerated() {
+      for (panel, iteration) in [0, 1, 2, 5, 10, 50].enumerated() {
         if iteration > done {
           configuration.maximumIterations = iteration - done
           configuration.initialization = .given(model)
@@ -72,23 +74,16 @@
       return canvas.image
     }
 
-    /// One component fitted to all rows, repeated about some of them.
     private func start(
-      _ configuration: MixtureConfiguration, backend: FusedBackend
+      of model: GaussianMixture, _ configuration: MixtureConfiguration, backend: FusedBackend
     ) throws -> GaussianMixture {
       var single = configuration
       (single.components, single.maximumIterations) = (1, 1)
       let blob = try GaussianMixture.fit(rows, single, backend: backend).model
       let count = configuration.components
-      let random = CounterRandom(seed: configuration.seed, purpose: LATENT_PURPOSE_INITIALIZATION)
-      let order = (0..<rows.count).sorted { (random.bits($0), $0) < (random.bits($1), $1) }
       var means = Matrix<Double>(rows: count, columns: rows.columns)
       for k in 0..<count {
-        for d in 0..<rows.columns {
-          // Near the middle, so that it looks like one blob.
-          let (center, value) = (blob.means[0, d], rows.value(order[k % order.count], d))
-          means[k, d] = center + 0.25 * (value - center)
-        }
+        for d in 0..<rows.columns { means[k, d] = (blob.means[0, d] + model.means[k, d]) / 2 }
       }
       let covariances: MixtureCovariances =
         switch blob.covariances {

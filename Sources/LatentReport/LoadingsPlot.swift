@@ -24,7 +24,7 @@ public enum LoadingsPlot {
     let left = isLabelled ? 40 + Double(names.map { Canvas.width(of: $0) }.max() ?? 0) : 40
     let right = left + cellWidth * Double(factors) + 24 + cellWidth
     let bottom = 64 + cellHeight * Double(columns)
-    var canvas = Canvas(width: max(Int(right) + 40, 420), height: Int(bottom) + 84)
+    var canvas = Canvas(width: max(Int(right), Int(left) + 270) + 40, height: Int(bottom) + 84)
     for k in 0..<factors {
       canvas.text("\(k + 1)", x: left + cellWidth * (Double(k) + 0.5), y: 42, anchor: .middle)
     }
@@ -77,6 +77,6 @@ public enum LoadingsPlot {
 extension Color {
   /// Whether white reads better on it than black.
   fileprivate var isDark: Bool {
-    0.299 * Double(red) + 0.587 * Double(green) + 0.114 * Double(blue) < 140
+    0.299 * Double(red) + 0.587 * Double(green) + 0.114 * Double(blue) < 150
   }
 }

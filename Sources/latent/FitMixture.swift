@@ -64,11 +64,15 @@
       let plot = try ClusterPlot(
         data.rows, columnNames: data.columnNames, model: fitted, backend: backend)
       try PNG.write(plot.picture(of: fitted, backend: backend), to: run.clusters)
-      // A hundred iterations that only show how EM goes: not where they would take longer than the fit.
+      // They only show how EM goes: not where they would take longer than the fit, nor where the rows
+      // drawn are too few for them.
       guard fitted.components > 1, fitted.components * fitted.columns <= 64 else { return }
       var configuration = model.configuration(seed: table.seed)
       configuration.components = fitted.components
-      try PNG.write(plot.steps(configuration, backend: backend), to: run.steps)
+      configuration.covarianceFloor = max(configuration.covarianceFloor, 1e-6)
+      if let steps = try? plot.steps(to: fitted, configuration, backend: backend) {
+        try PNG.write(steps, to: run.steps)
+      }
     }
   }
 

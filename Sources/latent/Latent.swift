@@ -13,7 +13,7 @@ import LatentKernels
 
   #if OpenBLAS
     private static let tableCommands: [any ParsableCommand.Type] = [
-      PredictCommand.self, ImputeCommand.self,
+      PredictCommand.self, ImputeCommand.self, SegmentCommand.self,
     ]
   #else
     private static let tableCommands: [any ParsableCommand.Type] = [ImputeCommand.self]
