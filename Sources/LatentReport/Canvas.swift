@@ -142,10 +142,15 @@ extension Color {
     Color(red: 0, green: 114, blue: 178), Color(red: 213, green: 94, blue: 0),
     Color(red: 0, green: 158, blue: 115), Color(red: 204, green: 121, blue: 167),
     Color(red: 230, green: 159, blue: 0), Color(red: 86, green: 180, blue: 233),
-    Color(red: 40, green: 40, blue: 40), Color(red: 240, green: 228, blue: 66),
+    Color(red: 110, green: 110, blue: 110), Color(red: 240, green: 228, blue: 66),
   ]
 
-  static func of(_ index: Int) -> Color { palette[index % palette.count] }
+  /// Darker the second time round, lighter the third.
+  static func of(_ index: Int) -> Color {
+    let color = palette[index % palette.count]
+    let shade = [color, .ink, .white][index / palette.count % 3]
+    return mix([(color, 0.55), (shade, 0.45)])
+  }
 
   /// A mean of colours, each with its weight; the weights sum to 1.
   static func mix(_ parts: some Sequence<(Color, Double)>) -> Color {

@@ -7,7 +7,7 @@
   /// its ellipses at one and two standard deviations: the first two columns, or principal axes where
   /// there are more.
   public struct ClusterPlot {
-    private let rows: Rows
+    let rows: Rows
     private let columnNames: [String]
     private let plane: Plane
     private let points: [(x: Double, y: Double)]
@@ -25,7 +25,11 @@
       self.columnNames = columnNames ?? (0..<rows.columns).map { "column \($0 + 1)" }
       plane = try Plane(complete)
       let plane = plane
-      points = (0..<complete.rows).map { plane.project(Array(complete.row($0))) }
+      let scores =
+        rows.columns == 1 ? try model.scoreSamples(self.rows, backend: backend) : nil
+      points = (0..<complete.rows).map { row in
+        scores.map { (complete[row, 0], $0[row]) } ?? plane.project(Array(complete.row(row)))
+      }
     }
 
     /// clusters.png
@@ -42,67 +46,7 @@
       return canvas.image
     }
 
-    /// EM from one blob to the clusters: every component begins with the covariance of all rows, half
-    /// way from the middle to where the fit has it, so that EM ends in the same clusters.
-    ///
-    /// - Returns: em-steps.png, six panels.
-    public func steps(
-      to fitted: GaussianMixture, _ configuration: MixtureConfiguration, backend: FusedBackend
-    ) throws -> ColorImage {
-      var configuration = configuration
-      (configuration.restarts, configuration.tolerance) = (1, 0)
-      var canvas = Canvas(width: 1360, height: 900)
-      var model = try start(of: fitted, configuration, backend: backend)
-      var done = 0
-      for (panel, iteration) in [0, 1, 2, 5, 10, 50].enumerated() {
-        if iteration > done {
-          configuration.maximumIterations = iteration - done
-          configuration.initialization = .given(model)
-          model = try GaussianMixture.fit(rows, configuration, backend: backend).model
-          done = iteration
-        }
-        let (column, line) = (Double(panel % 3), Double(panel / 3))
-        let frame = Frame(
-          left: 100 + 450 * column, top: 44 + 446 * line, right: 430 + 450 * column,
-          bottom: 384 + 446 * line)
-        let score = String(format: "%.4g", try model.score(rows, backend: backend))
-        try draw(
-          model, in: frame, on: &canvas,
-          title: "\(iteration == 0 ? "start" : "step \(iteration)"): log p \(score)",
-          backend: backend)
-      }
-      return canvas.image
-    }
-
-    private func start(
-      of model: GaussianMixture, _ configuration: MixtureConfiguration, backend: FusedBackend
-    ) throws -> GaussianMixture {
-      var single = configuration
-      (single.components, single.maximumIterations) = (1, 1)
-      let blob = try GaussianMixture.fit(rows, single, backend: backend).model
-      let count = configuration.components
-      var means = Matrix<Double>(rows: count, columns: rows.columns)
-      for k in 0..<count {
-        for d in 0..<rows.columns { means[k, d] = (blob.means[0, d] + model.means[k, d]) / 2 }
-      }
-      let covariances: MixtureCovariances =
-        switch blob.covariances {
-        case .full(let all): .full([Matrix](repeating: all[0], count: count))
-        case .tied(let shared): .tied(shared)
-        case .diagonal(let all):
-          .diagonal(
-            try Matrix(
-              rows: count, columns: rows.columns, values: (0..<count).flatMap { _ in all.values }))
-        case .spherical(let all): .spherical([Double](repeating: all[0], count: count))
-        case .factorAnalytic(let all):
-          .factorAnalytic([FactorCovariance](repeating: all[0], count: count))
-        }
-      return try GaussianMixture(
-        weights: [Double](repeating: 1 / Double(count), count: count), means: means,
-        covariances: covariances)
-    }
-
-    private func draw(
+    func draw(
       _ model: GaussianMixture, in frame: Frame, on canvas: inout Canvas, title: String,
       backend: FusedBackend
     ) throws {
@@ -140,28 +84,29 @@
     let first: [Double]
     let second: [Double]
 
+    /// Whether these are principal axes.
+    let isPrincipal: Bool
+
     init(_ rows: Matrix<Double>) throws {
       let columns = rows.columns
-      func unit(_ axis: Int) -> [Double] { (0..<columns).map { $0 == axis ? 1 : 0 } }
-      guard columns > 2, rows.rows > 2 else {
+      // Rows in a line or a plane have no such axes.
+      if columns > 2, let axes = try? ProbabilisticPCA.fit(Rows(rows), factors: 2).loadings {
+        func direction(_ k: Int) -> [Double] {
+          let axis = (0..<columns).map { axes[$0, k] }
+          let length = max(axis.reduce(0) { $0 + $1 * $1 }.squareRoot(), 1e-300)
+          return axis.map { $0 / length }
+        }
+        (first, second, isPrincipal) = (direction(0), direction(1), true)
+        center = (0..<columns).map { column in
+          (0..<rows.rows).reduce(0) { $0 + rows[$1, column] } / Double(rows.rows)
+        }
+      } else {
         center = [Double](repeating: 0, count: columns)
-        (first, second) = (unit(0), columns > 1 ? unit(1) : unit(0))
-        return
+        first = (0..<columns).map { $0 == 0 ? 1 : 0 }
+        second = (0..<columns).map { $0 == min(1, columns - 1) ? 1 : 0 }
+        isPrincipal = false
       }
-      center = (0..<columns).map { column in
-        (0..<rows.rows).reduce(0) { $0 + rows[$1, column] } / Double(rows.rows)
-      }
-      let axes = try? ProbabilisticPCA.fit(Rows(rows), factors: 2).loadings
-      func direction(_ k: Int) -> [Double] {
-        let axis = (0..<columns).map { axes?[$0, k] ?? 0 }
-        let length = axis.reduce(0) { $0 + $1 * $1 }.squareRoot()
-        // Rows in a line or a plane have no such axis.
-        return length > 0 ? axis.map { $0 / length } : unit(k)
-      }
-      (first, second) = (direction(0), direction(1))
     }
-
-    private var isPrincipal: Bool { first.count > 2 }
 
     func project(_ row: [Double]) -> (x: Double, y: Double) {
       var (x, y) = (0.0, 0.0)
@@ -174,7 +119,8 @@
 
     func names(_ columns: [String]) -> (x: String, y: String) {
       isPrincipal
-        ? ("first principal axis", "second principal axis") : (columns[0], columns.last!)
+        ? ("first principal axis", "second principal axis")
+        : (columns[0], columns.count > 1 ? columns[1] : "log p(x)")
     }
 
     /// The lower Cholesky factor of a covariance in the plane.

@@ -87,7 +87,8 @@
       let range = options.components.range
       if range.count > 1 {
         let selection = try GaussianMixture.select(
-          components: range, rows, configuration, folds: options.folds, backend: backend)
+          components: range, rows, configuration,
+          folds: options.folds ?? (rows.count > 1 ? min(5, rows.count) : 0), backend: backend)
         configuration.components =
           selection.candidates[selection.best(by: .bic)!].components
         self.selection = selection

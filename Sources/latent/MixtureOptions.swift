@@ -65,8 +65,9 @@
 
     @Option(
       parsing: .unconditional,
-      help: "With a range: parts held out in turn for the held-out likelihood; 0: none.")
-    var folds = 5
+      help:
+        "With a range: parts held out in turn for the held-out likelihood; 0: none. (default: 5)")
+    var folds: Int?
 
     @Flag(
       help: "Fit to columns of mean 0 and variance 1; the model is in the data's units.")
@@ -89,7 +90,7 @@
     var iterations: Int
     var covarianceFloor: Double
     var precision: String
-    var folds: Int
+    var folds: Int?
     var standardize: Bool
 
     init(_ options: MixtureOptions) {
