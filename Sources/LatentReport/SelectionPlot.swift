@@ -3,14 +3,20 @@
 
   /// selection.png: criteria against the number of components, the best of each ringed.
   public enum SelectionPlot {
-    public static func picture(of selection: MixtureSelection) -> ColorImage {
+    /// - Parameter logScale: what log p of a row loses on the way from the columns fitted to the
+    ///   data's units.
+    public static func picture(
+      of selection: MixtureSelection, rows: Int, logScale: Double = 0
+    ) -> ColorImage {
+      let shift = 2 * Double(rows) * logScale
       let candidates = selection.candidates
       let hasHeldOut = selection.best(by: .heldOut) != nil
       var canvas = Canvas(width: hasHeldOut ? 1300 : 760, height: 560)
       let counts = Axes.range(of: candidates.map { Double($0.components) })
       let costs: [(String, MixtureSelection.Criterion, [Double])] = [
-        ("BIC", .bic, candidates.map(\.bic)), ("AIC", .aic, candidates.map(\.aic)),
-        ("ICL", .icl, candidates.map(\.icl)),
+        ("BIC", .bic, candidates.map { $0.bic + shift }),
+        ("AIC", .aic, candidates.map { $0.aic + shift }),
+        ("ICL", .icl, candidates.map { $0.icl + shift }),
       ]
       let left = Axes(
         frame: Frame(left: 120, top: 70, right: 700, bottom: 490), x: counts,
@@ -23,7 +29,7 @@
         canvas.text(name, x: x + 34, y: 44)
       }
       guard hasHeldOut else { return canvas.image }
-      let values = candidates.map { $0.heldOut! }
+      let values = candidates.map { $0.heldOut! - logScale }
       let right = Axes(
         frame: Frame(left: 860, top: 70, right: 1270, bottom: 490), x: counts,
         y: Axes.range(of: values))

@@ -43,23 +43,27 @@
         let summary = try MixtureSummary(fitted, data, backend: backend)
         try summary.write(to: run.components)
         try fit.writeMetrics(to: run, logScale: standard?.logScale ?? 0)
-        try drawPictures(fit, fitted, data, in: run, backend: backend)
+        try drawPictures(
+          fit, fitted, data, logScale: standard?.logScale ?? 0, in: run, backend: backend)
         let result = MixtureResult(
           fit, fitted, summary, data: data, logLikelihood: scores.reduce(0, +),
           heldOut: try heldOut.map { try fitted.score($0.rows, backend: backend) },
           logScale: standard?.logScale ?? 0, output: run.path,
           seconds: (clock.now - begin).seconds, backend: backend)
+        try result.writeSelection(to: run.selection)
         for warning in fit.report.warnings { printError("warning: \(warning)") }
         try table.json ? printJSON(result) : print(result.text)
       }
     }
 
     private func drawPictures(
-      _ fit: MixtureFit, _ fitted: GaussianMixture, _ data: Dataset, in run: RunDirectory,
-      backend: FusedBackend
+      _ fit: MixtureFit, _ fitted: GaussianMixture, _ data: Dataset, logScale: Double,
+      in run: RunDirectory, backend: FusedBackend
     ) throws {
       if let selection = fit.selection {
-        try PNG.write(SelectionPlot.picture(of: selection), to: run.selectionPlot)
+        try PNG.write(
+          SelectionPlot.picture(of: selection, rows: data.rows.count, logScale: logScale),
+          to: run.selectionPlot)
       }
       let plot = try ClusterPlot(
         data.rows, columnNames: data.columnNames, model: fitted, backend: backend)
@@ -99,7 +103,7 @@
       (model, report) = try GaussianMixture.fit(rows, configuration, backend: backend)
     }
 
-    /// The lower bound of every iteration, and the table of the selection.
+    /// The lower bound of every iteration.
     func writeMetrics(to run: RunDirectory, logScale: Double) throws {
       try AtomicFile.write(to: run.metrics) { file in
         try file.append("restart,iteration,lowerBound\n")
@@ -107,15 +111,6 @@
           for (iteration, bound) in bounds.enumerated() {
             try file.append("\(restart + 1),\(iteration + 1),\(bound - logScale)\n")
           }
-        }
-      }
-      guard let selection else { return }
-      try AtomicFile.write(to: run.selection) { file in
-        try file.append("components,parameters,logLikelihood,bic,aic,icl,heldOut\n")
-        for row in selection.candidates {
-          try file.append(
-            "\(row.components),\(row.parameterCount),\(row.logLikelihood),\(row.bic),\(row.aic),"
-              + "\(row.icl),\(row.heldOut.map { String($0) } ?? "")\n")
         }
       }
     }

@@ -4,7 +4,9 @@
   import LatentKernels
   import LatentModels
 
-  extension MixturePrecision: ExpressibleByArgument {}
+  extension MixturePrecision: ExpressibleByArgument {
+    public static var allValueStrings: [String] { ["double", "float"] }
+  }
 
   enum CovarianceName: String, CaseIterable, ExpressibleByArgument {
     case full, tied, diagonal, spherical
@@ -25,10 +27,12 @@
 
     init(_ count: Int) { range = count...count }
 
+    var defaultValueDescription: String { String(range.lowerBound) }
+
     init?(argument: String) {
       let ends = argument.replacing("...", with: "-").split(separator: "-").compactMap { Int($0) }
       guard let first = ends.first, let last = ends.last, ends.count <= 2, first <= last,
-        argument.first?.isNumber == true
+        argument.first?.isNumber == true, argument.last?.isNumber == true
       else { return nil }
       range = first...last
     }

@@ -133,6 +133,19 @@
       warnings = report.warnings
     }
 
+    /// The table of the choice, where there was one.
+    func writeSelection(to path: String) throws {
+      guard let selection else { return }
+      try AtomicFile.write(to: path) { file in
+        try file.append("components,parameters,logLikelihood,bic,aic,icl,heldOut\n")
+        for row in selection {
+          try file.append(
+            "\(row.components),\(row.parameters),\(row.logLikelihood),\(row.bic),\(row.aic),"
+              + "\(row.icl),\(row.heldOut.map { String($0) } ?? "")\n")
+        }
+      }
+    }
+
     var text: String {
       var parts: [String] = []
       if let selection {
