@@ -58,8 +58,9 @@ public struct RunDirectory: Sendable {
     return RunDirectory(path: path, created: missing)
   }
 
+  /// - Parameter canResume: whether runs of this kind can go on.
   /// - Throws: ``FileError`` unless a new run may have this directory.
-  public static func checkFree(_ path: String) throws {
+  public static func checkFree(_ path: String, canResume: Bool = true) throws {
     guard !path.isEmpty else { throw FileError("\"\"", "expected the name of a run directory.") }
     var isDirectory: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else { return }
@@ -69,7 +70,9 @@ public struct RunDirectory: Sendable {
     let contents = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
     guard !contents.contains("config.json") else {
       throw FileError(
-        path, "a run is here already; go on with --resume \(path), or choose another name.")
+        path,
+        "a run is here already; "
+          + (canResume ? "go on with --resume \(path), or " : "") + "choose another name.")
     }
     guard contents.isEmpty else {
       throw FileError(path, "the directory is not empty; choose another name.")

@@ -93,7 +93,7 @@ struct FitFactors: ParsableCommand {
     let clock = ContinuousClock()
     let begin = clock.now
     try options.check()
-    if let output = table.output { try RunDirectory.checkFree(output) }
+    if let output = table.output { try RunDirectory.checkFree(output, canResume: false) }
     guard options.covariance == nil || table.data == nil else {
       throw SettingError("A fit is of --data or of --covariance, found both.")
     }

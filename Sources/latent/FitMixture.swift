@@ -21,7 +21,7 @@
     func run() throws {
       let clock = ContinuousClock()
       let begin = clock.now
-      if let output = table.output { try RunDirectory.checkFree(output) }
+      if let output = table.output { try RunDirectory.checkFree(output, canResume: false) }
       let source = try table.settings(default: "faithful")
       let (data, heldOut) = try source.load(seed: table.seed)
       guard !model.standardize || source.missing == nil else {

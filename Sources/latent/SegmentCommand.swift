@@ -65,7 +65,7 @@
       let target =
         output ?? URL(fileURLWithPath: picture).deletingPathExtension().lastPathComponent
         + "-segments"
-      try RunDirectory.checkFree(target)
+      try RunDirectory.checkFree(target, canResume: false)
       let image = try PNG.readColor(picture)
       let segmentation = try Segmentation(
         of: image, components: components, position: position, restarts: restarts, seed: seed,

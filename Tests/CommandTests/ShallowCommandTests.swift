@@ -197,6 +197,8 @@ import Testing
         try place.latentFails(["score", "vae", "--flag", "0.1"], saying: "exact densities")
         try place.latentFails(["predict", "nowhere"], saying: "no such run")
         try place.latentFails(["score", "run", "--data", "iris"], saying: "expects 2 columns")
+        try place.latentFails(
+          ["fit", "mixture", "--output", "run"], saying: "already; choose another name")
       }
 
       @Test func badFits() throws {
