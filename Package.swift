@@ -64,7 +64,7 @@ let package = Package(
     .testTarget(name: "NetworksTests", dependencies: ["LatentNetworks"]),
     .testTarget(name: "ModelsTests", dependencies: ["LatentModels"]),
     .testTarget(name: "IOTests", dependencies: ["LatentIO", "LatentReport"]),
-    .testTarget(name: "CommandTests", dependencies: ["LatentIO"]),
+    .testTarget(name: "CommandTests", dependencies: ["LatentIO", "LatentReport"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -17,6 +17,14 @@ public struct RunDirectory: Sendable {
   public var samples: String { path + "/samples.png" }
   public var manifold: String { path + "/manifold.png" }
 
+  public var components: String { path + "/components.csv" }
+  public var selection: String { path + "/selection.csv" }
+  public var scoreQuantiles: String { path + "/score-quantiles.csv" }
+  public var clusters: String { path + "/clusters.png" }
+  public var steps: String { path + "/em-steps.png" }
+  public var selectionPlot: String { path + "/selection.png" }
+  public var loadings: String { path + "/loadings.png" }
+
   public var hasCheckpoint: Bool { FileManager.default.fileExists(atPath: checkpoint) }
 
   private init(path: String, created: [String]) {
@@ -50,8 +58,9 @@ public struct RunDirectory: Sendable {
     return RunDirectory(path: path, created: missing)
   }
 
+  /// - Parameter canResume: whether runs of this kind can go on.
   /// - Throws: ``FileError`` unless a new run may have this directory.
-  public static func checkFree(_ path: String) throws {
+  public static func checkFree(_ path: String, canResume: Bool = true) throws {
     guard !path.isEmpty else { throw FileError("\"\"", "expected the name of a run directory.") }
     var isDirectory: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else { return }
@@ -61,7 +70,9 @@ public struct RunDirectory: Sendable {
     let contents = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
     guard !contents.contains("config.json") else {
       throw FileError(
-        path, "a run is here already; go on with --resume \(path), or choose another name.")
+        path,
+        "a run is here already; "
+          + (canResume ? "go on with --resume \(path), or " : "") + "choose another name.")
     }
     guard contents.isEmpty else {
       throw FileError(path, "the directory is not empty; choose another name.")
@@ -73,6 +84,13 @@ public struct RunDirectory: Sendable {
     var number = 1
     while FileManager.default.fileExists(atPath: "\(prefix)\(number)") { number += 1 }
     return "\(prefix)\(number)"
+  }
+
+  /// Whether a directory is there, whatever it holds.
+  public static func exists(_ path: String) -> Bool {
+    var isDirectory: ObjCBool = false
+    return FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory)
+      && isDirectory.boolValue
   }
 
   /// The directory of a run that has begun.

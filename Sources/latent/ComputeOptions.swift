@@ -39,4 +39,16 @@ struct ComputeOptions: ParsableArguments {
       #endif
     }
   }
+
+  /// For models that compute with the fused kernels alone.
+  ///
+  /// - Throws: ``SettingError``.
+  func makeFusedBackend() throws -> FusedBackend {
+    let backend = try makeBackend()
+    guard let fused = backend as? FusedBackend else {
+      throw SettingError(
+        "Mixtures and factor analysis compute with the fused backend, found \(backend.name).")
+    }
+    return fused
+  }
 }

@@ -11,6 +11,8 @@ struct DataSettings: Codable, Equatable {
   var heldOutFraction: Double?
   var columns: [String]?
   var label: String?
+  /// Whether values may be missing (NaN).
+  var missing: Bool?
 
   var isShipped: Bool { Dataset.shippedNames.contains(source) }
 
@@ -66,7 +68,7 @@ struct DataSettings: Codable, Equatable {
     } else {
       data = try Dataset.load(source, options: LoadOptions(columns: columns, label: label))
     }
-    try data.validateFinite()
+    try data.validateFinite(allowMissing: missing ?? false)
     return data
   }
 }

@@ -9,7 +9,15 @@ import LatentKernels
     version: version,
     subcommands: [
       Fit.self, ScoreCommand.self, SampleCommand.self, TransformCommand.self, Doctor.self,
-    ])
+    ] + tableCommands)
+
+  #if OpenBLAS
+    private static let tableCommands: [any ParsableCommand.Type] = [
+      PredictCommand.self, ImputeCommand.self, SegmentCommand.self,
+    ]
+  #else
+    private static let tableCommands: [any ParsableCommand.Type] = [ImputeCommand.self]
+  #endif
 
   static let version = "0.1.0"
 
@@ -29,7 +37,15 @@ import LatentKernels
 
 struct Fit: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Fit a model to data, into a run directory.", subcommands: [FitVAE.self])
+    abstract: "Fit a model to data, into a run directory.", subcommands: subcommands)
+
+  #if OpenBLAS
+    private static let subcommands: [any ParsableCommand.Type] = [
+      FitVAE.self, FitMixture.self, FitFactors.self,
+    ]
+  #else
+    private static let subcommands: [any ParsableCommand.Type] = [FitVAE.self, FitFactors.self]
+  #endif
 }
 
 /// One line on standard error.

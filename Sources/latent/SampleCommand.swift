@@ -32,6 +32,7 @@ struct SampleCommand: ParsableCommand {
   }
 
   func run() throws {
+    if let exact = try ExactRun(model) { return try sample(exact) }
     let saved = try SavedModel(model)
     let vae = saved.model
     let kind = observations ? "observations" : "sample"

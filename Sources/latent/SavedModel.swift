@@ -90,6 +90,14 @@ enum TableFile {
     }
   }
 
+  static func write(_ matrix: Matrix<Double>, columnNames: [String]?, to path: String) throws {
+    if fileExtension(path) == "npy" {
+      try NPY.write(matrix, to: path)
+    } else {
+      try CSV.write(matrix, columnNames: columnNames, to: path)
+    }
+  }
+
   static func fileExtension(_ path: String) -> String {
     URL(fileURLWithPath: path).pathExtension.lowercased()
   }

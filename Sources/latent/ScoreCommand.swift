@@ -5,7 +5,7 @@ import LatentModels
 struct ScoreCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "score",
-    abstract: "The evidence lower bound of each row, and its mean.")
+    abstract: "log p(x) of each row and its mean: exact, or a VAE's evidence lower bound.")
 
   @Argument(help: ArgumentHelp("A run directory or a model file.", valueName: "run"))
   var model: String
@@ -16,6 +16,13 @@ struct ScoreCommand: ParsableCommand {
 
   @Option(help: ArgumentHelp("Each row's figures, as CSV or NPY.", valueName: "path"))
   var output: String?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Mark rows less likely than this fraction of the rows fitted (mixture, factors).",
+      valueName: "fraction"))
+  var flag: Double?
 
   @Flag(help: "Print one JSON object on standard output.") var json = false
 
@@ -28,6 +35,10 @@ struct ScoreCommand: ParsableCommand {
 
   func run() throws {
     if let output { try TableFile.check(output) }
+    if let exact = try ExactRun(model) { return try score(exact) }
+    guard flag == nil else {
+      throw SettingError("--flag needs exact densities: a mixture or a factor analysis.")
+    }
     let saved = try SavedModel(model)
     let rows = try saved.data(data)
     let backend = try compute.makeBackend()

@@ -33,6 +33,7 @@ struct TransformCommand: ParsableCommand {
 
   func run() throws {
     if let output { try TableFile.check(output) }
+    if let exact = try ExactRun(model) { return try transform(exact) }
     let saved = try SavedModel(model)
     let rows = try saved.data(data)
     let backend = try compute.makeBackend()

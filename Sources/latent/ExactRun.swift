@@ -1,0 +1,96 @@
+import Foundation
+import LatentIO
+import LatentKernels
+import LatentModels
+import LatentReport
+
+/// A fitted model with exact densities: a mixture, a factor analysis or a probabilistic PCA.
+struct ExactRun {
+  let model: any ExactModel
+  /// What config.json says of the data; nil for a model file by itself.
+  let about: About?
+  let path: String
+
+  struct About: Decodable {
+    /// Nil for a fit to a covariance matrix.
+    var data: DataSettings?
+    var seed: UInt64
+    var columnNames: [String]?
+  }
+
+  var columnNames: [String]? { about?.columnNames }
+
+  /// Nil when the model is of another kind, or none that can be read.
+  ///
+  /// - Parameter path: a run directory, or a model file.
+  /// - Throws: ``FileError`` or ``ModelFileError`` for a damaged file of these kinds.
+  init?(_ path: String) throws {
+    let run = RunDirectory.exists(path) ? try RunDirectory.open(path) : nil
+    let file = run?.model ?? path
+    guard let tensors = try? TensorFile(contentsOf: file),
+      let model = try Self.load(tensors, path: file)
+    else { return nil }
+    self.path = path
+    self.model = model
+    about = try run?.readConfiguration(About.self)
+  }
+
+  /// For a verb that variational autoencoders do not have.
+  static func open(_ path: String, verb: String) throws -> ExactRun {
+    if let run = try ExactRun(path) { return run }
+    // Its error says what else is wrong.
+    _ = try SavedModel(path)
+    throw SettingError(
+      "\(path) is a variational autoencoder, which cannot \(verb); it can score, sample and "
+        + "transform.")
+  }
+
+  private static func load(_ file: TensorFile, path: String) throws -> (any ExactModel)? {
+    let format = file.metadata["format"] ?? file.metadata["latent.model"].map { "latent.\($0)" }
+    switch format {
+    case "latent.factors": return try FactorAnalysis.load(path)
+    case "latent.ppca": return try ProbabilisticPCA.load(path)
+    #if OpenBLAS
+      case "latent.mixture": return try GaussianMixture(contentsOf: path)
+    #endif
+    default: return nil
+    }
+  }
+
+  /// The model as a kind that has the verb.
+  func model<Wanted>(as type: Wanted.Type, verb: String) throws -> Wanted {
+    if let wanted = model as? Wanted { return wanted }
+    throw SettingError(
+      "\(path) is \(model.title), which cannot \(verb); it can \(model.verbs).")
+  }
+
+  /// The rows that the options name, else those that the run held out (all, where it held none out).
+  func data(_ options: NewDataOptions) throws -> Dataset {
+    var source = about?.data ?? DataSettings(source: "")
+    // These models integrate over what is missing.
+    source.missing = true
+    if options.columns != nil || options.label != nil {
+      source.columns = options.columns?.elements
+      source.label = options.label
+    }
+    let data: Dataset
+    if let path = options.data {
+      if Dataset.shippedNames.contains(path) { (source.columns, source.label) = (nil, nil) }
+      data = try source.load(DataSettings.source(path))
+    } else {
+      guard let about else {
+        throw SettingError("A model file knows no data; give --data, or the run directory.")
+      }
+      guard about.data != nil else {
+        throw SettingError("\(self.path) was fitted to a covariance matrix; give --data.")
+      }
+      let (training, heldOut) = try source.load(seed: about.seed)
+      data = heldOut ?? training
+    }
+    guard data.rows.columns == model.columns else {
+      throw ShapeError(
+        "The model expects \(model.columns) columns, \(data.name) has \(data.rows.columns).")
+    }
+    return data
+  }
+}

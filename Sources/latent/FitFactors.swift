@@ -1,0 +1,148 @@
+import ArgumentParser
+import LatentIO
+import LatentKernels
+import LatentModels
+import LatentReport
+
+extension FactorConfiguration.Method: ExpressibleByArgument {}
+extension FactorConfiguration.Rotation: ExpressibleByArgument {}
+extension Precision: ExpressibleByArgument {}
+
+struct FactorOptions: ParsableArguments {
+  @Option(parsing: .unconditional, help: "How many factors.")
+  var factors = 1
+
+  @Option(help: "What climbs the likelihood; rows with gaps are always fitted by em.")
+  var method = FactorConfiguration.Method.maximumLikelihood
+
+  @Option(help: "How factors are turned.")
+  var rotation = FactorConfiguration.Rotation.none
+
+  @Flag(help: "Keep loadings and uniquenesses of columns of variance 1.")
+  var correlation = false
+
+  @Flag(help: "Probabilistic PCA: one noise variance for all columns, in closed form.")
+  var ppca = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Fit a covariance matrix in place of rows; needs --observations.", valueName: "path"))
+  var covariance: String?
+
+  @Option(parsing: .unconditional, help: "Rows behind the covariance matrix.")
+  var observations: Int?
+
+  @Option(
+    parsing: .unconditional,
+    help: "Ends the fit when an iteration gains less, in nats a row.")
+  var tolerance = 1e-9
+
+  @Option(parsing: .unconditional, help: "The most iterations.")
+  var iterations = 1000
+
+  @Option(
+    parsing: .unconditional, help: "The least uniqueness, as a part of its column's variance.")
+  var uniquenessFloor = 0.005
+
+  @Option(help: "What products of the data are computed in.")
+  var precision = Precision.double
+
+  func configuration(seed: UInt64) -> FactorConfiguration {
+    FactorConfiguration(
+      factors: factors, method: method, tolerance: tolerance, maximumIterations: iterations,
+      uniquenessFloor: uniquenessFloor, correlationScale: correlation, rotation: rotation,
+      seed: seed, precision: precision)
+  }
+
+  /// - Throws: ``SettingError`` for options that contradict each other.
+  func check() throws {
+    guard (covariance == nil) == (observations == nil) else {
+      throw SettingError("--covariance and --observations go together, found one of them.")
+    }
+    guard !ppca || covariance == nil else {
+      throw SettingError("Probabilistic PCA is fitted to rows; drop --covariance or --ppca.")
+    }
+    guard !ppca || (rotation == .none && !correlation && method == .maximumLikelihood) else {
+      throw SettingError(
+        "Probabilistic PCA has no --method, --rotation or --correlation; drop them, or --ppca.")
+    }
+  }
+}
+
+struct FitFactors: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "factors",
+    abstract: "Fit a factor analysis, or a probabilistic PCA.",
+    discussion: """
+      Without options: one factor on iris, which ships with the program. Writes \
+      model.safetensors, config.json, metrics.csv and loadings.png.
+      """)
+
+  @OptionGroup(title: "Data and output") var table: TableOptions
+  @OptionGroup(title: "Model") var options: FactorOptions
+  @OptionGroup(title: "Computing") var compute: ComputeOptions
+
+  struct Settings: Codable {
+    var kind: String
+    var configuration: FactorConfiguration
+    var covariance: String?
+    var observations: Int?
+  }
+
+  func run() throws {
+    let clock = ContinuousClock()
+    let begin = clock.now
+    try options.check()
+    if let output = table.output { try RunDirectory.checkFree(output, canResume: false) }
+    guard options.covariance == nil || table.data == nil else {
+      throw SettingError("A fit is of --data or of --covariance, found both.")
+    }
+    var source = try table.settings(default: "iris")
+    if let path = options.covariance { source.source = DataSettings.source(path) }
+    let (data, heldOut) =
+      try options.covariance == nil
+      ? source.load(seed: table.seed) : (source.load(source.source), nil)
+    let backend = try compute.makeFusedBackend()
+    let model = try fit(data, backend)
+    try table.makeRun("factors", source) { run in
+      try run.write(
+        configuration: TableSettings(
+          command: "fit factors", data: options.covariance == nil ? source : nil, seed: table.seed,
+          columnNames: data.columnNames,
+          model: Settings(
+            kind: options.ppca ? "ppca" : "factors",
+            configuration: options.configuration(seed: table.seed),
+            covariance: options.covariance.map(DataSettings.source),
+            observations: options.observations)))
+      try model.save(to: run.model)
+      try model.writeHistory(to: run.metrics)
+      if options.covariance == nil {
+        try ScoreQuantiles.write(model.scoreSamples(data.rows), to: run)
+      }
+      if let picture = model.loadingsPicture(columnNames: data.columnNames) {
+        try PNG.write(picture, to: run.loadings)
+      }
+      let result = FactorResult(
+        model, data: data, heldOut: try heldOut.map { try model.score($0.rows) },
+        output: run.path, seconds: (clock.now - begin).seconds, backend: backend)
+      for warning in result.warnings { printError("warning: \(warning)") }
+      try table.json ? printJSON(result) : print(result.text)
+    }
+  }
+
+  private func fit(_ data: Dataset, _ backend: FusedBackend) throws -> any FittedFactors {
+    let configuration = options.configuration(seed: table.seed)
+    if options.ppca {
+      return try ProbabilisticPCA.fit(
+        data.rows, factors: options.factors, precision: options.precision, seed: table.seed,
+        backend: backend)
+    }
+    if let observations = options.observations {
+      return try ReportedFactors(
+        model: FactorAnalysis.fit(
+          covariance: data.rows.matrix(), observations: observations, configuration))
+    }
+    return try ReportedFactors(
+      model: FactorAnalysis.fit(data.rows, configuration, backend: backend))
+  }
+}

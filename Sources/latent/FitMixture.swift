@@ -1,0 +1,118 @@
+#if OpenBLAS
+  import ArgumentParser
+  import LatentIO
+  import LatentKernels
+  import LatentModels
+  import LatentReport
+
+  struct FitMixture: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "mixture",
+      abstract: "Fit a mixture of Gaussians by EM: clusters, densities, synthetic rows.",
+      discussion: """
+        Without options: two components on Old Faithful, which ships with the program. Writes \
+        model.safetensors, config.json, metrics.csv, components.csv and pictures.
+        """)
+
+    @OptionGroup(title: "Data and output") var table: TableOptions
+    @OptionGroup(title: "Model") var model: MixtureOptions
+    @OptionGroup(title: "Computing") var compute: ComputeOptions
+
+    func run() throws {
+      let clock = ContinuousClock()
+      let begin = clock.now
+      if let output = table.output { try RunDirectory.checkFree(output, canResume: false) }
+      let source = try table.settings(default: "faithful")
+      let (data, heldOut) = try source.load(seed: table.seed)
+      guard !model.standardize || source.missing == nil else {
+        throw SettingError("Choose one of --standardize and --missing.")
+      }
+      let backend = try compute.makeFusedBackend()
+      let standard = model.standardize ? Standardization(data.rows) : nil
+      let fit = try MixtureFit(
+        standard?.apply(data.rows) ?? data.rows, model, seed: table.seed, backend: backend)
+      let fitted = try standard.map { try fit.model.inDataUnits($0) } ?? fit.model
+      let scores = try fitted.scoreSamples(data.rows, backend: backend)
+      try table.makeRun("mixture", source) { run in
+        try run.write(
+          configuration: TableSettings(
+            command: "fit mixture", data: source, seed: table.seed, columnNames: data.columnNames,
+            model: MixtureSettings(model)))
+        try fitted.write(to: run.model)
+        try ScoreQuantiles.write(scores, to: run)
+        let summary = try MixtureSummary(fitted, data, backend: backend)
+        try summary.write(to: run.components)
+        try fit.writeMetrics(to: run, logScale: standard?.logScale ?? 0)
+        try drawPictures(
+          fit, fitted, data, logScale: standard?.logScale ?? 0, in: run, backend: backend)
+        let result = MixtureResult(
+          fit, fitted, summary, data: data, logLikelihood: scores.reduce(0, +),
+          heldOut: try heldOut.map { try fitted.score($0.rows, backend: backend) },
+          logScale: standard?.logScale ?? 0, output: run.path,
+          seconds: (clock.now - begin).seconds, backend: backend)
+        try result.writeSelection(to: run.selection)
+        for warning in fit.report.warnings { printError("warning: \(warning)") }
+        try table.json ? printJSON(result) : print(result.text)
+      }
+    }
+
+    private func drawPictures(
+      _ fit: MixtureFit, _ fitted: GaussianMixture, _ data: Dataset, logScale: Double,
+      in run: RunDirectory, backend: FusedBackend
+    ) throws {
+      if let selection = fit.selection {
+        try PNG.write(
+          SelectionPlot.picture(of: selection, rows: data.rows.count, logScale: logScale),
+          to: run.selectionPlot)
+      }
+      let plot = try ClusterPlot(
+        data.rows, columnNames: data.columnNames, model: fitted, backend: backend)
+      try PNG.write(plot.picture(of: fitted, backend: backend), to: run.clusters)
+      // They only show how EM goes: not where they would take longer than the fit, nor where the rows
+      // drawn are too few for them.
+      guard fitted.components > 1, fitted.components * fitted.columns <= 64 else { return }
+      var configuration = model.configuration(seed: table.seed)
+      configuration.components = fitted.components
+      configuration.covarianceFloor = max(configuration.covarianceFloor, 1e-6)
+      if let steps = try? plot.steps(to: fitted, configuration, backend: backend) {
+        try PNG.write(steps, to: run.steps)
+      }
+    }
+  }
+
+  /// One mixture, or the best by BIC of a range.
+  struct MixtureFit {
+    let model: GaussianMixture
+    let report: MixtureReport
+    let selection: MixtureSelection?
+
+    init(_ rows: Rows, _ options: MixtureOptions, seed: UInt64, backend: FusedBackend) throws {
+      var configuration = options.configuration(seed: seed)
+      let range = options.components.range
+      if range.count > 1 {
+        let selection = try GaussianMixture.select(
+          components: range, rows, configuration,
+          folds: options.folds ?? (rows.count > 1 ? min(5, rows.count) : 0), backend: backend)
+        configuration.components =
+          selection.candidates[selection.best(by: .bic)!].components
+        self.selection = selection
+      } else {
+        selection = nil
+      }
+      // The same as the candidate's: the seed decides.
+      (model, report) = try GaussianMixture.fit(rows, configuration, backend: backend)
+    }
+
+    /// The lower bound of every iteration.
+    func writeMetrics(to run: RunDirectory, logScale: Double) throws {
+      try AtomicFile.write(to: run.metrics) { file in
+        try file.append("restart,iteration,lowerBound\n")
+        for (restart, bounds) in report.lowerBounds.enumerated() {
+          for (iteration, bound) in bounds.enumerated() {
+            try file.append("\(restart + 1),\(iteration + 1),\(bound - logScale)\n")
+          }
+        }
+      }
+    }
+  }
+#endif

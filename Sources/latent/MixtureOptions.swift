@@ -1,0 +1,153 @@
+#if OpenBLAS
+  import ArgumentParser
+  import Foundation
+  import LatentKernels
+  import LatentModels
+
+  extension MixturePrecision: ExpressibleByArgument {
+    public static var allValueStrings: [String] { ["double", "float"] }
+  }
+
+  enum CovarianceName: String, CaseIterable, ExpressibleByArgument {
+    case full, tied, diagonal, spherical
+
+    var kind: CovarianceKind {
+      switch self {
+      case .full: .full
+      case .tied: .tied
+      case .diagonal: .diagonal
+      case .spherical: .spherical
+      }
+    }
+  }
+
+  /// "3", or a range to choose from: "1...12".
+  struct ComponentRange: ExpressibleByArgument {
+    var range: ClosedRange<Int>
+
+    init(_ count: Int) { range = count...count }
+
+    var defaultValueDescription: String { String(range.lowerBound) }
+
+    init?(argument: String) {
+      let ends = argument.replacing("...", with: "-").split(separator: "-").compactMap { Int($0) }
+      guard let first = ends.first, let last = ends.last, ends.count <= 2, first <= last,
+        argument.first?.isNumber == true, argument.last?.isNumber == true
+      else { return nil }
+      range = first...last
+    }
+  }
+
+  struct MixtureOptions: ParsableArguments {
+    @Option(
+      parsing: .unconditional,
+      help: ArgumentHelp(
+        "How many, or a range to choose from by BIC: 1...12.", valueName: "count"))
+    var components = ComponentRange(2)
+
+    @Option(help: "The shape of the components' covariances.")
+    var covariance = CovarianceName.full
+
+    @Option(parsing: .unconditional, help: "How often to start afresh; the best is kept.")
+    var restarts = 1
+
+    @Option(
+      parsing: .unconditional,
+      help: "Ends EM when the mean log-likelihood rises by less, in nats a row.")
+    var tolerance = 1e-6
+
+    @Option(parsing: .unconditional, help: "The most iterations of EM.")
+    var iterations = 500
+
+    @Option(
+      parsing: .unconditional,
+      help: "The least variance of a component in any direction, as a part of the data's.")
+    var covarianceFloor = 1e-6
+
+    @Option(help: "What the passes over the rows compute in.")
+    var precision = MixturePrecision.double
+
+    @Option(
+      parsing: .unconditional,
+      help:
+        "With a range: parts held out in turn for the held-out likelihood; 0: none. (default: 5)")
+    var folds: Int?
+
+    @Flag(
+      help: "Fit to columns of mean 0 and variance 1; the model is in the data's units.")
+    var standardize = false
+
+    func configuration(seed: UInt64) -> MixtureConfiguration {
+      MixtureConfiguration(
+        components: components.range.lowerBound, covariance: covariance.kind,
+        covarianceFloor: covarianceFloor, tolerance: tolerance, maximumIterations: iterations,
+        restarts: restarts, seed: seed, precision: precision)
+    }
+  }
+
+  /// The part of config.json about the model.
+  struct MixtureSettings: Codable {
+    var components: ClosedRange<Int>
+    var covariance: String
+    var restarts: Int
+    var tolerance: Double
+    var iterations: Int
+    var covarianceFloor: Double
+    var precision: String
+    var folds: Int?
+    var standardize: Bool
+
+    init(_ options: MixtureOptions) {
+      components = options.components.range
+      covariance = options.covariance.rawValue
+      (restarts, tolerance, iterations) = (options.restarts, options.tolerance, options.iterations)
+      (covarianceFloor, precision) = (options.covarianceFloor, options.precision.rawValue)
+      (folds, standardize) = (options.folds, options.standardize)
+    }
+  }
+
+  extension GaussianMixture {
+    /// The model of x, of which this is the model of the standardized x. One variance for all columns
+    /// becomes one for each.
+    func inDataUnits(_ standard: Standardization) throws -> GaussianMixture {
+      let scale = standard.scale
+      func scaled(_ matrix: Matrix<Double>) -> Matrix<Double> {
+        var result = matrix
+        for i in 0..<columns { for j in 0..<columns { result[i, j] *= scale[i] * scale[j] } }
+        return result
+      }
+      var (means, variances) = (means, Matrix<Double>(rows: components, columns: columns))
+      for k in 0..<components {
+        for d in 0..<columns {
+          means[k, d] = standard.invert(means[k, d], column: d)
+          switch covariances {
+          case .diagonal(let all): variances[k, d] = all[k, d] * scale[d] * scale[d]
+          case .spherical(let all): variances[k, d] = all[k] * scale[d] * scale[d]
+          default: break
+          }
+        }
+      }
+      let covariances: MixtureCovariances =
+        switch covariances {
+        case .full(let all): .full(all.map(scaled))
+        case .tied(let shared): .tied(scaled(shared))
+        case .diagonal, .spherical: .diagonal(variances)
+        case .factorAnalytic: preconditionFailure("the command fits no factors in mixtures")
+        }
+      return try GaussianMixture(weights: weights, means: means, covariances: covariances)
+    }
+  }
+
+  extension Standardization {
+    func apply(_ rows: Rows) -> Rows {
+      var matrix: Matrix<Double> = rows.matrix()
+      for i in matrix.values.indices {
+        matrix.values[i] = apply(matrix.values[i], column: i % rows.columns)
+      }
+      return Rows(matrix)
+    }
+
+    /// What log p of a row loses on the way back to the data's units.
+    var logScale: Double { scale.reduce(0) { $0 + log($1) } }
+  }
+#endif

@@ -1,0 +1,71 @@
+import ArgumentParser
+import LatentIO
+import LatentKernels
+import LatentReport
+
+/// The rows that a mixture or a factor analysis is fitted to.
+struct TableOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "CSV, NPY or IDX, gzipped or not; or faithful, iris or digits, which ship.",
+      valueName: "path"))
+  var data: String?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Fraction of the rows to hold out. (default: 0)", valueName: "fraction"))
+  var heldOut: Double?
+
+  @Option(help: "Columns to keep, by name or number: 1-4,7.")
+  var columns: CommaSeparated<String>?
+
+  @Option(help: "The column that is a label, not data.")
+  var label: String?
+
+  @Flag(help: "Let values be missing (NaN or empty): the fit integrates them out, exactly.")
+  var missing = false
+
+  @Option(parsing: .unconditional, help: "Keys all randomness.")
+  var seed: UInt64 = 0
+
+  @Option(
+    help: ArgumentHelp(
+      "The run directory. (default: runs/<model>-<data>-<n>)", valueName: "directory"))
+  var output: String?
+
+  @Flag(help: "Print one JSON object on standard output.") var json = false
+
+  func settings(default name: String) throws -> DataSettings {
+    let fraction = heldOut ?? 0
+    guard 0..<1 ~= fraction else {
+      throw SettingError("The held-out fraction must be in [0, 1), found \(fraction).")
+    }
+    return DataSettings(
+      source: DataSettings.source(data ?? name), heldOutFraction: fraction,
+      columns: columns?.elements, label: label, missing: missing ? true : nil)
+  }
+
+  /// Makes the run directory, lets `body` fill it, and takes it back when that fails.
+  func makeRun(_ model: String, _ data: DataSettings, _ body: (RunDirectory) throws -> Void) throws
+  {
+    let directory = try RunDirectory.create(
+      output ?? RunDirectory.nextName("runs/\(model)-\(data.shortName)-"))
+    do {
+      try body(directory)
+    } catch {
+      directory.remove()
+      throw error
+    }
+  }
+}
+
+/// What config.json says of a run of `fit mixture` or `fit factors`.
+struct TableSettings<Model: Codable>: Codable {
+  var command: String
+  var version = Latent.version
+  /// Nil for a fit to a covariance matrix.
+  var data: DataSettings?
+  var seed: UInt64
+  var columnNames: [String]?
+  var model: Model
+}

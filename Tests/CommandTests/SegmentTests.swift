@@ -1,0 +1,84 @@
+import LatentIO
+import LatentReport
+import Testing
+
+#if OpenBLAS
+  extension CommandTests {
+    @Suite struct SegmentTests {
+      private static let colors = [
+        Color(red: 200, green: 60, blue: 50), Color(red: 60, green: 160, blue: 70),
+        Color(red: 50, green: 80, blue: 190), Color(red: 230, green: 220, blue: 190),
+      ]
+
+      /// Four quarters of one colour each, under noise of some 15 levels.
+      private func noisyPicture(side: Int) -> ColorImage {
+        var image = ColorImage(height: side, width: side)
+        var state: UInt64 = 1
+        func noise() -> Int {
+          (0..<3).reduce(0) { sum, _ in
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return sum + Int(state >> 33) % 31 - 15
+          }
+        }
+        for y in 0..<side {
+          for x in 0..<side {
+            let color = Self.colors[quarter(y, x, side)]
+            func level(_ value: UInt8) -> UInt8 { UInt8(max(0, min(255, Int(value) + noise()))) }
+            image[y, x] = Color(
+              red: level(color.red), green: level(color.green), blue: level(color.blue))
+          }
+        }
+        return image
+      }
+
+      private func quarter(_ y: Int, _ x: Int, _ side: Int) -> Int {
+        (2 * y / side) * 2 + 2 * x / side
+      }
+
+      @Test func fourNoisyColoursAreToldApart() throws {
+        let place = try Workspace()
+        let side = 160
+        try PNG.write(noisyPicture(side: side), to: "\(place.path)/four.png")
+        let result = try place.latent("segment", "four.png", "--json").json()
+        #expect((result["segments"] as? [Any])?.count == 4)
+        let segments = try PNG.readColor("\(place.path)/four-segments/segments.png")
+        var right = 0
+        for y in 0..<side {
+          for x in 0..<side {
+            let found = segments[y, x]
+            let nearest = Self.colors.indices.min {
+              distance(found, Self.colors[$0]) < distance(found, Self.colors[$1])
+            }
+            if nearest == quarter(y, x, side) { right += 1 }
+          }
+        }
+        #expect(Double(right) >= 0.99 * Double(side * side))
+        let maps = try (1...4).map {
+          try PNG.readGrey("\(place.path)/four-segments/probability-\($0).png")
+        }
+        let sum = maps.reduce(0) { $0 + Int($1[5, 5]) }
+        #expect(253...257 ~= sum)
+        try place.latent(
+          "segment", "four.png", "--position", "0.5", "--components", "2", "--output", "placed")
+      }
+
+      private func distance(_ a: Color, _ b: Color) -> Int {
+        [(a.red, b.red), (a.green, b.green), (a.blue, b.blue)].reduce(0) {
+          $0 + (Int($1.0) - Int($1.1)) * (Int($1.0) - Int($1.1))
+        }
+      }
+
+      @Test func badPictures() throws {
+        let place = try Workspace()
+        try PNG.write(ColorImage(height: 4, width: 4), to: "\(place.path)/black.png")
+        try place.latentFails(["segment", "black.png"], saying: "distinct")
+        try place.latentFails(["segment", "black.png", "--components", "0"], saying: "1 to 64")
+        try place.latentFails(
+          ["segment", "black.png", "--components", "1", "--position", "-1"], saying: "position")
+        try place.latentFails(["segment", "nowhere.png"], saying: "nowhere.png")
+        try place.write("text.png", "no picture".utf8)
+        try place.latentFails(["segment", "text.png"], saying: "PNG")
+      }
+    }
+  }
+#endif

@@ -1,0 +1,222 @@
+import Foundation
+import LatentIO
+import Testing
+
+#if OpenBLAS
+  extension CommandTests {
+    @Suite struct ShallowCommandTests {
+      let place: Workspace
+
+      init() throws { place = try Workspace() }
+
+      private func load(_ name: String) throws -> Dataset {
+        try Dataset.load("\(place.path)/\(name)")
+      }
+
+      private func mixture() throws {
+        try place.latent("fit", "mixture", "--output", "run")
+      }
+
+      @Test func twoComponentsOnOldFaithful() throws {
+        let outcome = try place.latent("fit", "mixture", "--output", "run", "--json")
+        let result = try outcome.json()
+        // scikit-learn 1.9.1: GaussianMixture(2, tol=1e-9, reg_covar=0, n_init=3).score(x) * 272.
+        #expect(abs(try #require(result["logLikelihood"] as? Double) + 1130.264) < 0.002)
+        #expect(result["parameters"] as? Int == 11)
+        #expect(result["converged"] as? Bool == true)
+        let components = try #require(result["responsibilities"] as? [[String: Any]])
+        #expect(components.compactMap { $0["rows"] as? Int }.sorted() == [97, 175])
+        let files = try FileManager.default.contentsOfDirectory(atPath: "\(place.path)/run")
+        #expect(
+          Set(files) == [
+            "model.safetensors", "config.json", "metrics.csv", "components.csv", "clusters.png",
+            "em-steps.png", "score-quantiles.csv",
+          ])
+        #expect(try load("run/components.csv").rows.count == 2)
+        // The same run again, on another number of threads: the same bytes.
+        try place.latent("fit", "mixture", "--output", "again", "--threads", "1")
+        for file in files { #expect(try place.read("run/\(file)") == place.read("again/\(file)")) }
+      }
+
+      @Test func standardizedModelsAreInDataUnits() throws {
+        let plain = try place.latent("fit", "mixture", "--output", "a", "--json").json()
+        let scaled = try place.latent(
+          "fit", "mixture", "--standardize", "--output", "b", "--json"
+        ).json()
+        let (one, other) = (
+          try #require(plain["logLikelihood"] as? Double),
+          try #require(scaled["logLikelihood"] as? Double)
+        )
+        #expect(abs(one - other) < 1e-2)
+        try place.latent(
+          "fit", "mixture", "--standardize", "--components", "1...2", "--folds", "0", "--output",
+          "c")
+        #expect(abs(try load("c/selection.csv").rows.value(1, 2) - one) < 1e-2)
+      }
+
+      @Test func choosesTwoComponentsByBIC() throws {
+        let result = try place.latent(
+          "fit", "mixture", "--components", "1...4", "--restarts", "2", "--output", "run", "--json"
+        ).json()
+        let best = try #require(result["bestComponents"] as? [String: Int])
+        #expect(best["bic"] == 2 && best["icl"] == 2)
+        #expect(result["components"] as? Int == 2)
+        #expect((result["selection"] as? [Any])?.count == 4)
+        #expect(try load("run/selection.csv").rows.count == 4)
+        #expect(try place.read("run/selection.png").starts(with: [0x89] + Array("PNG".utf8)))
+        let table = try place.latent(
+          "fit", "mixture", "--components", "1...2", "--folds", "0", "--output", "two"
+        ).output
+        #expect(table.contains("2322.19*"), "\(table)")
+      }
+
+      @Test func factorsOfIris() throws {
+        let result = try place.latent(
+          "fit", "factors", "--data", "iris", "--rotation", "varimax", "--output", "run", "--json"
+        ).json()
+        #expect(result["degreesOfFreedom"] as? Int == 2)
+        let test = try #require(result["test"] as? [String: Any])
+        // The likelihood maximized by scipy's L-BFGS-B with the same bounds gives 85.51.
+        #expect(abs(try #require(test["statistic"] as? Double) - 85.51) < 0.02)
+        #expect((result["warnings"] as? [String])?.contains { $0.contains("petal_length") } == true)
+        let table = try place.latent("fit", "factors", "--output", "other").output
+        #expect(table.contains("sepal_width    -0.422    0.822"), "\(table)")
+        #expect(try place.read("run/loadings.png").count > 500)
+        let scores = try place.latent("transform", "run", "--variances").output
+        #expect(scores.hasPrefix("factor1,variance1\n"))
+        try place.latent("fit", "factors", "--ppca", "--factors", "2", "--output", "ppca")
+        let score = try place.latent("score", "ppca", "--json").json()
+        // Tipping and Bishop's closed form in NumPy, from the eigenvalues of the covariance.
+        #expect(abs(try #require(score["logLikelihood"] as? Double) + 404.96278) < 1e-4)
+      }
+
+      /// The ability tests of 112 people (Smith and Stanley 1983), as R's `ability.cov` has them.
+      static let ability = """
+        general,picture,blocks,maze,reading,vocab
+        24.641,5.991,33.520,6.023,20.755,29.701
+        5.991,6.700,18.137,1.782,4.936,7.204
+        33.520,18.137,149.831,19.424,31.430,50.753
+        6.023,1.782,19.424,12.711,4.757,9.075
+        20.755,4.936,31.430,4.757,52.604,66.762
+        29.701,7.204,50.753,9.075,66.762,135.292
+        """
+
+      @Test func factorsOfACovarianceMatrix() throws {
+        try place.write("ability.csv", Self.ability.utf8)
+        let fit = ["fit", "factors", "--covariance", "ability.csv", "--observations", "112"]
+        let outcome = try Command.run(
+          fit + ["--factors", "2", "--output", "run", "--json"], in: place)
+        let result = try outcome.json()
+        let test = try #require(result["test"] as? [String: Any])
+        #expect(abs(try #require(test["statistic"] as? Double) - 6.11) < 0.02)
+        #expect(test["degreesOfFreedom"] as? Int == 4)
+        try place.latentFails(["score", "run"], saying: "give --data")
+        try place.latentFails(
+          ["score", "run", "--data", "ability.csv", "--flag", "0.1"], saying: "fit to rows")
+        try place.write("crooked.csv", Self.ability.replacing("\n5.991", with: "\n5.5").utf8)
+        try place.latentFails(
+          ["fit", "factors", "--covariance", "crooked.csv", "--observations", "112"],
+          saying: "not symmetric")
+        try place.latentFails(
+          ["fit", "factors", "--covariance", "ability.csv"], saying: "--observations")
+      }
+
+      @Test func scoresFlagTheLeastLikelyRows() throws {
+        try mixture()
+        let result = try place.latent(
+          "score", "run", "--flag", "0.05", "--output", "rows.csv", "--json"
+        ).json()
+        #expect(abs(try #require(result["logLikelihood"] as? Double) + 1130.264) < 0.002)
+        let flagged = try #require(result["flaggedRows"] as? [Int])
+        #expect(12...15 ~= flagged.count)
+        let rows = try load("rows.csv")
+        #expect(rows.columnNames == ["logDensity", "flagged"])
+        for row in 0..<rows.rows.count {
+          #expect((rows.rows.value(row, 1) == 1) == flagged.contains(row + 1))
+        }
+        try place.write("odd.csv", "eruptions,waiting\n4.3,80\n9,9\n".utf8)
+        let odd = try place.latent("score", "run", "--data", "odd.csv", "--flag", "0.01", "--json")
+        #expect(try odd.json()["flaggedRows"] as? [Int] == [2])
+        try place.latentFails(["score", "run", "--flag", "2"], saying: "between 0 and 1")
+      }
+
+      @Test func predictsAndSamples() throws {
+        try mixture()
+        try place.latent("sample", "run", "--count", "400", "--seed", "3", "--output", "new.csv")
+        let new = try load("new.csv")
+        #expect(new.columnNames == ["eruptions", "waiting"] && new.rows.count == 400)
+        let result = try place.latent(
+          "predict", "run", "--data", "new.csv", "--probabilities", "--output", "labels.npy",
+          "--json"
+        ).json()
+        // 0.36 and 0.64 of 400, give or take four standard deviations.
+        let counts = try #require(result["counts"] as? [Int])
+        #expect(counts.allSatisfy { 104...296 ~= $0 })
+        let labels = try load("labels.npy").rows
+        #expect(labels.columns == 3)
+        for row in 0..<labels.count {
+          #expect(abs(labels.value(row, 1) + labels.value(row, 2) - 1) < 1e-9)
+          #expect(labels.value(row, Int(labels.value(row, 0))) >= 0.5)
+        }
+        let again = try place.latent("sample", "run/model.safetensors", "--count", "2").output
+        #expect(again.split(separator: "\n").count == 2)
+      }
+
+      @Test func fillsGaps() throws {
+        try mixture()
+        try place.write("gaps.csv", "eruptions,waiting\n1.8,\n,80\n,\n3,70\n".utf8)
+        let result = try place.latent(
+          "impute", "run", "--data", "gaps.csv", "--output", "filled.csv", "--draws", "2", "--json"
+        ).json()
+        #expect(result["values"] as? Int == 4 && result["rowsWithGaps"] as? Int == 3)
+        #expect(result["draws"] as? [String] == ["filled-1.csv", "filled-2.csv"])
+        let filled = try load("filled.csv").rows
+        // Where nothing is observed, the mean of all: that of the data under EM's optimum.
+        #expect(abs(filled.value(2, 0) - 3.4877831) < 1e-4)
+        #expect(abs(filled.value(2, 1) - 70.8970588) < 1e-3)
+        #expect(filled.value(0, 0) == 1.8 && filled.value(3, 1) == 70)
+        #expect(40...60 ~= filled.value(0, 1))
+        let (one, two) = (try load("filled-1.csv").rows, try load("filled-2.csv").rows)
+        #expect(one.value(0, 0) == 1.8 && one.value(1, 1) == 80)
+        #expect(one.value(0, 1) != two.value(0, 1))
+        try place.latent("fit", "mixture", "--data", "gaps.csv", "--missing", "--components", "1")
+        try place.latentFails(["fit", "mixture", "--data", "gaps.csv"], saying: "missing value")
+      }
+
+      @Test func verbsThatAModelLacks() throws {
+        try mixture()
+        try place.latent("fit", "factors", "--output", "factors")
+        try place.latentFails(
+          ["transform", "run"],
+          saying: "a mixture of Gaussians, which cannot transform; it can score, sample, predict")
+        try place.latentFails(
+          ["predict", "factors"],
+          saying: "a factor analysis, which cannot predict; it can score, sample, transform")
+        _ = try Command.run(["fit", "vae", "--data", "iris", "--output", "vae"] + small, in: place)
+        try place.latentFails(["impute", "vae"], saying: "autoencoder, which cannot impute")
+        try place.latentFails(["score", "vae", "--flag", "0.1"], saying: "exact densities")
+        try place.latentFails(["predict", "nowhere"], saying: "no such run")
+        try place.latentFails(["score", "run", "--data", "iris"], saying: "expects 2 columns")
+        try place.latentFails(
+          ["fit", "mixture", "--output", "run"], saying: "already; choose another name")
+      }
+
+      @Test func badFits() throws {
+        try place.write("never.csv", "a,b\n1,\n2,\n3,\n".utf8)
+        try place.latentFails(
+          ["fit", "mixture", "--data", "never.csv", "--missing", "--components", "1"],
+          saying: "Column 2")
+        try place.latentFails(
+          ["fit", "factors", "--data", "never.csv", "--missing"], saying: "Column 2")
+        try place.latentFails(["fit", "factors", "--factors", "4"], saying: "at most 1")
+        try place.latentFails(["fit", "factors", "--factors", "0"], saying: "at least 1")
+        try place.latentFails(
+          ["fit", "mixture", "--components", "500"], saying: "as many distinct rows")
+        try place.latentFails(["fit", "mixture", "--components", "0"], saying: "at least 1")
+        try place.latentFails(["fit", "mixture", "--backend", "simd"], saying: "fused backend")
+        let usage = try Command.run(["fit", "mixture", "--components", "4...1"], in: place)
+        #expect(usage.status == 64)
+      }
+    }
+  }
+#endif
