@@ -72,7 +72,7 @@ extension CommandTests {
         (["--activation", "tanh"], "tanh"),
         (["--likelihood", "gaussian", "--no-standardize"], "gaussian"),
         (["--binarize", "sample"], "resume with the same"),
-        (["--held-out", "0.5"], "other data"),
+        (["--held-out", "0.5"], "other rows"),
         (["--data", "iris"], "iris"),
         (["--backend", "simd"], "fused backend"),
         (["--output", "elsewhere"], "drop --output"),

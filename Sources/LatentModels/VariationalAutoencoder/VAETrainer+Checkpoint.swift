@@ -49,7 +49,9 @@ extension VAETrainer {
     }
     guard file.metadata["data"] == dataFingerprint else {
       throw ModelFileError(
-        path, "the checkpoint was trained on other data; resume with the same --data and --seed.")
+        path,
+        "the checkpoint was trained or tested on other rows; resume with the same --data, "
+          + "--test-data and --seed.")
     }
     let parameters = model.parameters
     for slot in parameters.slots {

@@ -73,8 +73,12 @@ public final class VAETrainer {
     order = (0..<UInt32(data.rows.count)).map { $0 }
   }
 
-  /// Tells training data apart: its shape and a hash of its values.
-  var dataFingerprint: String { "\(batches.count) x \(batches.columns), \(batches.hash)" }
+  /// Tells data apart: the shapes and hashes of the training rows and, since patience and metrics
+  /// depend on them, of the held-out ones.
+  var dataFingerprint: String {
+    [batches, heldOut].compactMap { $0 }
+      .map { "\($0.count) x \($0.columns), \($0.hash)" }.joined(separator: "; ")
+  }
 
   public var stepsPerEpoch: Int { (batches.count + plan.capacity - 1) / plan.capacity }
   public var rowsPerEpoch: Int { batches.count }
