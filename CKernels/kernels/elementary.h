@@ -157,15 +157,16 @@ LATENT_INLINE vf vf_erf(vf x) {
   near = vf_fma(near, square, vf_all(0x1.06eba8p-3f));
   near = vf_fma(near, x, x);
   // Beyond 4 erf rounds to 1.
-  vf t = vf_min(magnitude, vf_all(4.0f)) - 2.5f;
-  vf g = vf_all(0x1.61ef5p-16f);
-  g = vf_fma(g, t, vf_all(-0x1.11da8ep-14f));
-  g = vf_fma(g, t, vf_all(0x1.bb6906p-12f));
-  g = vf_fma(g, t, vf_all(-0x1.1d29f2p-9f));
-  g = vf_fma(g, t, vf_all(0x1.637c9ap-7f));
-  g = vf_fma(g, t, vf_all(0x1.e345bp-1f));
-  g = vf_fma(g, t, vf_all(0x1.569252p+2f));
-  g = vf_fma(g, t, vf_all(0x1.f3a2dcp+2f));
+  vf t = vf_min(magnitude, vf_all(4.0f)) - 1.0f;
+  vf g = vf_all(0x1.17ba7ap-21f);
+  g = vf_fma(g, t, vf_all(0x1.363f94p-16f));
+  g = vf_fma(g, t, vf_all(-0x1.279ffap-12f));
+  g = vf_fma(g, t, vf_all(0x1.068ad2p-9f));
+  g = vf_fma(g, t, vf_all(-0x1.4906p-7f));
+  g = vf_fma(g, t, vf_all(0x1.547974p-5f));
+  g = vf_fma(g, t, vf_all(0x1.afabc2p-1f));
+  g = vf_fma(g, t, vf_all(0x1.51c9bp+1f));
+  g = vf_fma(g, t, vf_all(0x1.d97fcp+0f));
   vf far = vf_sign_of(1.0f - vf_exp_negative(-g), x);
   return vf_select(magnitude < 0.92f, near, vf_select(x == x, far, x));
 }
