@@ -13,6 +13,8 @@
 enum { LATENT_GROUP_PANELS = 3, LATENT_PAIRED_GROUP_PANELS = 2 };
 
 static inline uint32_t latent_samples(const latent_op *op) { return op->samples ? op->samples : 1; }
+// Columns whose weights, one group of panels wide, stay in L1 while all rows of a batch of ones pass.
+enum { LATENT_ONES_BLOCK = 256 };
 
 // What one thread does of one operation.
 typedef struct latent_task {
@@ -21,6 +23,7 @@ typedef struct latent_task {
   const latent_run *run;  // its rows are those that the operation works on, draws included
   int thread, threads;
   float *scratch;  // of this thread's own, see plan.c
+  uint32_t *ones;  // the lists of LIST_ONES, all threads'; NULL where the plan makes none
 } latent_task;
 
 typedef void latent_execute(const latent_task *task);
@@ -55,6 +58,10 @@ const latent_backend *latent_backend_for(latent_isa isa);
 // latent_pool_barrier. The call returns when all are done.
 typedef void latent_job(latent_pool *pool, const void *context, int thread);
 void latent_pool_run(latent_pool *pool, latent_job *job, const void *context);
+// The same, with `words` of memory that all threads share, kept from one job to the next: its address
+// is latent_pool_shared(), NULL if memory is short.
+void latent_pool_run_sharing(latent_pool *pool, size_t words, latent_job *job, const void *context);
+uint32_t *latent_pool_shared(latent_pool *pool);
 void latent_pool_barrier(latent_pool *pool);
 // Room for `floats` for each thread, kept from one job to the next; NULL if memory is short. To be
 // asked for by the job's own thread, within the job.

@@ -78,7 +78,8 @@ static bool operands_exist(const checker *check, const latent_op *op) {
 // Draws of z: not where an operation knows none, and no more rows than a run can count.
 static bool samples_fit(const checker *check, const latent_op *op) {
   bool knows = op->kind != LATENT_OP_LOAD_ROWS && op->kind != LATENT_OP_KL_GATE &&
-               op->kind != LATENT_OP_ADAM;
+               op->kind != LATENT_OP_ADAM && op->kind != LATENT_OP_LIST_ONES &&
+               !op->ones;
   return op->samples <= 1 || (knows && check->rows * op->samples <= LARGEST);
 }
 
@@ -148,6 +149,8 @@ static bool operands_fit(const checker *check, const latent_op *op) {
              (!paired || (matrix(check, op->log_variance, rows, size) &&
                           optional(op->output, matrix(check, op->output, rows, size))));
     }
+    case LATENT_OP_LIST_ONES:
+      return matrix(check, op->input, rows, op->columns);
     case LATENT_OP_VARIANCE_BACKWARD: {
       uint64_t variances = op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN_SHARED ? 1 : size;
       return matrix(check, op->gradient, rows, size) && holds(check, op->variance, variances) &&
@@ -159,9 +162,44 @@ static bool operands_fit(const checker *check, const latent_op *op) {
   return false;
 }
 
+static bool same(latent_operand a, latent_operand b) {
+  return a.buffer == b.buffer && a.stride == b.stride && a.offset == b.offset;
+}
+
+// What a walk through a plan knows of its lists of ones: they are read without a look at what they
+// hold, so they have to be there, complete, and not yet written over.
+typedef struct lists {
+  const latent_op *rows;      // the LIST_ONES of each row's columns
+  bool columns;               // that of each column's rows has been
+  bool rows_done, all_done;   // with a barrier after it
+} lists;
+
+static bool lists_fit(lists *lists, const latent_op *op) {
+  if (op->barrier) {
+    lists->rows_done = lists->rows;
+    lists->all_done = lists->columns;
+  }
+  if (op->kind == LATENT_OP_LIST_ONES && !op->split_columns) {
+    if (lists->rows) return false;
+    lists->rows = op;
+    return true;
+  }
+  bool forward = op->kind == LATENT_OP_LINEAR_FORWARD;
+  bool backward = op->kind == LATENT_OP_LINEAR_BACKWARD_WEIGHTS;
+  if (op->kind == LATENT_OP_LIST_ONES) {
+    if (!lists->rows_done || lists->columns) return false;
+    lists->columns = true;
+    return same(lists->rows->input, op->input) && lists->rows->columns == op->columns;
+  }
+  if (!op->ones) return true;
+  return (forward ? lists->rows_done : backward && lists->all_done) &&
+         same(lists->rows->input, op->input) && lists->rows->columns == op->inner;
+}
+
 latent_status latent_plan_check(const latent_op *ops, size_t count, const latent_buffer *buffers,
                                 size_t buffer_count, uint32_t rows, size_t *operation) {
   const checker check = {buffers, buffer_count, rows};
+  lists lists = {};
   for (size_t i = 0; i < count; ++i) {
     const latent_op *op = &ops[i];
     if (operation) *operation = i;
@@ -172,10 +210,18 @@ latent_status latent_plan_check(const latent_op *ops, size_t count, const latent
         (unsigned)op->source_kind > LATENT_SOURCE_BYTES)
       return LATENT_ERROR_OPERATION;
     if (op->inner > LARGEST || op->columns > LARGEST || op->dimensions > LARGEST ||
-        !operands_exist(&check, op) || !samples_fit(&check, op) || !operands_fit(&check, op))
+        !operands_exist(&check, op) || !samples_fit(&check, op) || !operands_fit(&check, op) ||
+        !lists_fit(&lists, op))
       return LATENT_ERROR_OPERAND;
   }
   return LATENT_OK;
+}
+
+// Words of the lists of ones: see latent_ones in kernels/ones.h.
+static size_t ones_size(size_t rows, size_t columns) {
+  size_t blocks = (columns + LATENT_ONES_BLOCK - 1) / LATENT_ONES_BLOCK;
+  return LATENT_MAXIMUM_THREADS * 16 + rows * (blocks + 1) + rows * (columns + 16) + columns +
+         (rows + 1) * columns;
 }
 
 typedef struct plan_context {
@@ -191,12 +237,14 @@ static void walk(latent_pool *pool, const void *context, int thread) {
   const latent_backend *backend = latent_pool_backend(pool);
   int threads = latent_pool_threads(pool);
   latent_run run = *plan->run;
-  latent_task task = {NULL, plan->buffers, &run, thread, threads, NULL};
+  latent_task task = {NULL, plan->buffers, &run, thread, threads, NULL, NULL};
   // The weights' gradient packs a group of dY's columns.
   size_t draws = 1;
-  for (size_t i = 0; i < plan->count; ++i)
+  for (size_t i = 0; i < plan->count; ++i) {
     if (plan->ops[i].kind == LATENT_OP_LINEAR_BACKWARD_WEIGHTS && draws < plan->ops[i].samples)
       draws = plan->ops[i].samples;
+    if (plan->ops[i].kind == LATENT_OP_LIST_ONES) task.ones = latent_pool_shared(pool);
+  }
   task.scratch =
       latent_pool_scratch(pool, thread, run.rows * draws * LATENT_GROUP_PANELS * 16);
   if (!task.scratch) abort();
@@ -217,5 +265,8 @@ void latent_plan_run(latent_pool *pool, const latent_op *ops, size_t count,
                      const latent_buffer *buffers, const latent_run *run, uint64_t *timestamps) {
   if (count == 0 || run->rows == 0) return;
   const plan_context context = {ops, count, buffers, run, timestamps};
-  latent_pool_run(pool, walk, &context);
+  size_t words = 0;
+  for (size_t i = 0; i < count; ++i)
+    if (ops[i].kind == LATENT_OP_LIST_ONES) words = ones_size(run->rows, ops[i].columns);
+  latent_pool_run_sharing(pool, words, walk, &context);
 }

@@ -71,6 +71,8 @@ struct latent_pool {
     float *memory;
     size_t count;
   } scratch[LATENT_MAXIMUM_THREADS];
+  uint32_t *shared;
+  size_t shared_count;
   // What threads wait on, each on a cache line of its own.
   _Alignas(128) _Atomic uint32_t jobs;
   _Alignas(128) _Atomic uint32_t phase;
@@ -144,6 +146,7 @@ void latent_pool_destroy(latent_pool *pool) {
   if (!pool) return;
   stop_workers(pool, pool->threads);
   for (int i = 0; i < pool->threads; ++i) free(pool->scratch[i].memory);
+  free(pool->shared);
   pthread_mutex_destroy(&pool->turn);
   free(pool);
 }
@@ -163,8 +166,20 @@ float *latent_pool_scratch(latent_pool *pool, int thread, size_t floats) {
 int latent_pool_threads(const latent_pool *pool) { return pool->threads; }
 latent_isa latent_pool_isa(const latent_pool *pool) { return pool->isa; }
 
+uint32_t *latent_pool_shared(latent_pool *pool) { return pool->shared; }
+
 void latent_pool_run(latent_pool *pool, latent_job *job, const void *context) {
+  latent_pool_run_sharing(pool, 0, job, context);
+}
+
+void latent_pool_run_sharing(latent_pool *pool, size_t words, latent_job *job,
+                             const void *context) {
   pthread_mutex_lock(&pool->turn);
+  if (pool->shared_count < words) {
+    free(pool->shared);
+    pool->shared = malloc(words * sizeof(uint32_t));
+    pool->shared_count = pool->shared ? words : 0;
+  }
   pool->job = job;
   pool->context = context;
   if (pool->threads > 1) advance(&pool->jobs, &pool->sleepers);

@@ -90,8 +90,13 @@ typedef enum latent_op_kind {
   // they are) or raw in `variance` (SHARED, DIAGONAL). Where given, `gradient` receives
   // d(-log p)/d(input) * objective_scale, and `output` the same for log_variance.
   LATENT_OP_LOG_DENSITY,
+  // Lists the ones of input[rows x columns], in memory of the pool's own: each row's columns, for a
+  // LINEAR_FORWARD on the same input; with split_columns and after a barrier, each column's rows, for
+  // its LINEAR_BACKWARD_WEIGHTS. Where all values are 0 or 1, and few are 1, these two then add up
+  // gathered rows: the same bits for finite weights, in less time. Other backends ignore it.
+  LATENT_OP_LIST_ONES,
 } latent_op_kind;
-enum { LATENT_OP_KIND_COUNT = 12 };
+enum { LATENT_OP_KIND_COUNT = 13 };
 
 typedef enum latent_activation {
   LATENT_ACTIVATION_IDENTITY = 0,
@@ -157,6 +162,7 @@ typedef struct latent_op {
   bool barrier;              // all threads finish what came before first
   bool split_columns;        // threads own columns (weight panels) instead of rows
   bool update;               // Adam instead of a written gradient
+  bool ones;                 // use the lists of the LIST_ONES before, one input's in a plan
   latent_activation activation;
   latent_likelihood likelihood;
   latent_transform transform;
@@ -165,7 +171,7 @@ typedef struct latent_op {
   uint32_t columns;          // N; for a paired Gaussian layer 2 * 16 * ceil(D / 16)
   uint32_t dimensions;       // D of a likelihood, L of the latent space
   uint32_t label;            // free for the plan's author: which phase this is
-  uint32_t samples;          // draws of z a row; 0 means 1. Not for LOAD_ROWS, KL_GATE and ADAM
+  uint32_t samples;          // draws of z a row; 0 means 1. Not for LOAD_ROWS, KL_GATE, ADAM, `ones`
   latent_operand source;               // [data rows x columns], floats or bytes
   latent_operand row_index;            // [rows], uint32: the data set's row behind each batch row
   latent_operand input;                // [rows x inner]

@@ -11,6 +11,7 @@
 #include "tile.h"
 
 #include "adam.h"
+#include "ones.h"
 #include "linear.h"
 #include "weights.h"
 

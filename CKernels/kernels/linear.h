@@ -24,36 +24,56 @@ LATENT_INLINE vf activation_derivative(latent_activation activation, vf y) {
   }
 }
 
-// Whether the lanes past a matrix's last column are the matrix's own: zero, and free to be written.
-LATENT_INLINE bool padded(size_t columns, size_t stride) {
-  return stride % 16 == 0 && stride >= columns;
-}
-
-// Stores the first `count` lanes; where the row has room for a whole vector its other lanes are kept
-// zero, which later products rely on.
-LATENT_INLINE void store_panel(float *row, size_t column, vf value, size_t columns, size_t stride) {
-  if (column + 16 <= columns) vf_store(row + column, value);
-  else if (padded(columns, stride))
-    vf_store(row + column, vf_select(vf_first((int)(columns - column)), value, (vf){}));
-  else vf_store_first(row + column, value, (int)(columns - column));
-}
-LATENT_INLINE vf load_panel(const float *row, size_t column, size_t columns, size_t stride) {
-  if (column + 16 <= columns || padded(columns, stride)) return vf_load(row + column);
-  return vf_load_first(row + column, (int)(columns - column));
-}
-
-// A tile's way out of the registers: products stay here (and in L1) until the epilogue takes them.
-typedef struct latent_tile {
-  float values[8][LATENT_GROUP_PANELS][16] __attribute__((aligned(64)));
-} latent_tile;
-
-LATENT_INLINE void forward_epilogue(latent_activation activation, const latent_tile *tile,
+// values[rows x group of panels] on their way to output[rows x columns].
+LATENT_INLINE void forward_epilogue(latent_activation activation, const float *values,
                                     float *output, size_t stride, size_t rows, size_t column,
                                     int panels, size_t columns) {
   for (size_t m = 0; m < rows; ++m)
     for (int p = 0; p < panels; ++p)
       store_panel(output + m * stride, column + 16 * (size_t)p,
-                  activate(activation, vf_load(tile->values[m][p])), columns, stride);
+                  activate(activation, vf_load(values + (m * LATENT_GROUP_PANELS + (size_t)p) * 16)),
+                  columns, stride);
+}
+
+static void forward_rows(const latent_op *op, const float *values, float *output, size_t rows,
+                         size_t panel, int panels) {
+#define LATENT_EPILOGUE(ACTIVATION)                                                             \
+  case ACTIVATION:                                                                              \
+    forward_epilogue(ACTIVATION, values, output, op->output.stride, rows, panel * 16, panels,   \
+                     op->columns);                                                              \
+    break;
+  switch (op->activation) {
+    LATENT_EPILOGUE(LATENT_ACTIVATION_IDENTITY)
+    LATENT_EPILOGUE(LATENT_ACTIVATION_RELU)
+    LATENT_EPILOGUE(LATENT_ACTIVATION_TANH)
+    LATENT_EPILOGUE(LATENT_ACTIVATION_SIGMOID)
+    LATENT_EPILOGUE(LATENT_ACTIVATION_SOFTPLUS)
+    LATENT_EPILOGUE(LATENT_ACTIVATION_ELU)
+  }
+#undef LATENT_EPILOGUE
+}
+
+// Rows [row, row_end) of one group as sums of gathered rows, as many at a time as stay in L1 beside
+// the weights.
+static void gathered_group(const latent_task *task, const float *weights, const float *bias,
+                           float *output, size_t panel, int width, size_t row, size_t row_end) {
+  const latent_op *op = task->op;
+  const latent_ones ones = ones_of(task, op->inner);
+  const float *first = weights + panel * op->inner * 16;
+  size_t stride = (size_t)op->inner * 16;
+  float sums[LATENT_ONES_ROWS][LATENT_GROUP_PANELS][16] __attribute__((aligned(64)));
+  for (; row < row_end; row += LATENT_ONES_ROWS) {
+    size_t rows = row_end - row < LATENT_ONES_ROWS ? row_end - row : LATENT_ONES_ROWS;
+    for (size_t m = 0; m < rows; ++m)
+      for (int p = 0; p < width; ++p)
+        vf_store(sums[m][p], bias ? vf_load(bias + (panel + (size_t)p) * 16) : (vf){});
+    switch (width) {
+      case 1: gather_forward(1, &ones, row, rows, first, stride, sums[0][0]); break;
+      case 2: gather_forward(2, &ones, row, rows, first, stride, sums[0][0]); break;
+      default: gather_forward(3, &ones, row, rows, first, stride, sums[0][0]);
+    }
+    forward_rows(op, sums[0][0], output + row * op->output.stride, rows, panel, width);
+  }
 }
 
 // output[rows x columns] = f(input[rows x inner] W + bias)
@@ -65,6 +85,7 @@ static void execute_linear_forward(const latent_task *task) {
   float *output = latent_floats(task, op->output);
   size_t panels = latent_panels(op->columns);
   const latent_strides by = {op->input.stride, 1, (size_t)op->inner * 16, 16};
+  bool gather = op->ones && ones_pay(task, op->inner);
   latent_block blocks[2];
   int count = latent_blocks(task, panels, LATENT_GROUP_PANELS, task->run->rows, 1, blocks);
   latent_tile tile;
@@ -72,27 +93,18 @@ static void execute_linear_forward(const latent_task *task) {
     for (size_t group = blocks[b].group; group < blocks[b].group_end; ++group) {
       size_t panel = group * LATENT_GROUP_PANELS;
       int width = (int)(panels - panel < LATENT_GROUP_PANELS ? panels - panel : LATENT_GROUP_PANELS);
+      if (gather && !(bias && has_minus_zero(bias + panel * 16, width))) {
+        gathered_group(task, weights, bias, output, panel, width, blocks[b].row, blocks[b].row_end);
+        continue;
+      }
       for (size_t row = blocks[b].row; row < blocks[b].row_end; row += 8) {
         size_t rows = blocks[b].row_end - row < 8 ? blocks[b].row_end - row : 8;
         tile_group((int)rows, width, op->inner, input + row * op->input.stride,
                    weights + panel * by.w_panel, by,
                    bias ? bias + panel * 16 : NULL, &tile.values[0][0][0],
                    LATENT_GROUP_PANELS * 16);
-        float *out = output + row * op->output.stride;
-#define LATENT_EPILOGUE(ACTIVATION)                                                             \
-  case ACTIVATION:                                                                              \
-    forward_epilogue(ACTIVATION, &tile, out, op->output.stride, rows, panel * 16, width,        \
-                     op->columns);                                                              \
-    break;
-        switch (op->activation) {
-          LATENT_EPILOGUE(LATENT_ACTIVATION_IDENTITY)
-          LATENT_EPILOGUE(LATENT_ACTIVATION_RELU)
-          LATENT_EPILOGUE(LATENT_ACTIVATION_TANH)
-          LATENT_EPILOGUE(LATENT_ACTIVATION_SIGMOID)
-          LATENT_EPILOGUE(LATENT_ACTIVATION_SOFTPLUS)
-          LATENT_EPILOGUE(LATENT_ACTIVATION_ELU)
-        }
-#undef LATENT_EPILOGUE
+        forward_rows(op, &tile.values[0][0][0], output + row * op->output.stride, rows, panel,
+                     width);
       }
     }
 }

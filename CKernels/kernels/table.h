@@ -107,5 +107,6 @@ const latent_backend LATENT_ISA_TABLE = {
             [LATENT_OP_ADAM] = execute_adam,
             [LATENT_OP_VARIANCE_BACKWARD] = execute_variance_backward,
             [LATENT_OP_LOG_DENSITY] = execute_log_density,
+            [LATENT_OP_LIST_ONES] = execute_list_ones,
         },
 };

@@ -73,6 +73,31 @@ static void tile_group(int rows, int panels, size_t inner, const float *x, const
   }
 }
 
+// MARK: Rows of a matrix, a panel at a time
+
+// Whether the lanes past a matrix's last column are the matrix's own: zero, and free to be written.
+LATENT_INLINE bool padded(size_t columns, size_t stride) {
+  return stride % 16 == 0 && stride >= columns;
+}
+
+// Stores the first `count` lanes; where the row has room for a whole vector its other lanes are kept
+// zero, which later products rely on.
+LATENT_INLINE void store_panel(float *row, size_t column, vf value, size_t columns, size_t stride) {
+  if (column + 16 <= columns) vf_store(row + column, value);
+  else if (padded(columns, stride))
+    vf_store(row + column, vf_select(vf_first((int)(columns - column)), value, (vf){}));
+  else vf_store_first(row + column, value, (int)(columns - column));
+}
+LATENT_INLINE vf load_panel(const float *row, size_t column, size_t columns, size_t stride) {
+  if (column + 16 <= columns || padded(columns, stride)) return vf_load(row + column);
+  return vf_load_first(row + column, (int)(columns - column));
+}
+
+// A tile's way out of the registers: products stay here (and in L1) until the epilogue takes them.
+typedef struct latent_tile {
+  float values[8][LATENT_GROUP_PANELS][16] __attribute__((aligned(64)));
+} latent_tile;
+
 // MARK: How an operation is dealt to threads
 
 // Groups of panels [group, group_end) by rows [row, row_end): one thread's part.

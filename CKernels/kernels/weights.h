@@ -30,6 +30,16 @@ static void pack_columns(const float *gradient, size_t stride, size_t rows, size
       vf_store(packed, load_panel(gradient + row * stride, column + 16 * (size_t)p, columns, stride));
 }
 
+static void prefetch_update(const latent_update *update) {
+  for (int p = 0; p < update->panels; ++p)
+    for (int m = 0; m < update->rows; ++m) {
+      size_t at = (size_t)p * update->panel + (size_t)m * 16;
+      __builtin_prefetch(update->weights + at, 1);
+      __builtin_prefetch(update->first + at, 1);
+      __builtin_prefetch(update->second + at, 1);
+    }
+}
+
 static void finish_update(const latent_run *run, latent_update *update) {
   for (int p = 0; p < update->panels; ++p)
     for (int m = 0; m < update->rows; ++m) update_vector(run, update, m, p);
@@ -149,8 +159,10 @@ static void transpose_group(const latent_weights *at, size_t panel, int width, s
 }
 
 // Rows [row, row_end) of one group of panels. The group's columns of dY lie packed in `columns`.
-static void weights_group(const latent_weights *at, const float *input, const float *columns,
-                          size_t panel, int width, size_t row, size_t row_end) {
+// `ones`, where given, tells the rows that count.
+static void weights_group(const latent_weights *at, const float *input, const latent_ones *ones,
+                          const float *columns, size_t panel, int width, size_t row,
+                          size_t row_end) {
   size_t inner = at->op->inner;
   const latent_strides by = {1, at->op->input.stride, 16, (size_t)width * 16};
   latent_update updates[2];
@@ -166,7 +178,13 @@ static void weights_group(const latent_weights *at, const float *input, const fl
     next->panel = inner * 16;
     next->rows = (int)(row_end - row < 8 ? row_end - row : 8);
     next->panels = width;
-    weights_tile(at->run, input + row, columns, by, next, pending);
+    if (ones) {
+      if (at->op->update) prefetch_update(next);
+      gather_tile(ones, row, next->rows, width, columns, &next->tile);
+      finish_update(at->run, pending);
+    } else {
+      weights_tile(at->run, input + row, columns, by, next, pending);
+    }
     if (!at->op->update) {
       write_tile(next);
       next->rows = 0;
@@ -197,6 +215,9 @@ static void execute_linear_backward_weights(const latent_task *task) {
       .transposed = op->update ? latent_floats(task, op->weights_transposed) : NULL,
   };
   size_t panels = latent_panels(op->columns), rows = task->run->rows;
+  latent_ones ones;
+  bool gather = op->ones && ones_pay(task, op->inner);
+  if (gather) ones = ones_of(task, op->inner);
   latent_block blocks[2];
   int count = latent_blocks(task, panels, LATENT_GROUP_PANELS, op->inner, 16, blocks);
   for (int b = 0; b < count; ++b)
@@ -206,7 +227,7 @@ static void execute_linear_backward_weights(const latent_task *task) {
       pack_columns(gradient, op->gradient.stride, rows, panel * 16, width, op->columns,
                    task->scratch);
       if (blocks[b].row == 0) bias_tile(&at, task->scratch, panel, width);
-      weights_group(&at, latent_floats(task, op->input), task->scratch, panel, width,
-                    blocks[b].row, blocks[b].row_end);
+      weights_group(&at, latent_floats(task, op->input), gather ? &ones : NULL, task->scratch, panel,
+                    width, blocks[b].row, blocks[b].row_end);
     }
 }

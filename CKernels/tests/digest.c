@@ -100,6 +100,8 @@ static void training(report *to, latent_pool *pool) {
         if (!chosen(name)) continue;
         digest value = train(options, pool);
         add(to, name, value);
+        // Nor are sums of gathered rows, as often as a batch is sparse enough for them.
+        options.ones = true;
         // How rows lie in memory is no part of the result. (More threads than cores crawl.)
         options.tight = true;
         if (latent_pool_threads(pool) < 3 && train(options, pool) != value) {

@@ -39,6 +39,7 @@ static latent_op operation(void) {
       .barrier = below(2),
       .split_columns = below(2),
       .update = below(2),
+      .ones = below(4) == 0,
       .activation = (latent_activation)below(LATENT_ACTIVATION_COUNT + (below(50) == 0)),
       .likelihood = (latent_likelihood)below(LATENT_LIKELIHOOD_COUNT + (below(50) == 0)),
       .transform = (latent_transform)below(LATENT_TRANSFORM_DEQUANTIZE + 1 + (below(50) == 0)),

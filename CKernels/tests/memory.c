@@ -208,6 +208,11 @@ static void describe(bench *to) {
       parameters(to);
       gradients(to, INPUT);
       break;
+    case LATENT_OP_LIST_ONES:
+      op->split_columns = false;  // by column only after another by row
+      op->samples = 0;
+      matrix(to, "input", &op->input, INPUT, batch, columns, 0, 1);
+      break;
     case LATENT_OP_VARIANCE_BACKWARD: {
       if (op->likelihood != LATENT_LIKELIHOOD_GAUSSIAN_SHARED)
         op->likelihood = LATENT_LIKELIHOOD_GAUSSIAN_DIAGONAL;

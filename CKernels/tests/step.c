@@ -197,6 +197,10 @@ static void fill_source(step *step, const step_options *options, uint64_t *state
   for (size_t i = 0; i < count; ++i)
     if (bytes) ((uint8_t *)data)[i] = (uint8_t)test_random(state);
     else ((float *)data)[i] = test_uniform(state, 0, 1);
+  // Sparse, so that some batches of zeros and ones are.
+  for (size_t i = 0; i < count && options->transform == LATENT_TRANSFORM_BINARIZE; ++i)
+    if (bytes) ((uint8_t *)data)[i] >>= 1;
+    else ((float *)data)[i] *= 0.5f;
   step->buffers[STEP_SOURCE] = (latent_buffer){data, count};
 }
 
@@ -232,8 +236,18 @@ step *step_make(step_options options) {
   append(&to, load, OWN_ROWS);
 
   latent_operand up[MOST] = {load.output}, down[MOST];
-  for (size_t i = 0; i < hidden; ++i)
+  latent_op list = {.kind = LATENT_OP_LIST_ONES, .columns = (uint32_t)data, .input = load.output};
+  if (options.ones) append(&to, list, OWN_ROWS);
+  for (size_t i = 0; i < hidden; ++i) {
     up[i + 1] = forward(&to, &encoder[i], up[i], options.activation);
+    if (i > 0 || !options.ones) continue;
+    latent_op *first = &step->ops[step->count - 1];
+    first->ones = true;
+    first->barrier = true;
+    to.last = ALL_ROWS;
+    list.split_columns = true;
+    append(&to, list, SETTLED);
+  }
   latent_op sample = {.kind = LATENT_OP_REPARAMETERIZE, .dimensions = (uint32_t)latents};
   sample.input = forward(&to, &encoder[hidden], up[hidden], LATENT_ACTIVATION_IDENTITY);
   sample.row_index = load.row_index;
@@ -299,6 +313,7 @@ step *step_make(step_options options) {
     to.samples = 1;
     for (size_t i = hidden + 1; i-- > 0;)
       backward_weights(&to, &encoder[i], up[i], up_gradient[i]);
+    step->ops[step->count - 1].ones = options.ones;
     if (has_variance) {
       latent_op back_variance = likelihood;
       back_variance.kind = LATENT_OP_VARIANCE_BACKWARD;

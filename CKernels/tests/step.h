@@ -15,6 +15,7 @@ typedef struct step_options {
   bool learns;  // else forward only, as far as the log densities
   bool update;  // Adam beside the gradient, else from the written gradient
   bool gate;    // free bits
+  bool ones;    // the first layer by lists of ones
   bool tight;   // strides without room for whole panels
   uint32_t samples;  // draws of z a row; 0 means 1
 } step_options;

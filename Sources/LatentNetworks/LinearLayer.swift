@@ -54,15 +54,18 @@ public struct LinearLayer: Sendable {
 // Operations of the layer. Forward and backward stand side by side.
 extension StepBuilder {
   /// output[rows x columns] = f(input W + b)
-  public mutating func forward(_ layer: LinearLayer, input: Operand, output: Operand? = nil)
-    -> Operand
-  {
+  ///
+  /// - Parameter ones: use what ``listOnes(of:columns:)`` made of the input.
+  public mutating func forward(
+    _ layer: LinearLayer, input: Operand, ones: Bool = false, output: Operand? = nil
+  ) -> Operand {
     var operation = operation(LATENT_OP_LINEAR_FORWARD, layer, input: input)
     operation.split_columns = splitsColumns(layer.columns)
     operation.activation = layer.activation.code
+    operation.ones = ones
     operation.output = output ?? matrix(columns: layer.columns)
     append(
-      operation, reads: operation.split_columns ? .allRows : .ownRows,
+      operation, reads: operation.split_columns || ones ? .allRows : .ownRows,
       phase: "\(layer.name) forward")
     return operation.output
   }
@@ -85,11 +88,12 @@ extension StepBuilder {
 
   /// dW = Xᵀ dY and db, written to the gradients, or taken into Adam at once.
   public mutating func backwardWeights(
-    _ layer: LinearLayer, input: Operand, gradient: Operand, update: Bool
+    _ layer: LinearLayer, input: Operand, ones: Bool = false, gradient: Operand, update: Bool
   ) {
     var operation = operation(LATENT_OP_LINEAR_BACKWARD_WEIGHTS, layer, input: input)
     operation.split_columns = splitsColumns(layer.columns)
     operation.update = update
+    operation.ones = ones
     operation.gradient = gradient
     addGradients(layer, to: &operation, moments: update)
     append(

@@ -38,10 +38,18 @@ public struct MultilayerPerceptron: Sendable {
 
 extension StepBuilder {
   /// The hidden layers' outputs, the network's input first.
-  public mutating func forwardHidden(_ network: MultilayerPerceptron, input: Operand) -> [Operand] {
-    network.hidden.reduce(into: [input]) { activations, layer in
-      activations.append(forward(layer, input: activations[activations.count - 1]))
+  ///
+  /// - Parameter ones: whether ``listOnes(of:columns:)`` has listed the input's ones.
+  public mutating func forwardHidden(
+    _ network: MultilayerPerceptron, input: Operand, ones: Bool = false
+  ) -> [Operand] {
+    var activations = [input]
+    for (index, layer) in network.hidden.enumerated() {
+      activations.append(
+        forward(layer, input: activations[index], ones: index == 0 && ones))
+      if index == 0, ones { listOnes(of: input, columns: network.inputs, byColumn: true) }
     }
+    return activations
   }
 
   /// From the gradient of the output to the gradients of every layer's output before its activation,
@@ -68,12 +76,13 @@ extension StepBuilder {
 
   /// Gradients of all weights, written out or taken into Adam.
   public mutating func backwardWeights(
-    _ network: MultilayerPerceptron, activations: [Operand], gradients: [Operand], update: Bool
+    _ network: MultilayerPerceptron, activations: [Operand], ones: Bool = false,
+    gradients: [Operand], update: Bool
   ) {
     for index in network.layers.indices.reversed() {
       backwardWeights(
-        network.layers[index], input: activations[index], gradient: gradients[index], update: update
-      )
+        network.layers[index], input: activations[index], ones: index == 0 && ones,
+        gradient: gradients[index], update: update)
     }
   }
 }

@@ -27,6 +27,20 @@ extension StepBuilder {
     return operation.output
   }
 
+  /// Lists the ones of a batch x[rows x columns] that may be all zeros and ones, so that the first
+  /// layer's products become sums of gathered rows, with the same bits. Other batches stay as they
+  /// are, at the cost of a look at each value.
+  ///
+  /// - Parameter byColumn: the second half of the lists, for the weights' gradient: after a barrier.
+  public mutating func listOnes(of x: Operand, columns: Int, byColumn: Bool = false) {
+    var operation = PlanOperation()
+    operation.kind = LATENT_OP_LIST_ONES
+    operation.split_columns = byColumn
+    operation.columns = UInt32(columns)
+    operation.input = x
+    append(operation, reads: byColumn ? .settled : .ownRows, phase: "list ones")
+  }
+
   /// z = μ + σ ε, `samples` draws a row, and its KL, from heads (mean | raw log-variance)[rows x 2 L].
   public mutating func reparameterize(
     _ heads: Operand, latentDimensions: Int, logRatio: Bool = false

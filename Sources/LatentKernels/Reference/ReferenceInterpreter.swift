@@ -22,6 +22,7 @@ public struct ReferenceInterpreter<Scalar: BinaryFloatingPoint & Sendable>: Send
       case LATENT_OP_LINEAR_BACKWARD_WEIGHTS: step.linearBackwardWeights()
       case LATENT_OP_ADAM: step.adam()
       case LATENT_OP_VARIANCE_BACKWARD: step.varianceBackward()
+      case LATENT_OP_LIST_ONES: break  // only makes the dense products faster
       default: preconditionFailure("unknown operation \(operation.kind.rawValue)")
       }
     }

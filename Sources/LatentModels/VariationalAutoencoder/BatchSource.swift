@@ -27,6 +27,8 @@ public struct BatchSource: Sendable {
   public let count: Int
   public let columns: Int
   public let transform: Transform
+  /// Whether batches hold nothing but zeros and ones.
+  let isBinary: Bool
   private let bytes: Storage<UInt8>?
   private let floats: Storage<Float>?
 
@@ -39,6 +41,7 @@ public struct BatchSource: Sendable {
       _ = storage.values.update(fromContentsOf: values)
       bytes = storage
       floats = nil
+      isBinary = transform == .threshold || transform == .sample
     } else {
       let storage = Storage<Float>(count: rows.count * rows.columns)
       for row in 0..<rows.count {
@@ -50,6 +53,9 @@ public struct BatchSource: Sendable {
       }
       bytes = nil
       floats = storage
+      isBinary =
+        transform == .threshold || transform == .sample
+        || transform == .none && storage.values.allSatisfy { $0 == 0 || $0 == 1 }
     }
   }
 

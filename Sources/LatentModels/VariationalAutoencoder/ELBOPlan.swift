@@ -40,7 +40,9 @@ public struct ELBOPlan {
     var builder = StepBuilder(
       parameters: networks.parameters, capacity: capacity, rowIndex: rowIndex)
     let x = batches.appendLoad(to: &builder)
-    let encoded = builder.forwardHidden(networks.encoder, input: x)
+    let ones = batches.isBinary && !networks.encoder.hidden.isEmpty
+    if ones { builder.listOnes(of: x, columns: batches.columns) }
+    let encoded = builder.forwardHidden(networks.encoder, input: x, ones: ones)
     let heads = builder.forward(networks.encoder.outputLayer, input: encoded[encoded.count - 1])
     let latent = builder.reparameterize(heads, latentDimensions: latents)
     let decoded = builder.forwardHidden(networks.decoder, input: latent.z)
@@ -60,7 +62,8 @@ public struct ELBOPlan {
         networks.decoder, activations: decoded, gradients: decoderGradients.layers, update: update)
       builder.varianceBackward(networks, gradient: gradient, update: update)
       builder.backwardWeights(
-        networks.encoder, activations: encoded, gradients: encoderGradients.layers, update: update)
+        networks.encoder, activations: encoded, ones: ones, gradients: encoderGradients.layers,
+        update: update)
     } else {
       logDensity = builder.likelihoodRows(networks, partial: output.partial, reads: .allRows)
     }
