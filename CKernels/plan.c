@@ -45,6 +45,15 @@ static bool panels_of(const checker *check, latent_operand operand, uint64_t inn
   return holds(check, operand, inner * latent_panels(columns) * 16);
 }
 
+// A forward product's weights, whichever way they lie.
+static bool weights_fit(const checker *check, const latent_op *op) {
+  switch (op->layout) {
+    case LATENT_LAYOUT_INNER_BY_COLUMNS: return matrix(check, op->weights, op->inner, op->columns);
+    case LATENT_LAYOUT_COLUMNS_BY_INNER: return matrix(check, op->weights, op->columns, op->inner);
+    default: return panels_of(check, op->weights, op->inner, op->columns);
+  }
+}
+
 static bool optional(latent_operand operand, bool valid) { return operand.buffer == 0 || valid; }
 
 static bool updates(const checker *check, const latent_op *op) {
@@ -94,8 +103,9 @@ static bool operands_fit(const checker *check, const latent_op *op) {
              holds(check, op->row_index, rows) && matrix(check, op->output, rows, op->columns);
     case LATENT_OP_LINEAR_FORWARD:
       return matrix(check, op->input, rows, op->inner) &&
-             panels_of(check, op->weights, op->inner, op->columns) &&
-             optional(op->bias, holds(check, op->bias, padded)) &&
+             weights_fit(check, op) &&
+             optional(op->bias, holds(check, op->bias,
+                                      op->layout == LATENT_LAYOUT_PANELS ? padded : op->columns)) &&
              matrix(check, op->output, rows, op->columns);
     case LATENT_OP_LIKELIHOOD_FORWARD: {
       uint64_t expected = paired ? 2 * 16 * latent_panels(size) : size;
@@ -207,7 +217,9 @@ latent_status latent_plan_check(const latent_op *ops, size_t count, const latent
         (unsigned)op->activation >= LATENT_ACTIVATION_COUNT ||
         (unsigned)op->likelihood >= LATENT_LIKELIHOOD_COUNT ||
         (unsigned)op->transform > LATENT_TRANSFORM_DEQUANTIZE ||
-        (unsigned)op->source_kind > LATENT_SOURCE_BYTES)
+        (unsigned)op->source_kind > LATENT_SOURCE_BYTES ||
+        (unsigned)op->layout >= LATENT_LAYOUT_COUNT ||
+        (op->layout != LATENT_LAYOUT_PANELS && op->kind != LATENT_OP_LINEAR_FORWARD))
       return LATENT_ERROR_OPERATION;
     if (op->inner > LARGEST || op->columns > LARGEST || op->dimensions > LARGEST ||
         !operands_exist(&check, op) || !samples_fit(&check, op) || !operands_fit(&check, op) ||
@@ -238,16 +250,18 @@ static void walk(latent_pool *pool, const void *context, int thread) {
   int threads = latent_pool_threads(pool);
   latent_run run = *plan->run;
   latent_task task = {NULL, plan->buffers, &run, thread, threads, NULL, NULL};
-  // The weights' gradient packs a group of dY's columns.
-  size_t draws = 1;
+  // The weights' gradient packs a group of dY's columns, a product one of weights in plain rows.
+  size_t packed = 0;
   for (size_t i = 0; i < plan->count; ++i) {
-    if (plan->ops[i].kind == LATENT_OP_LINEAR_BACKWARD_WEIGHTS && draws < plan->ops[i].samples)
-      draws = plan->ops[i].samples;
-    if (plan->ops[i].kind == LATENT_OP_LIST_ONES) task.ones = latent_pool_shared(pool);
+    const latent_op *op = &plan->ops[i];
+    size_t rows = op->kind == LATENT_OP_LINEAR_BACKWARD_WEIGHTS ? run.rows * latent_samples(op)
+                  : op->layout != LATENT_LAYOUT_PANELS          ? op->inner
+                                                                : 0;
+    if (packed < rows) packed = rows;
+    if (op->kind == LATENT_OP_LIST_ONES) task.ones = latent_pool_shared(pool);
   }
-  task.scratch =
-      latent_pool_scratch(pool, thread, run.rows * draws * LATENT_GROUP_PANELS * 16);
-  if (!task.scratch) abort();
+  task.scratch = latent_pool_scratch(pool, thread, packed * LATENT_GROUP_PANELS * 16);
+  if (packed && !task.scratch) abort();
   for (size_t i = 0; i < plan->count; ++i) {
     task.op = &plan->ops[i];
     run.rows = plan->run->rows * latent_samples(task.op);

@@ -141,6 +141,16 @@ typedef enum latent_source {
   LATENT_SOURCE_DOUBLES,
 } latent_source;
 
+// How a LINEAR_FORWARD finds its weights: in panels, which is fastest, or in plain row-major matrices of
+// somebody else's, which are packed on the way at the cost of some hundredths of the product. Then
+// `bias` has no more than `columns` values.
+typedef enum latent_layout {
+  LATENT_LAYOUT_PANELS = 0,
+  LATENT_LAYOUT_INNER_BY_COLUMNS,  // weights[inner x columns], as y = x W has it
+  LATENT_LAYOUT_COLUMNS_BY_INNER,  // weights[columns x inner], as PyTorch holds them
+} latent_layout;
+enum { LATENT_LAYOUT_COUNT = 3 };
+
 // Where an operand lies: `offset` elements into a numbered buffer, `stride` elements from row to row
 // (a matrix whose last panel is partial is never read or written past its last column, unless its
 // stride is a multiple of 16 that leaves room for whole panels). `buffer` 0 means: none.
@@ -167,6 +177,7 @@ typedef struct latent_op {
   latent_likelihood likelihood;
   latent_transform transform;
   latent_source source_kind;
+  latent_layout layout;
   uint32_t inner;            // K
   uint32_t columns;          // N; for a paired Gaussian layer 2 * 16 * ceil(D / 16)
   uint32_t dimensions;       // D of a likelihood, L of the latent space

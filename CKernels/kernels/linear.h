@@ -76,6 +76,28 @@ static void gathered_group(const latent_task *task, const float *weights, const 
   }
 }
 
+// One group of weights in plain rows, as panels.
+static void pack_weights(const latent_op *op, const float *weights, size_t panel, int width,
+                         float *packed) {
+  size_t inner = op->inner, stride = op->weights.stride;
+  for (int p = 0; p < width; ++p, packed += inner * 16) {
+    size_t column = (panel + (size_t)p) * 16;
+    if (op->layout == LATENT_LAYOUT_INNER_BY_COLUMNS) {
+      for (size_t k = 0; k < inner; ++k)
+        vf_store(packed + k * 16, load_panel(weights + k * stride, column, op->columns, stride));
+      continue;
+    }
+    size_t columns = op->columns - column < 16 ? op->columns - column : 16;
+    for (size_t k = 0; k < inner; k += 16) {
+      vf block[16];
+      for (size_t n = 0; n < 16; ++n)
+        block[n] = n < columns ? load_panel(weights + (column + n) * stride, k, inner, stride)
+                               : (vf){};
+      transpose_block(block, packed + k * 16, (int)(inner - k < 16 ? inner - k : 16));
+    }
+  }
+}
+
 // output[rows x columns] = f(input[rows x inner] W + bias)
 static void execute_linear_forward(const latent_task *task) {
   const latent_op *op = task->op;
@@ -85,7 +107,7 @@ static void execute_linear_forward(const latent_task *task) {
   float *output = latent_floats(task, op->output);
   size_t panels = latent_panels(op->columns);
   const latent_strides by = {op->input.stride, 1, (size_t)op->inner * 16, 16};
-  bool gather = op->ones && ones_pay(task, op->inner);
+  bool gather = op->ones && op->layout == LATENT_LAYOUT_PANELS && ones_pay(task, op->inner);
   latent_block blocks[2];
   int count = latent_blocks(task, panels, LATENT_GROUP_PANELS, task->run->rows, 1, blocks);
   latent_tile tile;
@@ -93,16 +115,24 @@ static void execute_linear_forward(const latent_task *task) {
     for (size_t group = blocks[b].group; group < blocks[b].group_end; ++group) {
       size_t panel = group * LATENT_GROUP_PANELS;
       int width = (int)(panels - panel < LATENT_GROUP_PANELS ? panels - panel : LATENT_GROUP_PANELS);
+      const float *group_weights = weights + panel * by.w_panel;
+      const float *start = bias ? bias + panel * 16 : NULL;
+      float whole_bias[LATENT_GROUP_PANELS * 16];
+      if (op->layout != LATENT_LAYOUT_PANELS) {
+        pack_weights(op, weights, panel, width, task->scratch);
+        group_weights = task->scratch;
+        for (int p = 0; bias && p < width; ++p)
+          vf_store(whole_bias + 16 * p, load_panel(bias, (panel + (size_t)p) * 16, op->columns, 1));
+        start = bias ? whole_bias : NULL;
+      }
       if (gather && !(bias && has_minus_zero(bias + panel * 16, width))) {
         gathered_group(task, weights, bias, output, panel, width, blocks[b].row, blocks[b].row_end);
         continue;
       }
       for (size_t row = blocks[b].row; row < blocks[b].row_end; row += 8) {
         size_t rows = blocks[b].row_end - row < 8 ? blocks[b].row_end - row : 8;
-        tile_group((int)rows, width, op->inner, input + row * op->input.stride,
-                   weights + panel * by.w_panel, by,
-                   bias ? bias + panel * 16 : NULL, &tile.values[0][0][0],
-                   LATENT_GROUP_PANELS * 16);
+        tile_group((int)rows, width, op->inner, input + row * op->input.stride, group_weights, by,
+                   start, &tile.values[0][0][0], LATENT_GROUP_PANELS * 16);
         forward_rows(op, &tile.values[0][0][0], output + row * op->output.stride, rows, panel,
                      width);
       }

@@ -40,6 +40,7 @@ static latent_op operation(void) {
       .split_columns = below(2),
       .update = below(2),
       .ones = below(4) == 0,
+      .layout = (latent_layout)(below(3) ? 0 : below(LATENT_LAYOUT_COUNT + (below(50) == 0))),
       .activation = (latent_activation)below(LATENT_ACTIVATION_COUNT + (below(50) == 0)),
       .likelihood = (latent_likelihood)below(LATENT_LIKELIHOOD_COUNT + (below(50) == 0)),
       .transform = (latent_transform)below(LATENT_TRANSFORM_DEQUANTIZE + 1 + (below(50) == 0)),

@@ -149,8 +149,15 @@ static void describe(bench *to) {
     }
     case LATENT_OP_LINEAR_FORWARD:
       matrix(to, "input", &op->input, INPUT, rows, inner, -1, 1);
-      panels(to, "weights", &op->weights, INPUT, inner, columns, -1, 1);
-      if (below(to, 4)) panels(to, "bias", &op->bias, INPUT, 1, columns, -1, 1);
+      op->layout = (latent_layout)below(to, LATENT_LAYOUT_COUNT);
+      if (op->layout == LATENT_LAYOUT_PANELS)
+        panels(to, "weights", &op->weights, INPUT, inner, columns, -1, 1);
+      else if (op->layout == LATENT_LAYOUT_INNER_BY_COLUMNS)
+        matrix(to, "weights", &op->weights, INPUT, inner, columns, -1, 1);
+      else matrix(to, "weights", &op->weights, INPUT, columns, inner, -1, 1);
+      if (below(to, 4))
+        vector(to, "bias", &op->bias, INPUT,
+               op->layout == LATENT_LAYOUT_PANELS ? padded(columns) : columns, -1, 1);
       matrix(to, "output", &op->output, OUTPUT, rows, columns, 0, 0);
       break;
     case LATENT_OP_LIKELIHOOD_FORWARD:

@@ -21,6 +21,7 @@ struct CaseOperands {
     operation.likelihood = example.likelihood
     operation.transform = example.transform
     operation.source_kind = example.source
+    operation.layout = example.layout
     operation.inner = UInt32(shape.inner)
     operation.columns = UInt32(shape.columns)
     operation.dimensions = UInt32(shape.columns)
@@ -33,7 +34,7 @@ struct CaseOperands {
       decay2: 0.99, rate: 0.125, epsilon: 1e-3)
     switch example.kind {
     case .loadRows: loadRows(example)
-    case .linearForward: linearForward()
+    case .linearForward: linearForward(example)
     case .likelihood: likelihood(example)
     case .logDensity: logDensity(example)
     case .reparameterize: reparameterize(example)
@@ -59,10 +60,21 @@ struct CaseOperands {
     matrix("output", \.output, shape.rows, shape.columns, .output)
   }
 
-  private mutating func linearForward() {
+  private mutating func linearForward(_ example: Case) {
     matrix("input", \.input, rows, shape.inner, .input, in: -1...1)
-    weights(\.weights, shape.inner, shape.columns)
-    vectorOfPanels("bias", \.bias, .input, in: -1...1)
+    let size = 2 / Double(shape.inner).squareRoot()
+    switch example.layout {
+    case LATENT_LAYOUT_INNER_BY_COLUMNS:
+      matrix("weights", \.weights, shape.inner, shape.columns, .input, in: -size...size)
+    case LATENT_LAYOUT_COLUMNS_BY_INNER:
+      matrix("weights", \.weights, shape.columns, shape.inner, .input, in: -size...size)
+    default: weights(\.weights, shape.inner, shape.columns)
+    }
+    if example.layout == LATENT_LAYOUT_PANELS {
+      vectorOfPanels("bias", \.bias, .input, in: -1...1)
+    } else {
+      add("bias", \.bias, .vector(shape.columns), .input, floats(shape.columns, in: -1...1))
+    }
     matrix("output", \.output, rows, shape.columns, .output)
   }
 

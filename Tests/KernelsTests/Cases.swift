@@ -7,6 +7,7 @@ struct Case: Sendable, CustomStringConvertible {
   var likelihood = LATENT_LIKELIHOOD_BERNOULLI
   var transform = LATENT_TRANSFORM_NONE
   var source = LATENT_SOURCE_FLOATS
+  var layout = LATENT_LAYOUT_PANELS
   var shape: Shape
   /// Into Adam instead of a written gradient.
   var update = false
@@ -31,6 +32,7 @@ struct Case: Sendable, CustomStringConvertible {
       (kind == .varianceBackward, "likelihood \(likelihood.rawValue)"),
       (kind == .loadRows, "transform \(transform.rawValue)"),
       (source == LATENT_SOURCE_BYTES, "bytes"),
+      (layout != LATENT_LAYOUT_PANELS, "layout \(layout.rawValue)"),
       (true, "\(shape.rows) rows, \(shape.inner) x \(shape.columns)"),
       (true, "stride \(shape.stride)"),
       (shape.splitColumns, "split columns"), (update, "update"), (complete, "complete"),
@@ -90,7 +92,12 @@ let cases: [Case] = {
     }
     for raw in 0..<UInt32(LATENT_ACTIVATION_COUNT) {
       let activation = latent_activation(rawValue: raw)
-      cases.append(Case(kind: .linearForward, activation: activation, shape: shape))
+      for layout in 0..<UInt32(LATENT_LAYOUT_COUNT) {
+        cases.append(
+          Case(
+            kind: .linearForward, activation: activation,
+            layout: latent_layout(rawValue: layout), shape: shape))
+      }
       cases.append(
         Case(kind: .linearBackwardInput, activation: activation, shape: shape))
     }

@@ -43,6 +43,7 @@
     /// Floats that `executeWithOpenBLAS` needs.
     fileprivate var openBLASMemory: Int {
       switch operation.kind {
+      case LATENT_OP_LINEAR_FORWARD where operation.layout != LATENT_LAYOUT_PANELS: 0
       case LATENT_OP_LINEAR_FORWARD, LATENT_OP_LINEAR_BACKWARD_WEIGHTS: inner * wholeColumns
       case LATENT_OP_LINEAR_BACKWARD_INPUT: columns * wholeInner
       case LATENT_OP_LIKELIHOOD_FORWARD: (inner + rows) * wholeColumns
@@ -53,11 +54,17 @@
     fileprivate func executeWithOpenBLAS(threads: Int, memory: UnsafeMutableBufferPointer<Float>) {
       switch operation.kind {
       case LATENT_OP_LINEAR_FORWARD:
-        let weights = memory.baseAddress!
-        forEachPart(threads) { unpack(operation.weights, inner, columns, weights, $0, threads) }
-        multiply(
-          rows, columns, inner, row(operation.input, 0), Int(operation.input.stride), weights,
-          wholeColumns, row(operation.output, 0), Int(operation.output.stride))
+        var (weights, stride) = (floats(operation.weights)!, Int(operation.weights.stride))
+        if operation.layout == LATENT_LAYOUT_PANELS {
+          (weights, stride) = (memory.baseAddress!, wholeColumns)
+          forEachPart(threads) { unpack(operation.weights, inner, columns, weights, $0, threads) }
+        }
+        let order =
+          operation.layout == LATENT_LAYOUT_COLUMNS_BY_INNER ? CblasTrans : CblasNoTrans
+        cblas_sgemm(
+          CblasRowMajor, CblasNoTrans, order, blasint(rows), blasint(columns), blasint(inner), 1,
+          row(operation.input, 0), blasint(operation.input.stride), weights, blasint(stride), 0,
+          row(operation.output, 0), blasint(operation.output.stride))
         forEachPart(threads) { activateOutput(share(rows, $0, threads)) }
 
       case LATENT_OP_LIKELIHOOD_FORWARD:

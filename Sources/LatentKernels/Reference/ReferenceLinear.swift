@@ -14,10 +14,17 @@ extension ReferenceStep {
   /// One entry of input W + bias.
   func linear(_ row: Int, _ column: Int) -> Double {
     let input = matrix(operation.input)
-    let weights = panels(operation.weights, rows: inner)
     var sum = operation.bias.exists ? vector(operation.bias)[column] : 0
-    for k in 0..<inner { sum += input[row, k] * weights[k, column] }
+    for k in 0..<inner { sum += input[row, k] * weight(k, column) }
     return sum
+  }
+
+  private func weight(_ k: Int, _ column: Int) -> Double {
+    switch operation.layout {
+    case LATENT_LAYOUT_INNER_BY_COLUMNS: matrix(operation.weights)[k, column]
+    case LATENT_LAYOUT_COLUMNS_BY_INNER: matrix(operation.weights)[column, k]
+    default: panels(operation.weights, rows: inner)[k, column]
+    }
   }
 
   /// dX = (dY Wt) * activation'(X)

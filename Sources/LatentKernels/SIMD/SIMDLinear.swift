@@ -3,9 +3,34 @@ extension SIMDStep {
   func linearForward(_ rows: Range<Int>) {
     forEachPanel(columns) { column, width in
       let bias = biasLanes(column, width)
-      forwardProduct(rows, column) { row, sums in
-        store(activate(sums + bias), self.row(operation.output, row) + column, width)
+      withPackedPanel(column, width) { panel in
+        product(
+          rows, floats(operation.input), rowStride: Int(operation.input.stride), innerStride: 1,
+          inner: inner, panel: panel
+        ) { row, sums in
+          store(activate(sums + bias), self.row(operation.output, row) + column, width)
+        }
       }
+    }
+  }
+
+  /// The panel of weights that begins at `column`, packed from plain rows where they lie so.
+  private func withPackedPanel(
+    _ column: Int, _ width: Int, _ body: (UnsafePointer<Float>) -> Void
+  ) {
+    if operation.layout == LATENT_LAYOUT_PANELS {
+      return body(floats(operation.weights) + column * inner)
+    }
+    withUnsafeTemporaryAllocation(of: Float.self, capacity: inner * 16) { packed in
+      packed.initialize(repeating: 0)
+      for k in 0..<inner {
+        for n in 0..<width {
+          packed[k * 16 + n] =
+            operation.layout == LATENT_LAYOUT_INNER_BY_COLUMNS
+            ? row(operation.weights, k)[column + n] : row(operation.weights, column + n)[k]
+        }
+      }
+      body(packed.baseAddress!)
     }
   }
 
