@@ -15,10 +15,13 @@ package final class ELBOStep {
 
   package var flops: Double { networks.stepFLOPs(rows: batch) }
 
-  /// - Parameter rows: data as the network takes it; synthetic ones if nil.
+  /// - Parameters:
+  ///   - rows: data as the network takes it; synthetic ones if nil.
+  ///   - gathersOnes: the first layer as sums of gathered rows, which a Bernoulli's data allows. Then
+  ///     fewer FLOPs are done than are counted.
   package init(
     _ shape: NetworkShape, likelihood: Likelihood = .bernoulli, batch: Int, backend: any Backend,
-    rows: Rows? = nil
+    rows: Rows? = nil, gathersOnes: Bool = false
   ) throws {
     let rows = try rows ?? SyntheticRows.rows(for: likelihood)
     guard 1...rows.count ~= batch else {
@@ -29,7 +32,9 @@ package final class ELBOStep {
     model.initialize(for: rows, seed: 1)
     networks = model.networks
     plan = try ELBOPlan(
-      networks, batches: BatchSource(rows, transform: .none), capacity: batch, work: .step)
+      networks, batches: BatchSource(rows, transform: .none, gathersOnes: gathersOnes),
+      capacity: batch,
+      work: .step)
     self.batch = batch
     self.backend = backend
     order = (0..<UInt32(rows.count)).map { $0 }
@@ -46,6 +51,9 @@ package final class ELBOStep {
     plan.execute(on: backend, rows: order[position..<position + batch], run: nextRun())
     position += batch
   }
+
+  /// Of all parameters' bits.
+  package var digest: String { networks.parameters.digest }
 
   /// The −ELBO of the last batch, in nats a row.
   package var loss: Double {

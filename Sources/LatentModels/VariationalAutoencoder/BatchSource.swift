@@ -27,12 +27,17 @@ public struct BatchSource: Sendable {
   public let count: Int
   public let columns: Int
   public let transform: Transform
-  /// Whether batches hold nothing but zeros and ones.
+  /// Whether batches hold nothing but zeros and ones, and products may make use of it.
   let isBinary: Bool
   private let bytes: Storage<UInt8>?
   private let floats: Storage<Float>?
 
-  public init(_ rows: Rows, transform: Transform, standardization: Standardization? = nil) {
+  /// - Parameter gathersOnes: whether the first layer may add up gathered rows where batches are zeros
+  ///   and ones: the same bits in less time.
+  public init(
+    _ rows: Rows, transform: Transform, standardization: Standardization? = nil,
+    gathersOnes: Bool = true
+  ) {
     count = rows.count
     columns = rows.columns
     self.transform = transform
@@ -41,7 +46,7 @@ public struct BatchSource: Sendable {
       _ = storage.values.update(fromContentsOf: values)
       bytes = storage
       floats = nil
-      isBinary = transform == .threshold || transform == .sample
+      isBinary = gathersOnes && (transform == .threshold || transform == .sample)
     } else {
       let storage = Storage<Float>(count: rows.count * rows.columns)
       for row in 0..<rows.count {
@@ -54,8 +59,9 @@ public struct BatchSource: Sendable {
       bytes = nil
       floats = storage
       isBinary =
-        transform == .threshold || transform == .sample
-        || transform == .none && storage.values.allSatisfy { $0 == 0 || $0 == 1 }
+        gathersOnes
+        && (transform == .threshold || transform == .sample
+          || transform == .none && storage.values.allSatisfy { $0 == 0 || $0 == 1 })
     }
   }
 

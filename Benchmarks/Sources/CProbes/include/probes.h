@@ -6,6 +6,7 @@
 #define LATENT_PROBES_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -22,6 +23,9 @@ double probe_triad(int threads, int bursts);
 // Nanoseconds until a line that one core wrote reaches another one, half a round trip: the median of
 // `bursts`. 0 where the process has one core only.
 double probe_ping_pong(int bursts);
+
+// How often this process has asked for memory so far, on any thread; 0 where nobody counts.
+uint64_t probe_allocations(void);
 
 #ifdef __cplusplus
 }

@@ -34,11 +34,6 @@ struct Stream: ParsableCommand {
       ("triadGigabytesPerSecond", .number(triad.median / 1e9, digits: 1)),
       ("fractionOfTriad", .number(rate / triad.median, digits: 3)),
     ])
-    report.notes.append(
-      """
-      No operation takes means and log-variances from memory: here a layer with a single input makes \
-      them in registers. It reads x and writes two gradients, 12 bytes an element as the triad counts.
-      """)
     try report.print(json: options.json)
   }
 }

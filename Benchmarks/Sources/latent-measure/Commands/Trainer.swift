@@ -18,18 +18,21 @@ struct Trainer: ParsableCommand {
   @Option var networks = List(NetworkShape.allCases)
   @Option var batches = List([100, 128])
   @Option var threads = FusedBackend.allowedThreads
+  @Flag(inversion: .prefixedNo, help: "The bare step gathers rows too, as the trainer does.")
+  var gathersOnes = true
   @OptionGroup var options: SessionOptions
 
   func run() throws {
     let images = try Dataset.load(data)
     let backend = try FusedBackend(threads: threads)
-    let prepared = try binarized(images.rows, count: min(8192, images.rows.count))
+    let prepared = try BinaryRows.threshold(images.rows)
     var report = Report("trainer")
     var session = options.session
     for shape in networks.elements {
       for batch in batches.elements {
         let trainer = try self.trainer(shape, batch: batch, data: images, backend: backend)
-        let step = try ELBOStep(shape, batch: batch, backend: backend, rows: prepared)
+        let step = try ELBOStep(
+          shape, batch: batch, backend: backend, rows: prepared, gathersOnes: gathersOnes)
         var firsts: [Double] = []
         let measurements = try session.measure([
           Subject(threads: threads, flops: step.flops) { _, calls in
@@ -85,14 +88,5 @@ struct Trainer: ParsableCommand {
     configuration.epochs = 1000
     return try VAETrainer(
       model, configuration: configuration, data: data, heldOut: nil, backend: backend)
-  }
-
-  private func binarized(_ rows: Rows, count: Int) throws -> Rows {
-    var values: [Float] = []
-    values.reserveCapacity(count * rows.columns)
-    for row in 0..<count {
-      for column in 0..<rows.columns { values.append(rows.value(row, column) > 0.5 ? 1 : 0) }
-    }
-    return try Rows(count: count, columns: rows.columns, storage: .floats(values))
   }
 }
