@@ -139,14 +139,6 @@
   }
 
   extension Standardization {
-    func apply(_ rows: Rows) -> Rows {
-      var matrix: Matrix<Double> = rows.matrix()
-      for i in matrix.values.indices {
-        matrix.values[i] = apply(matrix.values[i], column: i % rows.columns)
-      }
-      return Rows(matrix)
-    }
-
     /// What log p of a row loses on the way back to the data's units.
     var logScale: Double { scale.reduce(0) { $0 + log($1) } }
   }

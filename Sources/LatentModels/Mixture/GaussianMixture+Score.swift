@@ -57,16 +57,19 @@
     }
 
     /// All three from one pass.
-    func criteria(_ rows: Rows, backend: FusedBackend?) throws -> (
+    func criteria(_ rows: some RowSource, backend: FusedBackend?) throws -> (
       bic: Double, aic: Double, icl: Double, logLikelihood: Double
     ) {
-      let (sample, model) = try prepared(rows, .double, backend)
-      let found = try sample.evaluate(model, logDensity: true, responsibilities: true)
-      let total = found.logDensity.reduce(0, +)
-      let logs = InstructionSet.best.logarithms(found.responsibilities)
-      var entropy = 0.0
-      for (share, log) in zip(found.responsibilities, logs) where share > 0 {
-        entropy -= share * log
+      let backend = try backend ?? FusedBackend()
+      var (total, entropy) = (0.0, 0.0)
+      try rows.forEachChunk(multipleOf: 1) { _, chunk in
+        let (sample, model) = try prepared(chunk, .double, backend)
+        let found = try sample.evaluate(model, logDensity: true, responsibilities: true)
+        for density in found.logDensity { total += density }
+        let logs = InstructionSet.best.logarithms(found.responsibilities)
+        for (share, log) in zip(found.responsibilities, logs) where share > 0 {
+          entropy -= share * log
+        }
       }
       let bic = -2 * total + Double(parameterCount) * logarithm(rows.count)
       return (bic, -2 * total + 2 * Double(parameterCount), bic + 2 * entropy, total)

@@ -53,7 +53,7 @@
     ///     fitted to the others.
     /// - Throws: ``SettingError``, and what ``fit(_:_:sampleWeights:backend:onIteration:)`` throws.
     public static func select(
-      components: some Sequence<Int>, _ rows: Rows, _ configuration: MixtureConfiguration,
+      components: some Sequence<Int>, _ rows: some RowSource, _ configuration: MixtureConfiguration,
       folds: Int = 0, backend: FusedBackend? = nil
     ) throws -> MixtureSelection {
       let backend = try backend ?? FusedBackend()
@@ -66,6 +66,10 @@
         throw SettingError("A given start fits one number of components; choose kMeans.")
       }
       let parts = self.parts(of: rows.count, folds, seed: configuration.seed)
+      let held = rows as? Rows
+      guard parts.isEmpty || held != nil else {
+        throw SettingError("Rows that stream have no folds; choose by BIC, AIC or ICL with folds 0.")
+      }
       var candidates: [MixtureSelection.Candidate] = []
       var models: [GaussianMixture] = []
       for count in components {
@@ -75,6 +79,7 @@
         let criteria = try model.criteria(rows, backend: backend)
         var heldOut: Double?
         for part in parts {
+          let rows = held!
           let (other, _) = try fit(
             rows.selecting(part.training), configuration, backend: backend)
           let densities = try other.scoreSamples(rows.selecting(part.heldOut), backend: backend)
