@@ -4,7 +4,10 @@ import LatentKernels
 public enum NPY {
   static let magic: [UInt8] = [0x93] + "NUMPY".utf8
 
-  static func read(_ stream: ByteStream) throws -> NumericArray {
+  static func read(_ stream: ByteStream) throws -> NumericArray { try open(stream).readAll() }
+
+  /// Reads the header.
+  static func open(_ stream: ByteStream) throws -> ArrayStream {
     let name = stream.name
     let start = try stream.read(8, of: "an NPY header")
     guard start.starts(with: magic) else {
@@ -27,10 +30,9 @@ public enum NPY {
         "expected rows one after another (C order), found columns (Fortran order); "
           + "save np.ascontiguousarray(x).")
     }
-    let count = try elementCount(header.shape, file: name)
-    let storage = try values(count, header.descr, stream)
-    try stream.expectEnd(after: "\(count) values")
-    return NumericArray(shape: header.shape, storage: storage)
+    return try ArrayStream(shape: header.shape, stream) {
+      try values($0, header.descr, stream)
+    }
   }
 
   private static func values(
