@@ -23,14 +23,15 @@
     static let kinds: [CovarianceKind] = [
       .full, .tied, .diagonal, .spherical, .factorAnalytic(factors: 2),
     ]
-    /// Less than a range of rows, some ranges, and a wave of them with a part of another.
-    static let chunks = [1000, 5000, 50_000]
-    /// More rows than one wave of ranges, by half a range.
-    static let table: Rows = {
-      let known = try! MixtureDataTests.known()
-      let all = try! known.sample(latent_mixture_wave_rows() + 3000, seed: 4).rows
+    /// Less than a range of rows, some ranges, and all.
+    static let chunks = [1000, 3100, 50_000]
+    /// Some ranges and a part of another.
+    static let table = sample(5000)
+
+    static func sample(_ count: Int) -> Rows {
+      let all = try! MixtureDataTests.known().sample(count, seed: 4).rows
       return Rows(all.columns(0..<4))
-    }()
+    }
     static var floats: Rows {
       try! Rows(
         count: table.count, columns: 4, storage: .floats(table.matrix(of: Float.self).values))
@@ -53,6 +54,21 @@
       }
     }
 
+    /// Sums of an unfinished wave of ranges wait for the next chunk.
+    @Test func wavesOfRangesGoOnInTheNextChunk() throws {
+      let rows = Self.sample(latent_mixture_wave_rows() + 3000)
+      for kind in [CovarianceKind.full, .tied] {
+        let configuration = MixtureConfiguration(
+          components: 2, covariance: kind, maximumIterations: 2, initialization: .randomPoints)
+        let held = try GaussianMixture.fit(rows, configuration)
+        for chunk in [5000, latent_mixture_wave_rows(), latent_mixture_wave_rows() + 1536] {
+          let streamed = try GaussianMixture.fit(
+            StreamedRows(rows: rows, chunkRows: chunk), configuration)
+          #expect(streamed.model == held.model && streamed.report == held.report)
+        }
+      }
+    }
+
     @Test func weightsAndRandomPointsStream() throws {
       let weights = (0..<Self.table.count).map { Double($0 % 3) / 2 }
       for initialization in [MixtureInitialization.kMeans, .randomPoints] {
@@ -60,7 +76,7 @@
           components: 3, maximumIterations: 3, initialization: initialization, seed: 8)
         let held = try GaussianMixture.fit(Self.table, configuration, sampleWeights: weights)
         let streamed = try GaussianMixture.fit(
-          StreamedRows(rows: Self.table, chunkRows: 7000), configuration, sampleWeights: weights)
+          StreamedRows(rows: Self.table, chunkRows: 1600), configuration, sampleWeights: weights)
         #expect(streamed.model == held.model && streamed.report == held.report)
       }
     }
@@ -76,7 +92,7 @@
     }
 
     @Test func choicesStreamWithoutFolds() throws {
-      let source = StreamedRows(rows: Self.table, chunkRows: 9000)
+      let source = StreamedRows(rows: Self.table, chunkRows: 1700)
       let configuration = MixtureConfiguration(
         components: 1, covariance: .diagonal, maximumIterations: 3)
       let held = try GaussianMixture.select(components: 1...2, Self.table, configuration)
@@ -94,7 +110,7 @@
       for rows in [Self.table, Self.floats] {
         let factors = try FactorAnalysis.fit(rows, configuration)
         let components = try ProbabilisticPCA.fit(rows, factors: 2, precision: precision)
-        for chunk in [1, 300, 5000] {
+        for chunk in [1, 300, 4000] {
           let source = StreamedRows(rows: rows, chunkRows: chunk)
           #expect(try FactorAnalysis.fit(source, configuration) == factors)
           #expect(
