@@ -43,9 +43,17 @@ public enum NPY {
     }
     switch descr {
     case "<f4":
-      return .floats(try read(UInt32.self).map { Float(bitPattern: .init(littleEndian: $0)) })
+      #if _endian(little)
+        return .floats(try read(Float.self))
+      #else
+        return .floats(try read(UInt32.self).map { Float(bitPattern: .init(littleEndian: $0)) })
+      #endif
     case "<f8":
-      return .doubles(try read(UInt64.self).map { Double(bitPattern: .init(littleEndian: $0)) })
+      #if _endian(little)
+        return .doubles(try read(Double.self))
+      #else
+        return .doubles(try read(UInt64.self).map { Double(bitPattern: .init(littleEndian: $0)) })
+      #endif
     case "|u1", "<u1": return .bytes(try read(UInt8.self))
     case "|b1": return .bytes(try read(UInt8.self).map { $0 == 0 ? 0 : 1 })
     case "|i1", "<i1": return .floats(try read(Int8.self).map { Float($0) })

@@ -41,7 +41,7 @@ public struct RowFile: RowSource {
   /// - Parameter chunkBytes: about how much memory a chunk of rows may take.
   /// - Throws: ``FileError``, also for a pipe, which can be read only once.
   public init(
-    _ path: String, options: LoadOptions = LoadOptions(), chunkBytes: Int = 16 << 20
+    _ path: String, options: LoadOptions = LoadOptions(), chunkBytes: Int = 8 << 20
   ) throws {
     guard try FileSource(path).bound != nil else {
       throw FileError(path, "expected a file that can be read again and again, found a pipe.")
