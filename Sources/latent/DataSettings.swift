@@ -70,7 +70,8 @@ struct DataSettings: Codable, Equatable {
     if Dataset.shippedNames.contains(source) {
       guard columns == nil, label == nil, weights == nil else {
         throw SettingError(
-          "--columns, --label and --weights choose from the columns of a file; \(source) ships as it is.")
+          "--columns, --label and --weights choose from the columns of a file; \(source) ships as it is."
+        )
       }
       data = try Dataset.named(source)
     } else {

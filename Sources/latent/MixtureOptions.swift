@@ -52,7 +52,8 @@
 
     @Option(
       parsing: .unconditional,
-      help: "Factors of each component's covariance, with --covariance factor-analytic. (default: 1)")
+      help:
+        "Factors of each component's covariance, with --covariance factor-analytic. (default: 1)")
     var factors: Int?
 
     @Option(help: "The column that says how much each row counts; it is not data.")

@@ -98,7 +98,8 @@
 
     init(
       _ fit: MixtureFit, _ model: GaussianMixture, _ summary: MixtureSummary, data: TableRows,
-      logLikelihood: Double, totalWeight: Double, heldOut: Double?, logScale: Double, output: String, seconds: Double,
+      logLikelihood: Double, totalWeight: Double, heldOut: Double?, logScale: Double,
+      output: String, seconds: Double,
       backend: FusedBackend
     ) {
       self.summary = summary

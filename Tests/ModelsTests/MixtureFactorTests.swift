@@ -26,10 +26,11 @@
       let known = try Self.known()
       let one = try GaussianMixture(
         weights: [1], means: Matrix(rows: 1, columns: 10, values: Array(known.means.row(0))),
-        covariances: .factorAnalytic({
-          guard case .factorAnalytic(let all) = known.covariances else { return [] }
-          return [all[0]]
-        }()))
+        covariances: .factorAnalytic(
+          {
+            guard case .factorAnalytic(let all) = known.covariances else { return [] }
+            return [all[0]]
+          }()))
       let rows = Rows(try one.sample(2000, seed: 2).rows)
       let factors = try FactorAnalysis.fit(
         rows, FactorConfiguration(factors: 2, tolerance: 1e-13, uniquenessFloor: 1e-6))

@@ -79,7 +79,8 @@
         rows: sample.isComplete
           ? sample.groups[0].rows!
           : MixtureRows(
-            (rows as! Rows).filled(with: moments.means), origin: moments.means, weights: sampleWeights,
+            (rows as! Rows).filled(with: moments.means), origin: moments.means,
+            weights: sampleWeights,
             precision: configuration.precision, backend: backend),
         configuration: configuration, variances: moments.variances, floor: floor)
       let needsScatter = configuration.covariance == .tied && sample.isComplete

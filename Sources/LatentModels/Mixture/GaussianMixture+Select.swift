@@ -69,7 +69,8 @@
       let parts = self.parts(of: rows.count, folds, seed: configuration.seed)
       let held = rows as? Rows
       guard parts.isEmpty || held != nil else {
-        throw SettingError("Rows that stream have no folds; choose by BIC, AIC or ICL with folds 0.")
+        throw SettingError(
+          "Rows that stream have no folds; choose by BIC, AIC or ICL with folds 0.")
       }
       var candidates: [MixtureSelection.Candidate] = []
       var models: [GaussianMixture] = []
@@ -96,7 +97,8 @@
           MixtureSelection.Candidate(
             components: count, parameterCount: model.parameterCount,
             logLikelihood: criteria.logLikelihood, bic: criteria.bic, aic: criteria.aic,
-            icl: criteria.icl, heldOut: heldOut.map { $0 / (sampleWeights?.reduce(0, +) ?? Double(rows.count)) },
+            icl: criteria.icl,
+            heldOut: heldOut.map { $0 / (sampleWeights?.reduce(0, +) ?? Double(rows.count)) },
             warnings: report.warnings))
       }
       guard !candidates.isEmpty else {

@@ -68,7 +68,8 @@
           let range = start..<min(piece.count, start + step)
           let values = range.flatMap { piece.row($0) }
           let doubles = MixturePiece(
-            first: piece.first + start, count: range.count, columns: columns, values: .doubles(values),
+            first: piece.first + start, count: range.count, columns: columns,
+            values: .doubles(values),
             shift: [Double](repeating: 0, count: columns))
           add(doubles, center, &sum)
         }

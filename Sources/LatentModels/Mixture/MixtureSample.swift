@@ -35,7 +35,8 @@
       guard let rows = source as? Rows, missing else {
         guard !missing else {
           throw DataError(
-            "Rows that stream must have all their values; a mixture fits through gaps only in memory.")
+            "Rows that stream must have all their values; a mixture fits through gaps only in memory."
+          )
         }
         groups = [
           Group(
