@@ -92,6 +92,20 @@ import Testing
         #expect(abs(a - b) < 1e-9 * abs(a))
       }
 
+      @Test func standardErrorsOfImputation() throws {
+        try place.write("gaps.csv", "eruptions,waiting\n3.6,\n,54\n1.8,54\n".utf8)
+        try place.latent("fit", "mixture", "--output", "mixture")
+        try place.latent("fit", "factors", "--ppca", "--data", "faithful", "--output", "factors")
+        for model in ["mixture", "factors"] {
+          try place.latent(
+            "impute", model, "--data", "gaps.csv", "--output", "\(model).csv",
+            "--standard-errors")
+          let lines = try place.text("\(model)-errors.csv").split(separator: "\n")
+          #expect(lines.count == 4 && lines[1].hasPrefix("0,") && lines[3] == "0,0")
+          #expect(Double(lines[1].split(separator: ",")[1])! > 0)
+        }
+      }
+
       @Test func badInput() throws {
         func fails(_ arguments: String, saying fragment: String) throws {
           try place.latentFails(
