@@ -8,6 +8,7 @@
 enum { RANGE_ROWS = 8 * LATENT_MIXTURE_BLOCK, WAVE_RANGES = 32 };
 
 size_t latent_mixture_wave_rows(void) { return (size_t)RANGE_ROWS * WAVE_RANGES; }
+size_t latent_mixture_range_rows(void) { return RANGE_ROWS; }
 
 latent_mixture_layout latent_mixture_statistics(const latent_mixture *pass) {
   size_t components = pass->components, padded = ((size_t)pass->columns + 15) / 16 * 16;
@@ -79,21 +80,26 @@ static void work(latent_pool *pool, const void *context, int thread) {
   size_t all = (pass->rows + RANGE_ROWS - 1) / RANGE_ROWS;
   // Without statistics nothing is joined, and one wave takes everything.
   size_t wave_ranges = pass->statistics ? WAVE_RANGES : all;
-  for (size_t first = 0, wave = 0; first < all; first += wave_ranges, ++wave) {
-    size_t ranges = all - first < wave_ranges ? all - first : wave_ranges;
+  size_t waiting = pass->statistics ? pass->waiting : 0;
+  for (size_t first = 0, wave = 0; first < all; ++wave) {
+    size_t room = wave_ranges - waiting, ranges = all - first < room ? all - first : room;
     for (;;) {
       size_t range = atomic_fetch_add(&job->taken[wave % 2], 1);
       if (range >= ranges) break;
       size_t row = (first + range) * RANGE_ROWS;
       size_t end = row + RANGE_ROWS < pass->rows ? row + RANGE_ROWS : pass->rows;
+      double *slot = job->slots + (waiting + range) * job->layout.total;
       job->kernels->range(pass, job->parameters, scratch, row, end,
-                          pass->statistics ? job->slots + range * job->layout.total : NULL);
+                          pass->statistics ? slot : NULL);
     }
     latent_pool_barrier(pool);
     if (thread == 0) atomic_store(&job->taken[wave % 2], 0);
-    if (!pass->statistics) continue;
-    join(job, ranges, latent_share(job->layout.total, thread, latent_pool_threads(pool)));
+    first += ranges;
+    waiting += ranges;
+    if (!pass->statistics || (waiting < WAVE_RANGES && pass->more)) continue;
+    join(job, waiting, latent_share(job->layout.total, thread, latent_pool_threads(pool)));
     latent_pool_barrier(pool);
+    waiting = 0;
   }
 }
 

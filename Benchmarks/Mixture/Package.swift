@@ -1,7 +1,8 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// EM iterations timed on the files of ../Peers/sklearn_mixture.py. A package of its own, so that nobody
+// EM iterations and factor analyses timed on the files of ../Peers/sklearn_mixture.py and
+// ../Peers/sklearn_factors.py. A package of its own, so that nobody
 // who depends on Latent builds it.
 let package = Package(
   name: "mixture-steps",
@@ -13,7 +14,13 @@ let package = Package(
       dependencies: [
         .product(name: "LatentModels", package: "swift-latent"),
         .product(name: "LatentIO", package: "swift-latent"),
-      ])
+      ]),
+    .executableTarget(
+      name: "factors-fit",
+      dependencies: [
+        .product(name: "LatentModels", package: "swift-latent"),
+        .product(name: "LatentIO", package: "swift-latent"),
+      ]),
   ],
   swiftLanguageModes: [.v6]
 )

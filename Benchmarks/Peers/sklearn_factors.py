@@ -2,11 +2,10 @@
 
     sklearn_factors.py [--rows 60000] [--columns 784] [--factors 20] [--method randomized|lapack]
 
-The rows are made once and written as an NPY file of float32 (factors-ROWSxCOLUMNS-kFACTORS-rows.npy), with the
+The rows are made once and written as an NPY file of float32 (factors-unit-ROWSxCOLUMNS-kFACTORS-rows.npy), with the
 truth beside it (-loadings, -uniquenesses, -mean), so that ours reads the same numbers. Both compute in double.
 
-Recipe, from NumPy's default_rng(11): loadings N(0, 1/factors), uniquenesses uniform in 0.2 … 1.0, mean N(0, 1);
-a row is mean + loadings z + √uniqueness e, made in blocks of 10,000 rows (all z of a block, then all e).
+Recipe, from NumPy's default_rng(11): loadings N(0, 1), uniquenesses 1 (unit noise), mean N(0, 1); a row is mean + loadings z + √uniqueness e, made in blocks of 10,000 rows (all z of a block, then all e).
 
 `seconds` is fit() to scikit-learn's own stopping rule (total log-likelihood gains less than --tolerance), given
 doubles it may overwrite; `logLikelihood` is the total one, every constant included.
@@ -36,14 +35,14 @@ import numpy as np  # noqa: E402  (after the thread counts are set)
 import sklearn  # noqa: E402
 from sklearn.decomposition import FactorAnalysis  # noqa: E402
 
-CASE = f"factors-{arguments.rows}x{arguments.columns}-k{arguments.factors}"
+CASE = f"factors-unit-{arguments.rows}x{arguments.columns}-k{arguments.factors}"
 PREFIX = os.path.join(arguments.data, CASE)
 
 
 def make_data():
     random = np.random.default_rng(11)
-    loadings = random.standard_normal((arguments.columns, arguments.factors)) / arguments.factors**0.5
-    uniquenesses = random.uniform(0.2, 1.0, arguments.columns)
+    loadings = random.standard_normal((arguments.columns, arguments.factors))
+    uniquenesses = np.ones(arguments.columns)
     mean = random.standard_normal(arguments.columns)
     rows = np.empty((arguments.rows, arguments.columns), np.float32)
     for block in np.split(rows, range(10000, arguments.rows, 10000)):

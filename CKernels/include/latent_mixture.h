@@ -40,6 +40,10 @@ typedef struct latent_mixture {
   double *responsibilities;  // [rows x K], before weights
   int32_t *labels;           // [rows]: the likeliest component, the first of equals
   double *statistics;        // added to: see latent_mixture_layout
+  // For a table that comes in pieces: how many ranges of the pieces before this one wait in the workspace
+  // to be joined, (rows before / latent_mixture_range_rows()) % ranges of a wave, and whether more follow.
+  size_t waiting;
+  bool more;
 } latent_mixture;
 
 // Where the statistics lie, in doubles. [0] is the weighted sum of log p(x).
@@ -55,6 +59,8 @@ latent_mixture_layout latent_mixture_statistics(const latent_mixture *pass);
 // Rows in one joined wave of ranges. Statistics of a table are the same bits in one pass or in
 // several whose rows are multiples of this, but for the last.
 size_t latent_mixture_wave_rows(void);
+// Rows summed by one thread at a time. Pieces of a table are multiples of this, but for the last.
+size_t latent_mixture_range_rows(void);
 
 // Bytes of 64-byte aligned memory that a pass needs.
 size_t latent_mixture_workspace(const latent_pool *pool, const latent_mixture *pass);

@@ -8,66 +8,96 @@ struct CSVReader {
   private let fieldCount: Int
   private let names: [String]?
   private let firstLine: Int
-  private let selection: ColumnSelection
+  let selection: ColumnSelection
   /// For each field: the column of the data it fills, or one of the two below.
   private let targets: [Int]
   private static let skip = -1
   private static let label = -2
+  private static let weight = -3
 
-  private var values: GrowingValues
-  private var row: [Double]
-  private var labels: [String] = []
-  private var lines: [Int] = []
+  /// The first record, where it is a row, until it is read.
+  private var first: (line: Int, bytes: [UInt8])?
+  /// The second one, in the scanner's buffer, until it is read.
+  private var second: UnsafeBufferPointer<UInt8>?
+  /// The latest row, its label and the line it came from.
+  private(set) var row: [Double]
+  private(set) var label = ""
+  private(set) var weight = 1.0
+  private(set) var line = 0
+  /// Bytes of the first record.
+  private let recordBytes: Int
 
   static func read(_ stream: ByteStream, _ options: LoadOptions) throws -> Dataset {
     let size = min(stream.bound ?? 0, 1 << 27)
-    let scanner = try CSVScanner(stream)
+    var reader = try CSVReader(stream, options)
+    var values = GrowingValues()
+    var labels: [String] = []
+    var weights: [Double] = []
+    var lines: [Int] = []
+    // A field takes a byte at least, so that this is never much more than the file.
+    values.reserve(min((size / reader.recordBytes + 1) * reader.row.count, size))
+    while try reader.next() {
+      values.append(reader.row)
+      if reader.selection.label != nil { labels.append(reader.label) }
+      if reader.selection.weights != nil { weights.append(reader.weight) }
+      lines.append(reader.line)
+    }
+    let rows = try Rows(count: lines.count, columns: reader.row.count, storage: values.storage)
+    return Dataset(
+      name: stream.name, rows: rows, imageShape: nil, columnNames: reader.columnNames,
+      labels: reader.selection.label == nil ? nil : labels, lines: lines,
+      weights: reader.selection.weights == nil ? nil : weights)
+  }
+
+  /// Reads up to the first row.
+  init(_ stream: ByteStream, _ options: LoadOptions) throws {
+    name = stream.name
+    scanner = try CSVScanner(stream)
     guard let record = try scanner.next() else {
       throw FileError(stream.name, "expected a table, found nothing but blank lines.")
     }
     scanner.separator = CSVSeparator.detect(record)
     // The scanner may move the record when it reads the second one.
-    let first = (line: scanner.line, bytes: Array(record))
-    let second = try scanner.next()
-    var reader = try CSVReader(first, second, scanner, options, name: stream.name)
-    // A field takes a byte at least, so that this is never much more than the file.
-    reader.values.reserve(min((size / first.bytes.count + 1) * reader.row.count, size))
-    if reader.names == nil {
-      try first.bytes.withUnsafeBufferPointer {
-        try reader.append($0, line: first.line)
-      }
-    }
-    var next = second
-    while let record = next {
-      try reader.append(record, line: scanner.line)
-      next = try scanner.next()
-    }
-    return try reader.dataset()
-  }
-
-  private init(
-    _ first: (line: Int, bytes: [UInt8]), _ second: UnsafeBufferPointer<UInt8>?,
-    _ scanner: CSVScanner, _ options: LoadOptions, name: String
-  ) throws {
-    self.name = name
-    self.scanner = scanner
+    let bytes = Array(record)
+    recordBytes = bytes.count
+    firstLine = scanner.line
+    second = try scanner.next()
     let separator = scanner.separator!
     self.separator = separator
-    firstLine = first.line
-    let head = first.bytes.withUnsafeBufferPointer {
-      CSVField.all($0, separator: separator)
-    }
+    let head = bytes.withUnsafeBufferPointer { CSVField.all($0, separator: separator) }
     let body = second.map { CSVField.all($0, separator: separator) }
     fieldCount = head.count
     let hasHeader = options.header ?? Self.isHeader(head, over: body)
     names = hasHeader ? head.map(\.string) : nil
+    first = hasHeader ? nil : (firstLine, bytes)
     selection = try ColumnSelection(options, count: head.count, names: names, file: name)
     var targets = [Int](repeating: Self.skip, count: head.count)
     for (column, field) in selection.data.enumerated() { targets[field] = column }
     if let field = selection.label { targets[field] = Self.label }
+    if let field = selection.weights { targets[field] = Self.weight }
     self.targets = targets
     row = [Double](repeating: 0, count: selection.data.count)
-    values = GrowingValues()
+    guard first != nil || second != nil else {
+      throw FileError(name, "expected rows under the header in line \(firstLine), found none.")
+    }
+  }
+
+  var columnNames: [String]? { names.map { names in selection.data.map { names[$0] } } }
+
+  /// Reads the next row into ``row``; false at the end.
+  mutating func next() throws -> Bool {
+    if let (line, bytes) = first {
+      first = nil
+      try bytes.withUnsafeBufferPointer { try parse($0, line: line) }
+    } else if let record = second {
+      second = nil
+      try parse(record, line: scanner.line)
+    } else if let record = try scanner.next() {
+      try parse(record, line: scanner.line)
+    } else {
+      return false
+    }
+    return true
   }
 
   /// A first line is a header if it has text where the second has a number, or no number at all. A
@@ -80,7 +110,7 @@ struct CSVReader {
     return zip(head, body).contains { $0.number == nil && $1.number != nil && !$1.isMissing }
   }
 
-  private mutating func append(_ record: UnsafeBufferPointer<UInt8>, line: Int) throws {
+  private mutating func parse(_ record: UnsafeBufferPointer<UInt8>, line: Int) throws {
     var p = record.baseAddress!
     let end = p + record.count
     var field = 0
@@ -97,7 +127,10 @@ struct CSVReader {
           guard let value = text.number else { throw notANumber(text, line: line, field: field) }
           row[target] = value
         } else if target == Self.label {
-          labels.append(text.string)
+          label = text.string
+        } else if target == Self.weight {
+          guard let value = text.number else { throw notANumber(text, line: line, field: field) }
+          weight = value
         }
       }
       field += 1
@@ -111,8 +144,7 @@ struct CSVReader {
           + "\(min(field, fieldCount) + 1) \(field < fieldCount ? "is missing" : "is one too many")."
       )
     }
-    values.append(row)
-    lines.append(line)
+    self.line = line
   }
 
   private func notANumber(_ text: CSVField, line: Int, field: Int) -> FileError {
@@ -130,17 +162,6 @@ struct CSVReader {
     return FileError(
       name, line: line,
       "expected a number in column \(field + 1)\(title), found \(excerpt(text.text)); \(advice).")
-  }
-
-  private func dataset() throws -> Dataset {
-    guard !lines.isEmpty else {
-      throw FileError(name, "expected rows under the header in line \(firstLine), found none.")
-    }
-    let rows = try Rows(count: lines.count, columns: row.count, storage: values.storage)
-    return Dataset(
-      name: name, rows: rows, imageShape: nil,
-      columnNames: names.map { names in selection.data.map { names[$0] } },
-      labels: selection.label == nil ? nil : labels, lines: lines)
   }
 }
 

@@ -42,7 +42,7 @@ extension Dataset {
   private func labelled(_ labels: [String]) -> Dataset {
     Dataset(
       name: name, rows: rows, imageShape: imageShape, columnNames: columnNames, labels: labels,
-      lines: lines)
+      lines: lines, weights: weights)
   }
 
   /// One label for each of `count` rows.

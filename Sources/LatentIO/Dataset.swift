@@ -23,6 +23,8 @@ public struct Dataset: Sendable {
   public let columnNames: [String]?
   /// One label a row.
   public let labels: [String]?
+  /// How much each row counts, where a column says so.
+  public let weights: [Double]?
   /// The line of the text file that each row came from.
   let lines: [Int]?
 
@@ -53,8 +55,9 @@ public struct Dataset: Sendable {
   /// The caller answers for the counts.
   init(
     name: String, rows: Rows, imageShape: ImageShape?, columnNames: [String]?, labels: [String]?,
-    lines: [Int]?
+    lines: [Int]?, weights: [Double]? = nil
   ) {
+    self.weights = weights
     self.name = name
     self.rows = rows
     self.imageShape = imageShape
@@ -68,7 +71,8 @@ public struct Dataset: Sendable {
     Dataset(
       name: name, rows: rows.selecting(indices), imageShape: imageShape, columnNames: columnNames,
       labels: labels.map { labels in indices.map { labels[$0] } },
-      lines: lines.map { lines in indices.map { lines[$0] } })
+      lines: lines.map { lines in indices.map { lines[$0] } },
+      weights: weights.map { weights in indices.map { weights[$0] } })
   }
 }
 
@@ -116,13 +120,7 @@ extension Dataset {
   public func split(
     heldOutFraction fraction: Double, seed: UInt64
   ) throws -> (training: Dataset, heldOut: Dataset) {
-    guard fraction > 0, fraction < 1 else {
-      throw SettingError("The held-out fraction must lie between 0 and 1, found \(fraction).")
-    }
-    guard rows.count >= 2 else {
-      throw SettingError("\(name): holding rows out needs at least 2 rows, found \(rows.count).")
-    }
-    let count = min(max(Int((Double(rows.count) * fraction).rounded()), 1), rows.count - 1)
+    let count = try heldOutCount(fraction, of: rows.count, name: name)
     let keys = (0..<rows.count).map { splitMix64(seed: seed, index: UInt64($0)) }
     // The row breaks ties: the order does not depend on the sort.
     let order = keys.indices.sorted { (keys[$0], $0) < (keys[$1], $1) }
@@ -133,7 +131,7 @@ extension Dataset {
 }
 
 /// The `index`-th number of the SplitMix64 sequence that `seed` starts.
-private func splitMix64(seed: UInt64, index: UInt64) -> UInt64 {
+func splitMix64(seed: UInt64, index: UInt64) -> UInt64 {
   var z = seed &+ (index &+ 1) &* 0x9e37_79b9_7f4a_7c15
   z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
   z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb

@@ -5,7 +5,10 @@ import LatentKernels
 enum IDX {
   static let magic: [UInt8] = [0, 0]
 
-  static func read(_ stream: ByteStream) throws -> NumericArray {
+  static func read(_ stream: ByteStream) throws -> NumericArray { try open(stream).readAll() }
+
+  /// Reads the header.
+  static func open(_ stream: ByteStream) throws -> ArrayStream {
     let name = stream.name
     let magic = try stream.read(4, of: "an IDX header")
     guard magic[0] == 0, magic[1] == 0 else {
@@ -23,10 +26,7 @@ enum IDX {
     let shape = stride(from: 0, to: header.count, by: 4).map { at in
       header[at..<at + 4].reduce(0) { $0 << 8 | Int($1) }
     }
-    let count = try elementCount(shape, file: name)
-    let storage = try type.read(count, from: stream)
-    try stream.expectEnd(after: "\(count) values")
-    return NumericArray(shape: shape, storage: storage)
+    return try ArrayStream(shape: shape, stream) { try type.read($0, from: stream) }
   }
 
   private enum ElementType: UInt8 {

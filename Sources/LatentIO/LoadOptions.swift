@@ -6,14 +6,18 @@ public struct LoadOptions: Sendable, Equatable {
   public var columns: [String]?
   /// The column that becomes the labels, by name or number from 1; it is taken out of the data.
   public var label: String?
+  /// The column that says how much each row counts, by name or number from 1; taken out of the data too.
+  public var weights: String?
   /// A file of labels, one a row: IDX or NPY of integers, or CSV of one column.
   public var labelsPath: String?
   /// Whether a CSV starts with a header; nil lets the first two lines decide.
   public var header: Bool?
 
   public init(
-    columns: [String]? = nil, label: String? = nil, labelsPath: String? = nil, header: Bool? = nil
+    columns: [String]? = nil, label: String? = nil, labelsPath: String? = nil, header: Bool? = nil,
+    weights: String? = nil
   ) {
+    self.weights = weights
     self.columns = columns
     self.label = label
     self.labelsPath = labelsPath
@@ -25,23 +29,31 @@ public struct LoadOptions: Sendable, Equatable {
 struct ColumnSelection {
   var data: [Int]
   var label: Int?
+  var weights: Int?
 
   /// - Parameter names: the names of the columns, where the file has them.
   init(_ options: LoadOptions, count: Int, names: [String]?, file: String) throws {
-    let label = try options.label.map {
-      try Self.indices(of: $0, option: "--label", count: count, names: names, file: file)
+    func single(_ text: String?, _ option: String) throws -> Int? {
+      guard let text else { return nil }
+      let found = try Self.indices(
+        of: text, option: option, count: count, names: names, file: file)
+      guard found.count == 1 else {
+        throw FileError(file, "\(option) takes one column, found \(found.count) in \"\(text)\".")
+      }
+      return found[0]
     }
-    if let label, label.count != 1 {
-      throw FileError(
-        file, "--label takes one column, found \(label.count) in \"\(options.label!)\".")
+    let label = try single(options.label, "--label")
+    let weights = try single(options.weights, "--weights")
+    if let label, label == weights {
+      throw FileError(file, "column \(label + 1) cannot be both label and weights.")
     }
-    self.label = label?.first
+    (self.label, self.weights) = (label, weights)
     let chosen = try options.columns.map { columns in
       try columns.flatMap {
         try Self.indices(of: $0, option: "--columns", count: count, names: names, file: file)
       }
     }
-    data = (chosen ?? Array(0..<count)).filter { $0 != label?.first }
+    data = (chosen ?? Array(0..<count)).filter { $0 != label && $0 != weights }
     guard !data.isEmpty else { throw FileError(file, "no column is left to be data.") }
     var seen = Set<Int>()
     for index in data where !seen.insert(index).inserted {

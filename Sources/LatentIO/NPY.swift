@@ -4,7 +4,10 @@ import LatentKernels
 public enum NPY {
   static let magic: [UInt8] = [0x93] + "NUMPY".utf8
 
-  static func read(_ stream: ByteStream) throws -> NumericArray {
+  static func read(_ stream: ByteStream) throws -> NumericArray { try open(stream).readAll() }
+
+  /// Reads the header.
+  static func open(_ stream: ByteStream) throws -> ArrayStream {
     let name = stream.name
     let start = try stream.read(8, of: "an NPY header")
     guard start.starts(with: magic) else {
@@ -27,10 +30,9 @@ public enum NPY {
         "expected rows one after another (C order), found columns (Fortran order); "
           + "save np.ascontiguousarray(x).")
     }
-    let count = try elementCount(header.shape, file: name)
-    let storage = try values(count, header.descr, stream)
-    try stream.expectEnd(after: "\(count) values")
-    return NumericArray(shape: header.shape, storage: storage)
+    return try ArrayStream(shape: header.shape, stream) {
+      try values($0, header.descr, stream)
+    }
   }
 
   private static func values(
@@ -41,9 +43,17 @@ public enum NPY {
     }
     switch descr {
     case "<f4":
-      return .floats(try read(UInt32.self).map { Float(bitPattern: .init(littleEndian: $0)) })
+      #if _endian(little)
+        return .floats(try read(Float.self))
+      #else
+        return .floats(try read(UInt32.self).map { Float(bitPattern: .init(littleEndian: $0)) })
+      #endif
     case "<f8":
-      return .doubles(try read(UInt64.self).map { Double(bitPattern: .init(littleEndian: $0)) })
+      #if _endian(little)
+        return .doubles(try read(Double.self))
+      #else
+        return .doubles(try read(UInt64.self).map { Double(bitPattern: .init(littleEndian: $0)) })
+      #endif
     case "|u1", "<u1": return .bytes(try read(UInt8.self))
     case "|b1": return .bytes(try read(UInt8.self).map { $0 == 0 ? 0 : 1 })
     case "|i1", "<i1": return .floats(try read(Int8.self).map { Float($0) })

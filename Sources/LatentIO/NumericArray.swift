@@ -1,5 +1,52 @@
 import LatentKernels
 
+/// An array whose header is read, and whose values follow in the stream.
+struct ArrayStream {
+  let shape: [Int]
+  /// The values of the whole shape.
+  let count: Int
+  let stream: ByteStream
+  private let values: (Int) throws -> Rows.Storage
+
+  /// - Parameter values: reads so many.
+  init(
+    shape: [Int], _ stream: ByteStream, values: @escaping (Int) throws -> Rows.Storage
+  ) throws {
+    (self.shape, self.stream, self.values) = (shape, stream, values)
+    count = try elementCount(shape, file: stream.name)
+  }
+
+  func read(_ count: Int) throws -> Rows.Storage { try values(count) }
+
+  func expectEnd() throws { try stream.expectEnd(after: "\(count) values") }
+
+  func readAll() throws -> NumericArray {
+    let storage = try read(count)
+    try expectEnd()
+    return NumericArray(shape: shape, storage: storage)
+  }
+
+  /// Rows and columns of a table, or of images.
+  ///
+  /// - Throws: ``FileError`` for a shape that is neither, or empty.
+  func tableShape() throws -> (rows: Int, columns: Int) {
+    try LatentIO.tableShape(shape, file: stream.name)
+  }
+}
+
+private func tableShape(_ shape: [Int], file: String) throws -> (rows: Int, columns: Int) {
+  guard (1...3).contains(shape.count) else {
+    throw FileError(
+      file,
+      "expected rows x columns, or images x height x width, found \(shape.count) dimensions "
+        + "(\(describe(shape))); reshape it to 2 or 3.")
+  }
+  guard !shape.contains(0) else {
+    throw FileError(file, "expected some data, found a shape of \(describe(shape)).")
+  }
+  return (shape[0], shape[1...].reduce(1, *))
+}
+
 /// What IDX and NPY files hold: values in row-major order, and their shape.
 struct NumericArray {
   let shape: [Int]
@@ -7,17 +54,8 @@ struct NumericArray {
 
   /// The first dimension counts observations; three dimensions are images.
   func dataset(name: String, _ options: LoadOptions) throws -> Dataset {
-    guard (1...3).contains(shape.count) else {
-      throw FileError(
-        name,
-        "expected rows x columns, or images x height x width, found \(shape.count) dimensions "
-          + "(\(describe(shape))); reshape it to 2 or 3.")
-    }
-    guard !shape.contains(0) else {
-      throw FileError(name, "expected some data, found a shape of \(describe(shape)).")
-    }
-    let (count, columns) = (shape[0], shape[1...].reduce(1, *))
-    guard options.columns != nil || options.label != nil else {
+    let (count, columns) = try tableShape(shape, file: name)
+    guard options.columns != nil || options.label != nil || options.weights != nil else {
       let image = shape.count == 3 ? ImageShape(height: shape[1], width: shape[2]) : nil
       let rows = try Rows(count: count, columns: columns, storage: storage.binaryAsGrey)
       return try Dataset(name: name, rows: rows, imageShape: image)
@@ -28,9 +66,12 @@ struct NumericArray {
         .labels(name: name)
     }
     let data = storage.picking(chosen.data, of: columns).binaryAsGrey
-    return try Dataset(
-      name: name, rows: Rows(count: count, columns: chosen.data.count, storage: data),
-      labels: labels)
+    let weights = chosen.weights.map { column in
+      storage.picking([column], of: columns).numbers
+    }
+    return Dataset(
+      name: name, rows: try Rows(count: count, columns: chosen.data.count, storage: data),
+      imageShape: nil, columnNames: nil, labels: labels, lines: nil, weights: weights)
   }
 
   /// One integer an observation, as text.
@@ -56,15 +97,33 @@ struct NumericArray {
 }
 
 extension Rows.Storage {
+  /// All values; bytes as they are.
+  var numbers: [Double] {
+    switch self {
+    case .bytes(let values): values.map { Double($0) }
+    case .floats(let values): values.map { Double($0) }
+    case .doubles(let values): values
+    }
+  }
+
   /// Bytes are grey levels, 255 is white. Where no byte exceeds 1 they are binary data: their ones
   /// become white, so that the value stays 1.
-  fileprivate var binaryAsGrey: Rows.Storage {
-    guard case .bytes(let values) = self, !values.contains(where: { $0 > 1 }) else { return self }
+  fileprivate var binaryAsGrey: Rows.Storage { isBinary ? binaryScaled : self }
+
+  /// Whether these are bytes and none exceeds 1.
+  var isBinary: Bool {
+    guard case .bytes(let values) = self else { return false }
+    return !values.contains { $0 > 1 }
+  }
+
+  /// Bytes of 0 and 1 as black and white.
+  var binaryScaled: Rows.Storage {
+    guard case .bytes(let values) = self else { return self }
     return .bytes(values.map { $0 * 255 })
   }
 
   /// Some of the `count` columns.
-  fileprivate func picking(_ columns: [Int], of count: Int) -> Rows.Storage {
+  func picking(_ columns: [Int], of count: Int) -> Rows.Storage {
     func pick<Value>(_ values: [Value]) -> [Value] {
       var result: [Value] = []
       result.reserveCapacity(values.count / count * columns.count)

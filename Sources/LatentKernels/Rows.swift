@@ -81,7 +81,7 @@ public struct Rows: Sendable {
     return Rows(unchecked: indices.count, columns: columns, storage: picked)
   }
 
-  private init(unchecked count: Int, columns: Int, storage: Storage) {
+  init(unchecked count: Int, columns: Int, storage: Storage) {
     self.count = count
     self.columns = columns
     self.storage = storage

@@ -7,23 +7,30 @@ public struct Standardization: Codable, Sendable, Equatable {
 
   /// From the rows that a model is fitted to.
   public init(_ rows: Rows) {
-    var mean = [Double](repeating: 0, count: rows.columns)
-    var scale = mean
+    try! self.init(streaming: rows)  // what is in memory can be read
+  }
+
+  /// From the rows that a model is fitted to, in two passes.
+  ///
+  /// - Throws: what reading the rows throws.
+  public init(streaming rows: some RowSource) throws {
     let count = Double(max(1, rows.count))
-    for column in 0..<rows.columns {
-      var sum = 0.0
-      for row in 0..<rows.count { sum += rows.value(row, column) }
-      mean[column] = sum / count
-      var squares = 0.0
-      for row in 0..<rows.count {
-        let error = rows.value(row, column) - mean[column]
-        squares += error * error
+    func sums(_ term: (Double, Int) -> Double) throws -> [Double] {
+      var result = [Double](repeating: 0, count: rows.columns)
+      try rows.forEachChunk(multipleOf: 1) { _, chunk in
+        for row in 0..<chunk.count {
+          for column in result.indices { result[column] += term(chunk.value(row, column), column) }
+        }
       }
+      return result
+    }
+    let mean = try sums { value, _ in value }.map { $0 / count }
+    let squares = try sums { value, column in (value - mean[column]) * (value - mean[column]) }
+    scale = zip(squares, mean).map { squares, mean in
       let deviation = (squares / count).squareRoot()
-      scale[column] = deviation > 1e-12 * max(1, abs(mean[column])) ? deviation : 1
+      return deviation > 1e-12 * max(1, abs(mean)) ? deviation : 1
     }
     self.mean = mean
-    self.scale = scale
   }
 
   public func apply(_ value: Double, column: Int) -> Double {
@@ -33,5 +40,36 @@ public struct Standardization: Codable, Sendable, Equatable {
   /// Back to the data's own units.
   public func invert(_ value: Double, column: Int) -> Double {
     value * scale[column] + mean[column]
+  }
+
+  public func apply(_ rows: Rows) -> Rows {
+    var matrix: Matrix<Double> = rows.matrix()
+    for row in 0..<matrix.rows {
+      for column in 0..<matrix.columns {
+        matrix[row, column] = apply(matrix[row, column], column: column)
+      }
+    }
+    return Rows(matrix)
+  }
+}
+
+/// A source whose rows are standardized as they come.
+public struct StandardizedRows<Source: RowSource>: RowSource {
+  let source: Source
+  let standardization: Standardization
+
+  public init(_ source: Source, _ standardization: Standardization) {
+    self.source = source
+    self.standardization = standardization
+  }
+
+  public var count: Int { source.count }
+  public var columns: Int { source.columns }
+  public var chunkRows: Int { source.chunkRows }
+
+  public func forEachChunk(
+    of size: Int, _ body: (_ first: Int, _ rows: Rows) throws -> Void
+  ) throws {
+    try source.forEachChunk(of: size) { try body($0, standardization.apply($1)) }
   }
 }

@@ -16,11 +16,11 @@
 
     /// - Parameter rows: missing values are drawn at their conditional means under `model`.
     public init(
-      _ rows: Rows, columnNames: [String]?, model: GaussianMixture, backend: FusedBackend
+      _ rows: some RowSource, columnNames: [String]?, model: GaussianMixture, backend: FusedBackend
     ) throws {
       let step = Double(max(rows.count, 1)) / Double(min(max(rows.count, 1), Self.maximumRows))
       let chosen = (0..<min(rows.count, Self.maximumRows)).map { Int(Double($0) * step) }
-      let complete = try model.impute(rows.selecting(chosen), backend: backend)
+      let complete = try model.impute(rows.selecting(ascending: chosen), backend: backend)
       self.rows = Rows(complete)
       self.columnNames = columnNames ?? (0..<rows.columns).map { "column \($0 + 1)" }
       plane = try Plane(complete)

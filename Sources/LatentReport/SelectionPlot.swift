@@ -3,12 +3,13 @@
 
   /// selection.png: criteria against the number of components, the best of each ringed.
   public enum SelectionPlot {
-    /// - Parameter logScale: what log p of a row loses on the way from the columns fitted to the
-    ///   data's units.
+    /// - Parameters:
+    ///   - rows: how many, or the sum of their weights.
+    ///   - logScale: what log p of a row loses on the way from the columns fitted to the data's units.
     public static func picture(
-      of selection: MixtureSelection, rows: Int, logScale: Double = 0
+      of selection: MixtureSelection, rows: Double, logScale: Double = 0
     ) -> ColorImage {
-      let shift = 2 * Double(rows) * logScale
+      let shift = 2 * rows * logScale
       let candidates = selection.candidates
       let hasHeldOut = selection.best(by: .heldOut) != nil
       var canvas = Canvas(width: hasHeldOut ? 1300 : 760, height: 560)

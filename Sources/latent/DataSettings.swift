@@ -11,6 +11,10 @@ struct DataSettings: Codable, Equatable {
   var heldOutFraction: Double?
   var columns: [String]?
   var label: String?
+  /// The column that says how much each row counts.
+  var weights: String?
+  /// Whether rows are read anew in each pass, in place of being held in memory.
+  var stream: Bool?
   /// Whether values may be missing (NaN).
   var missing: Bool?
 
@@ -56,17 +60,22 @@ struct DataSettings: Codable, Equatable {
     return try data.split(heldOutFraction: heldOutFraction, seed: seed)
   }
 
+  var loadOptions: LoadOptions {
+    LoadOptions(columns: columns, label: label, weights: weights)
+  }
+
   /// One data set, with the columns of these settings.
   func load(_ source: String) throws -> Dataset {
     let data: Dataset
     if Dataset.shippedNames.contains(source) {
-      guard columns == nil, label == nil else {
+      guard columns == nil, label == nil, weights == nil else {
         throw SettingError(
-          "--columns and --label choose from the columns of a file; \(source) ships as it is.")
+          "--columns, --label and --weights choose from the columns of a file; \(source) ships as it is."
+        )
       }
       data = try Dataset.named(source)
     } else {
-      data = try Dataset.load(source, options: LoadOptions(columns: columns, label: label))
+      data = try Dataset.load(source, options: loadOptions)
     }
     try data.validateFinite(allowMissing: missing ?? false)
     return data

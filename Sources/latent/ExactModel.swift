@@ -13,6 +13,8 @@ protocol ExactModel: Sendable {
   func draw(_ count: Int, seed: UInt64) throws -> Matrix<Double>
   /// Missing values by their conditional means.
   func filled(_ rows: Rows, backend: FusedBackend) throws -> Matrix<Double>
+  /// The same, with standard errors.
+  func imputed(_ rows: Rows, backend: FusedBackend) throws -> Imputation
   /// Missing values drawn from their joint distribution given the observed ones, so many times.
   func filledByChance(
     _ rows: Rows, count: Int, seed: UInt64, backend: FusedBackend
@@ -29,6 +31,8 @@ extension ExactModel where Self: LinearGaussianModel {
   func draw(_ count: Int, seed: UInt64) throws -> Matrix<Double> { sample(count, seed: seed) }
 
   func filled(_ rows: Rows, backend: FusedBackend) throws -> Matrix<Double> { try impute(rows) }
+
+  func imputed(_ rows: Rows, backend: FusedBackend) throws -> Imputation { try imputation(rows) }
 
   func filledByChance(
     _ rows: Rows, count: Int, seed: UInt64, backend: FusedBackend
@@ -60,6 +64,10 @@ extension ProbabilisticPCA: ExactModel {
 
     func filled(_ rows: Rows, backend: FusedBackend) throws -> Matrix<Double> {
       try impute(rows, backend: backend)
+    }
+
+    func imputed(_ rows: Rows, backend: FusedBackend) throws -> Imputation {
+      try imputation(rows, backend: backend)
     }
 
     /// A component by its probability given the observed values, then Matheron's rule: a draw of the

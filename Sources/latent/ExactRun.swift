@@ -64,18 +64,49 @@ struct ExactRun {
       "\(path) is \(model.title), which cannot \(verb); it can \(model.verbs).")
   }
 
-  /// The rows that the options name, else those that the run held out (all, where it held none out).
-  func data(_ options: NewDataOptions) throws -> Dataset {
+  private func settings(_ options: NewDataOptions) -> DataSettings {
     var source = about?.data ?? DataSettings(source: "")
     // These models integrate over what is missing.
     source.missing = true
     if options.columns != nil || options.label != nil {
-      source.columns = options.columns?.elements
-      source.label = options.label
+      (source.columns, source.label) = (options.columns?.elements, options.label)
+      source.weights = nil
     }
+    return source
+  }
+
+  /// The same rows as ``data(_:)``, streamed where the run's were, or where asked.
+  func rows(_ options: NewDataOptions, stream: Bool) throws -> TableRows {
+    var source = settings(options)
+    guard stream || (source.stream ?? false && options.data == nil) else {
+      return TableRows(try data(options))
+    }
+    source.stream = true
+    let table: TableRows
+    if let path = options.data {
+      table = TableRows(try source.openFile(DataSettings.source(path)))
+    } else {
+      guard let about, about.data != nil else {
+        throw SettingError("A model file knows no data; give --data, or the run directory.")
+      }
+      let (training, heldOut) = try source.open(seed: about.seed)
+      table = heldOut ?? training
+    }
+    guard table.rows.columns == model.columns else {
+      throw ShapeError(
+        "The model expects \(model.columns) columns, \(table.name) has \(table.rows.columns).")
+    }
+    return table
+  }
+
+  /// The rows that the options name, else those that the run held out (all, where it held none out).
+  func data(_ options: NewDataOptions) throws -> Dataset {
+    var source = settings(options)
     let data: Dataset
     if let path = options.data {
-      if Dataset.shippedNames.contains(path) { (source.columns, source.label) = (nil, nil) }
+      if Dataset.shippedNames.contains(path) {
+        (source.columns, source.label, source.weights) = (nil, nil, nil)
+      }
       data = try source.load(DataSettings.source(path))
     } else {
       guard let about else {

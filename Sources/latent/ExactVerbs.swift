@@ -18,9 +18,10 @@ extension ScoreCommand {
   }
 
   func score(_ run: ExactRun) throws {
-    let rows = try run.data(data)
+    let rows = try run.rows(data, stream: stream)
     let threshold = try flag.map { try ScoreQuantiles.threshold($0, of: run) }
-    let scores = try run.model.logDensities(rows.rows, backend: compute.makeFusedBackend())
+    let backend = try compute.makeFusedBackend()
+    let scores = try rows.map { try run.model.logDensities($0, backend: backend) }
     let flagged = threshold.map { bound in scores.indices.filter { scores[$0] < bound } }
     if let output {
       var table = Matrix<Double>(rows: scores.count, columns: flagged == nil ? 1 : 2)

@@ -77,7 +77,7 @@ struct FactorResult: Encodable {
   }
 
   init(
-    _ model: any FittedFactors, data: Dataset, heldOut: Double?, output: String, seconds: Double,
+    _ model: any FittedFactors, data: TableRows, heldOut: Double?, output: String, seconds: Double,
     backend: FusedBackend
   ) {
     let names = data.columnNames ?? (1...data.rows.columns).map { "x\($0)" }

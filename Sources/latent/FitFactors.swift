@@ -99,9 +99,12 @@ struct FitFactors: ParsableCommand {
     }
     var source = try table.settings(default: "iris")
     if let path = options.covariance { source.source = DataSettings.source(path) }
+    guard options.covariance == nil || !table.stream else {
+      throw SettingError("A covariance matrix does not stream; drop --stream.")
+    }
     let (data, heldOut) =
       try options.covariance == nil
-      ? source.load(seed: table.seed) : (source.load(source.source), nil)
+      ? source.open(seed: table.seed) : (TableRows(source.load(source.source)), nil)
     let backend = try compute.makeFusedBackend()
     let model = try fit(data, backend)
     try table.makeRun("factors", source) { run in
@@ -117,20 +120,20 @@ struct FitFactors: ParsableCommand {
       try model.save(to: run.model)
       try model.writeHistory(to: run.metrics)
       if options.covariance == nil {
-        try ScoreQuantiles.write(model.scoreSamples(data.rows), to: run)
+        try ScoreQuantiles.write(data.map(model.scoreSamples), to: run)
       }
       if let picture = model.loadingsPicture(columnNames: data.columnNames) {
         try PNG.write(picture, to: run.loadings)
       }
       let result = FactorResult(
-        model, data: data, heldOut: try heldOut.map { try model.score($0.rows) },
+        model, data: data, heldOut: try heldOut.map { try $0.map(model.scoreSamples).mean() },
         output: run.path, seconds: (clock.now - begin).seconds, backend: backend)
       for warning in result.warnings { printError("warning: \(warning)") }
       try table.json ? printJSON(result) : print(result.text)
     }
   }
 
-  private func fit(_ data: Dataset, _ backend: FusedBackend) throws -> any FittedFactors {
+  private func fit(_ data: TableRows, _ backend: FusedBackend) throws -> any FittedFactors {
     let configuration = options.configuration(seed: table.seed)
     if options.ppca {
       return try ProbabilisticPCA.fit(
@@ -140,7 +143,7 @@ struct FitFactors: ParsableCommand {
     if let observations = options.observations {
       return try ReportedFactors(
         model: FactorAnalysis.fit(
-          covariance: data.rows.matrix(), observations: observations, configuration))
+          covariance: (data.rows as! Rows).matrix(), observations: observations, configuration))
     }
     return try ReportedFactors(
       model: FactorAnalysis.fit(data.rows, configuration, backend: backend))

@@ -22,17 +22,23 @@
       let clock = ContinuousClock()
       let begin = clock.now
       if let output = table.output { try RunDirectory.checkFree(output, canResume: false) }
-      let source = try table.settings(default: "faithful")
-      let (data, heldOut) = try source.load(seed: table.seed)
+      try model.check()
+      var source = try table.settings(default: "faithful")
+      source.weights = model.weights
       guard !model.standardize || source.missing == nil else {
         throw SettingError("Choose one of --standardize and --missing.")
       }
+      let (data, heldOut) = try source.open(seed: table.seed)
       let backend = try compute.makeFusedBackend()
-      let standard = model.standardize ? Standardization(data.rows) : nil
+      let standard = model.standardize ? try Standardization(streaming: data.rows) : nil
+      var rows = data.rows
+      if let standard { rows = standardized(rows, standard) }
       let fit = try MixtureFit(
-        standard?.apply(data.rows) ?? data.rows, model, seed: table.seed, backend: backend)
+        rows, weights: data.weights, model, seed: table.seed, backend: backend)
       let fitted = try standard.map { try fit.model.inDataUnits($0) } ?? fit.model
-      let scores = try fitted.scoreSamples(data.rows, backend: backend)
+      let scores = try data.map { try fitted.scoreSamples($0, backend: backend) }
+      let totalWeight = data.weights?.sum() ?? Double(scores.count)
+      let logLikelihood = scores.sum(data.weights)
       try table.makeRun("mixture", source) { run in
         try run.write(
           configuration: TableSettings(
@@ -46,8 +52,10 @@
         try drawPictures(
           fit, fitted, data, logScale: standard?.logScale ?? 0, in: run, backend: backend)
         let result = MixtureResult(
-          fit, fitted, summary, data: data, logLikelihood: scores.reduce(0, +),
-          heldOut: try heldOut.map { try fitted.score($0.rows, backend: backend) },
+          fit, fitted, summary, data: data, logLikelihood: logLikelihood, totalWeight: totalWeight,
+          heldOut: try heldOut.map { part in
+            try part.map { try fitted.scoreSamples($0, backend: backend) }.mean(part.weights)
+          },
           logScale: standard?.logScale ?? 0, output: run.path,
           seconds: (clock.now - begin).seconds, backend: backend)
         try result.writeSelection(to: run.selection)
@@ -56,13 +64,21 @@
       }
     }
 
+    private func standardized(
+      _ rows: some RowSource, _ standard: Standardization
+    ) -> any RowSource {
+      if let held = rows as? Rows { return standard.apply(held) }
+      return StandardizedRows(rows, standard)
+    }
+
     private func drawPictures(
-      _ fit: MixtureFit, _ fitted: GaussianMixture, _ data: Dataset, logScale: Double,
+      _ fit: MixtureFit, _ fitted: GaussianMixture, _ data: TableRows, logScale: Double,
       in run: RunDirectory, backend: FusedBackend
     ) throws {
       if let selection = fit.selection {
         try PNG.write(
-          SelectionPlot.picture(of: selection, rows: data.rows.count, logScale: logScale),
+          SelectionPlot.picture(
+            of: selection, rows: data.weights?.sum() ?? Double(data.rows.count), logScale: logScale),
           to: run.selectionPlot)
       }
       let plot = try ClusterPlot(
@@ -86,13 +102,17 @@
     let report: MixtureReport
     let selection: MixtureSelection?
 
-    init(_ rows: Rows, _ options: MixtureOptions, seed: UInt64, backend: FusedBackend) throws {
+    init(
+      _ rows: some RowSource, weights: [Double]?, _ options: MixtureOptions, seed: UInt64,
+      backend: FusedBackend
+    ) throws {
       var configuration = options.configuration(seed: seed)
       let range = options.components.range
       if range.count > 1 {
         let selection = try GaussianMixture.select(
           components: range, rows, configuration,
-          folds: options.folds ?? (rows.count > 1 ? min(5, rows.count) : 0), backend: backend)
+          folds: options.folds ?? (rows.count > 1 && rows is Rows ? min(5, rows.count) : 0),
+          sampleWeights: weights, backend: backend)
         configuration.components =
           selection.candidates[selection.best(by: .bic)!].components
         self.selection = selection
@@ -100,7 +120,8 @@
         selection = nil
       }
       // The same as the candidate's: the seed decides.
-      (model, report) = try GaussianMixture.fit(rows, configuration, backend: backend)
+      (model, report) = try GaussianMixture.fit(
+        rows, configuration, sampleWeights: weights, backend: backend)
     }
 
     /// The lower bound of every iteration.

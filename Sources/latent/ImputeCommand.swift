@@ -20,6 +20,11 @@ struct ImputeCommand: ParsableCommand {
       valueName: "count"))
   var draws = 0
 
+  @Flag(
+    help:
+      "Also the standard errors of what is filled in, into <output>-errors.csv; needs --output.")
+  var standardErrors = false
+
   @Option(parsing: .unconditional, help: "Keys the draws.") var seed: UInt64 = 0
 
   @Option(help: ArgumentHelp("CSV or NPY. (default: CSV on standard output)", valueName: "path"))
@@ -31,6 +36,7 @@ struct ImputeCommand: ParsableCommand {
     var rows, rowsWithGaps, values: Int
     var data, output: String
     var draws: [String]
+    var standardErrors: String?
   }
 
   func validate() throws {
@@ -43,6 +49,9 @@ struct ImputeCommand: ParsableCommand {
     guard draws == 0 || output != nil else {
       throw ValidationError("--draws needs --output, which names their files.")
     }
+    guard !standardErrors || output != nil else {
+      throw ValidationError("--standard-errors needs --output, which names their file.")
+    }
   }
 
   func run() throws {
@@ -52,12 +61,16 @@ struct ImputeCommand: ParsableCommand {
     let backend = try compute.makeFusedBackend()
     let names = rows.columnNames ?? run.columnNames
     let target = output ?? TableFile.standardOutput
-    try TableFile.write(
-      run.model.filled(rows.rows, backend: backend), columnNames: names, to: target)
+    let imputation = try run.model.imputed(rows.rows, backend: backend)
+    try TableFile.write(imputation.values, columnNames: names, to: target)
+    let url = URL(fileURLWithPath: target)
+    let stem = target.dropLast(url.pathExtension.count + 1)
+    let errors = standardErrors ? "\(stem)-errors.\(url.pathExtension)" : nil
+    if let errors {
+      try TableFile.write(imputation.standardErrors, columnNames: names, to: errors)
+    }
     var files: [String] = []
     if draws > 0 {
-      let url = URL(fileURLWithPath: target)
-      let stem = target.dropLast(url.pathExtension.count + 1)
       let fillings = try run.model.filledByChance(
         rows.rows, count: draws, seed: seed, backend: backend)
       for (index, filling) in fillings.enumerated() {
@@ -70,7 +83,7 @@ struct ImputeCommand: ParsableCommand {
     }
     let result = Result(
       rows: gaps.count, rowsWithGaps: gaps.count { $0 > 0 }, values: gaps.reduce(0, +),
-      data: rows.name, output: target, draws: files)
+      data: rows.name, output: target, draws: files, standardErrors: errors)
     if json {
       try printJSON(result)
     } else if output != nil {

@@ -10,13 +10,15 @@
 
   enum CovarianceName: String, CaseIterable, ExpressibleByArgument {
     case full, tied, diagonal, spherical
+    case factorAnalytic = "factor-analytic"
 
-    var kind: CovarianceKind {
+    func kind(factors: Int) -> CovarianceKind {
       switch self {
       case .full: .full
       case .tied: .tied
       case .diagonal: .diagonal
       case .spherical: .spherical
+      case .factorAnalytic: .factorAnalytic(factors: factors)
       }
     }
   }
@@ -48,6 +50,15 @@
     @Option(help: "The shape of the components' covariances.")
     var covariance = CovarianceName.full
 
+    @Option(
+      parsing: .unconditional,
+      help:
+        "Factors of each component's covariance, with --covariance factor-analytic. (default: 1)")
+    var factors: Int?
+
+    @Option(help: "The column that says how much each row counts; it is not data.")
+    var weights: String?
+
     @Option(parsing: .unconditional, help: "How often to start afresh; the best is kept.")
     var restarts = 1
 
@@ -77,9 +88,17 @@
       help: "Fit to columns of mean 0 and variance 1; the model is in the data's units.")
     var standardize = false
 
+    /// - Throws: ``SettingError`` for options that contradict each other.
+    func check() throws {
+      guard factors == nil || covariance == .factorAnalytic else {
+        throw SettingError(
+          "--factors goes with --covariance factor-analytic, found \(covariance.rawValue).")
+      }
+    }
+
     func configuration(seed: UInt64) -> MixtureConfiguration {
       MixtureConfiguration(
-        components: components.range.lowerBound, covariance: covariance.kind,
+        components: components.range.lowerBound, covariance: covariance.kind(factors: factors ?? 1),
         covarianceFloor: covarianceFloor, tolerance: tolerance, maximumIterations: iterations,
         restarts: restarts, seed: seed, precision: precision)
     }
@@ -89,6 +108,7 @@
   struct MixtureSettings: Codable {
     var components: ClosedRange<Int>
     var covariance: String
+    var factors: Int?
     var restarts: Int
     var tolerance: Double
     var iterations: Int
@@ -100,6 +120,7 @@
     init(_ options: MixtureOptions) {
       components = options.components.range
       covariance = options.covariance.rawValue
+      factors = options.covariance == .factorAnalytic ? options.factors ?? 1 : nil
       (restarts, tolerance, iterations) = (options.restarts, options.tolerance, options.iterations)
       (covarianceFloor, precision) = (options.covarianceFloor, options.precision.rawValue)
       (folds, standardize) = (options.folds, options.standardize)
@@ -132,21 +153,22 @@
         case .full(let all): .full(all.map(scaled))
         case .tied(let shared): .tied(scaled(shared))
         case .diagonal, .spherical: .diagonal(variances)
-        case .factorAnalytic: preconditionFailure("the command fits no factors in mixtures")
+        case .factorAnalytic(let all):
+          .factorAnalytic(
+            all.map { covariance in
+              var result = covariance
+              for d in 0..<columns {
+                result.uniquenesses[d] *= scale[d] * scale[d]
+                for f in 0..<covariance.loadings.columns { result.loadings[d, f] *= scale[d] }
+              }
+              return result
+            })
         }
       return try GaussianMixture(weights: weights, means: means, covariances: covariances)
     }
   }
 
   extension Standardization {
-    func apply(_ rows: Rows) -> Rows {
-      var matrix: Matrix<Double> = rows.matrix()
-      for i in matrix.values.indices {
-        matrix.values[i] = apply(matrix.values[i], column: i % rows.columns)
-      }
-      return Rows(matrix)
-    }
-
     /// What log p of a row loses on the way back to the data's units.
     var logScale: Double { scale.reduce(0) { $0 + log($1) } }
   }

@@ -18,14 +18,16 @@
     var components: [Component]
     private let names: [String]
 
-    init(_ model: GaussianMixture, _ data: Dataset, backend: FusedBackend) throws {
-      let shares = try model.predictProbabilities(data.rows, backend: backend)
+    init(_ model: GaussianMixture, _ data: TableRows, backend: FusedBackend) throws {
       var counts = [Int](repeating: 0, count: model.components)
       var sums = [Double](repeating: 0, count: model.components)
-      for row in 0..<shares.rows {
-        let best = (0..<model.components).max { shares[row, $0] < shares[row, $1] }!
-        counts[best] += 1
-        sums[best] += shares[row, best]
+      try data.rows.forEachChunk(multipleOf: 1) { _, chunk in
+        let shares = try model.predictProbabilities(chunk, backend: backend)
+        for row in 0..<shares.rows {
+          let best = (0..<model.components).max { shares[row, $0] < shares[row, $1] }!
+          counts[best] += 1
+          sums[best] += shares[row, best]
+        }
       }
       components = (0..<model.components).map { k in
         Component(
@@ -95,8 +97,9 @@
     }
 
     init(
-      _ fit: MixtureFit, _ model: GaussianMixture, _ summary: MixtureSummary, data: Dataset,
-      logLikelihood: Double, heldOut: Double?, logScale: Double, output: String, seconds: Double,
+      _ fit: MixtureFit, _ model: GaussianMixture, _ summary: MixtureSummary, data: TableRows,
+      logLikelihood: Double, totalWeight: Double, heldOut: Double?, logScale: Double,
+      output: String, seconds: Double,
       backend: FusedBackend
     ) {
       self.summary = summary
@@ -104,14 +107,14 @@
       (components, parameters) = (model.components, fit.model.parameterCount)
       covariance = fit.model.covarianceKind.name
       self.logLikelihood = logLikelihood
-      meanLogLikelihood = logLikelihood / Double(data.rows.count)
+      meanLogLikelihood = logLikelihood / totalWeight
       heldOutMeanLogLikelihood = heldOut
       iterations = report.iterations[report.best]
       converged = report.converged[report.best]
       restart = report.best + 1
       responsibilities = summary.components
       // Densities of standardized rows, brought back to the data's units.
-      let shift = logScale * Double(data.rows.count)
+      let shift = logScale * totalWeight
       selection = fit.selection?.candidates.map {
         Candidate(
           components: $0.components, parameters: $0.parameterCount,

@@ -24,6 +24,9 @@ struct ScoreCommand: ParsableCommand {
       valueName: "fraction"))
   var flag: Double?
 
+  @Flag(help: "Read the file in chunks, for tables larger than the memory (mixture, factors).")
+  var stream = false
+
   @Flag(help: "Print one JSON object on standard output.") var json = false
 
   struct Result: Encodable {
@@ -36,6 +39,9 @@ struct ScoreCommand: ParsableCommand {
   func run() throws {
     if let output { try TableFile.check(output) }
     if let exact = try ExactRun(model) { return try score(exact) }
+    guard !stream else {
+      throw SettingError("--stream is for mixtures and factor models; drop it.")
+    }
     guard flag == nil else {
       throw SettingError("--flag needs exact densities: a mixture or a factor analysis.")
     }

@@ -22,6 +22,14 @@ struct TableOptions: ParsableArguments {
   @Option(help: "The column that is a label, not data.")
   var label: String?
 
+  @Flag(
+    help: ArgumentHelp(
+      """
+      Read the file anew in each pass, in place of holding it in memory: the same model, for tables larger \
+      than the memory. A few bytes a row are kept.
+      """))
+  var stream = false
+
   @Flag(help: "Let values be missing (NaN or empty): the fit integrates them out, exactly.")
   var missing = false
 
@@ -40,9 +48,17 @@ struct TableOptions: ParsableArguments {
     guard 0..<1 ~= fraction else {
       throw SettingError("The held-out fraction must be in [0, 1), found \(fraction).")
     }
+    guard !stream || data != nil else {
+      throw SettingError("--stream reads a file; give --data.")
+    }
+    guard !stream || !missing else {
+      throw SettingError(
+        "Rows that stream must have all their values; choose one of --stream and --missing.")
+    }
     return DataSettings(
       source: DataSettings.source(data ?? name), heldOutFraction: fraction,
-      columns: columns?.elements, label: label, missing: missing ? true : nil)
+      columns: columns?.elements, label: label, stream: stream ? true : nil,
+      missing: missing ? true : nil)
   }
 
   /// Makes the run directory, lets `body` fill it, and takes it back when that fails.

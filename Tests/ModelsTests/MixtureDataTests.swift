@@ -89,6 +89,33 @@
       }
     }
 
+    /// Standard errors of one missing value: within and between two components, by hand.
+    @Test func imputesStandardErrors() throws {
+      let covariances = try [[1, 0.5, 0.5, 2], [2, -1, -1, 3]].map {
+        try Matrix<Double>(rows: 2, columns: 2, values: $0)
+      }
+      let model = try GaussianMixture(
+        weights: [0.3, 0.7], means: Matrix(rows: 2, columns: 2, values: [0, 1, 2, -1]),
+        covariances: .full(covariances))
+      let rows = Rows(try Matrix<Double>(rows: 2, columns: 2, values: [1, .nan, .nan, .nan]))
+      let found = try model.imputation(rows)
+      #expect(found.values == (try model.impute(rows)))
+      // p(k | x) with x = 1 from N(0, 1) and N(2, 2).
+      let one = 0.3 * exp(-0.5)
+      let two = 0.7 * exp(-0.25) / 2.0.squareRoot()
+      let share = one / (one + two)
+      let (means, variances) = ([1 + 0.5, -1 + 0.5], [2 - 0.25, 3 - 0.5])
+      let mean = share * means[0] + (1 - share) * means[1]
+      let second =
+        share * (variances[0] + means[0] * means[0])
+        + (1 - share) * (variances[1] + means[1] * means[1])
+      #expect(abs(found.values[0, 1] - mean) < 1e-12)
+      #expect(abs(found.standardErrors[0, 1] - (second - mean * mean).squareRoot()) < 1e-12)
+      #expect(found.standardErrors[0, 0] == 0)
+      // Nothing known: the mixture's own deviation, 0.3 (1 + 0) + 0.7 (2 + 4) - 1.4².
+      #expect(abs(found.standardErrors[1, 0] - (0.3 + 4.2 - 1.96).squareRoot()) < 1e-12)
+    }
+
     /// The conditional mean by the definition: two columns known, one not, all by hand.
     @Test func imputesConditionalMeans() throws {
       let covariance = try Matrix(

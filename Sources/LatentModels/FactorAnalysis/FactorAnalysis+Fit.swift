@@ -5,17 +5,24 @@ extension FactorAnalysis {
   /// Fits rows, which are seen once unless values are missing (NaN): those bring EM over the observed
   /// coordinates of each row.
   ///
+  /// - Parameter rows: in memory, or any source that streams: the model has the same bits. Rows that
+  ///   stream need all their values.
   /// - Throws: ``SettingError`` for a configuration out of range or more factors than the columns
   ///   allow; ``DataError`` for fewer than two rows, an infinite value, a column that is never
   ///   observed, or nothing but constant columns.
   public static func fit(
-    _ rows: Rows, _ configuration: FactorConfiguration, backend: FusedBackend? = nil
+    _ rows: some RowSource, _ configuration: FactorConfiguration, backend: FusedBackend? = nil
   ) throws -> FactorAnalysis {
     try configuration.validate()
     let backend = try backend ?? FusedBackend()
     let moments = try SampleMoments(rows, precision: configuration.precision, backend: backend)
     // A missing or infinite value makes the sums of its column NaN or infinite.
     guard moments.isFinite else {
+      guard let rows = rows as? Rows else {
+        throw DataError(
+          "Rows that stream must have all their values, and such as can be squared; factor analysis fits "
+            + "through gaps only in memory.")
+      }
       let patterns = try ObservationPatterns(rows)
       guard patterns.patterns.contains(where: { $0.observed.count < rows.columns }) else {
         throw DataError("The values are too large to square; rescale the columns.")

@@ -29,7 +29,7 @@ public struct ProbabilisticPCA: LinearGaussianModel, Equatable {
   /// - Throws: ``SettingError`` unless there are 1 ..< columns factors; ``DataError`` for fewer than
   ///   two rows, values that are missing or infinite, or rows without noise.
   public static func fit(
-    _ rows: Rows, factors: Int, precision: Precision = .double, seed: UInt64 = 0,
+    _ rows: some RowSource, factors: Int, precision: Precision = .double, seed: UInt64 = 0,
     backend: FusedBackend? = nil
   ) throws -> ProbabilisticPCA {
     try fit(

@@ -4,10 +4,10 @@ extension SampleMoments {
   /// The most columns whose covariance is formed: 2 GB in double.
   static let maximumColumns = 16_384
 
-  /// Of all rows in one pass; not finite where values are missing, infinite or too large.
+  /// Of all rows in one pass, in memory or streamed with the same bits; not finite where values are missing, infinite or too large.
   ///
   /// - Throws: ``DataError`` for too many columns; ``SettingError`` when threads cannot be had.
-  init(_ rows: Rows, precision: Precision, backend: FusedBackend?) throws {
+  init(_ rows: some RowSource, precision: Precision, backend: FusedBackend?) throws {
     guard rows.columns <= Self.maximumColumns else {
       throw DataError(
         "The covariance of \(rows.columns) columns does not fit in memory; at most "
@@ -15,7 +15,7 @@ extension SampleMoments {
     }
     let accumulator = CovarianceAccumulator(
       columns: rows.columns, precision: precision, backend: try backend ?? FusedBackend())
-    try accumulator.add(rows)
+    try rows.forEachChunk(multipleOf: 256) { _, chunk in try accumulator.add(chunk) }
     self = accumulator.finish()
   }
 

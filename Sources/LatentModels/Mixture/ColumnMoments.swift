@@ -7,42 +7,41 @@ struct ColumnMoments {
   let variances: [Double]
 
   /// - Throws: ``DataError`` naming a column without any value.
-  init(_ rows: Rows, weights: [Double]?) throws {
-    switch rows.storage {
-    case .bytes(let values): try self.init(values, rows, weights) { Double($0) / 255 }
-    case .floats(let values): try self.init(values, rows, weights) { Double($0) }
-    case .doubles(let values): try self.init(values, rows, weights) { $0 }
-    }
-  }
-
-  private init<Value>(
-    _ values: [Value], _ rows: Rows, _ weights: [Double]?, _ number: (Value) -> Double
-  ) throws {
+  init(_ rows: some RowSource, weights: [Double]?) throws {
     let columns = rows.columns
     // Two sweeps, the second about the first one's means.
-    func sweep(about centers: [Double]?, power: Int) -> (sums: [Double], weights: [Double]) {
+    func sweep(about centers: [Double]?, power: Int) throws -> (sums: [Double], weights: [Double]) {
       var sums = [Double](repeating: 0, count: columns)
       var totals = sums
-      for row in 0..<rows.count {
-        let weight = weights?[row] ?? 1
-        guard weight > 0 else { continue }
-        for column in 0..<columns {
-          let value = number(values[row * columns + column])
-          guard !value.isNaN else { continue }
-          let error = value - (centers?[column] ?? 0)
-          sums[column] += weight * (power == 1 ? error : error * error)
-          totals[column] += weight
+      func add<Value>(_ values: [Value], _ start: Int, _ number: (Value) -> Double) {
+        for row in 0..<values.count / max(columns, 1) {
+          let weight = weights?[start + row] ?? 1
+          guard weight > 0 else { continue }
+          for column in 0..<columns {
+            let value = number(values[row * columns + column])
+            guard !value.isNaN else { continue }
+            let error = value - (centers?[column] ?? 0)
+            sums[column] += weight * (power == 1 ? error : error * error)
+            totals[column] += weight
+          }
+        }
+      }
+      try rows.forEachChunk(multipleOf: 1) { first, chunk in
+        switch chunk.storage {
+        case .bytes(let values): add(values, first) { Double($0) / 255 }
+        case .floats(let values): add(values, first) { Double($0) }
+        case .doubles(let values): add(values, first) { $0 }
         }
       }
       return (sums, totals)
     }
-    let first = sweep(about: nil, power: 1)
+    let first = try sweep(about: nil, power: 1)
     if let column = first.weights.firstIndex(of: 0) {
       throw DataError(
         "Column \(column + 1) has no value in any row (of positive weight); leave it out.")
     }
     let means = zip(first.sums, first.weights).map { $0 / $1 }
-    let second = sweep(about: means, power: 2)
+    let second = try sweep(about: means, power: 2)
     variances = (0..<columns).map {
       let variance = second.sums[$0] / second.weights[$0]
       // What rounding leaves of a constant column is no variance.
@@ -61,18 +60,22 @@ extension Rows {
     }
     return Rows(matrix)
   }
+}
 
+extension RowSource {
   /// How many different rows (of positive weight) there are, counted up to a limit.
-  func countDistinct(upTo limit: Int, weights: [Double]?) -> Int {
+  func countDistinct(upTo limit: Int, weights: [Double]?) throws -> Int {
     var seen = Set<[Double]>()
-    for row in 0..<count where weights.map({ $0[row] > 0 }) ?? true {
-      // A NaN equals nothing: a missing value counts as one number.
-      seen.insert(
-        (0..<columns).map { column in
-          let value = value(row, column)
-          return value.isNaN ? .infinity : value
-        })
-      if seen.count >= limit { break }
+    try forEachChunk(multipleOf: 1) { first, rows in
+      for row in 0..<rows.count where weights.map({ $0[first + row] > 0 }) ?? true {
+        guard seen.count < limit else { return }
+        // A NaN equals nothing: a missing value counts as one number.
+        seen.insert(
+          (0..<columns).map { column in
+            let value = rows.value(row, column)
+            return value.isNaN ? .infinity : value
+          })
+      }
     }
     return seen.count
   }

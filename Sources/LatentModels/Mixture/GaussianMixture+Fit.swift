@@ -36,13 +36,15 @@
     ///
     /// A NaN is a missing value: EM then uses what is observed of its row, exactly.
     /// - Parameters:
+    ///   - rows: in memory, or any source that streams: the model has the same bits. Rows that stream need
+    ///     all their values.
     ///   - sampleWeights: one number >= 0 a row; an integer weight equals so many copies of the row.
     ///   - backend: the threads and instruction set; all cores if nil.
     ///   - onIteration: told of every iteration, for progress and pictures; what it throws ends the fit.
     /// - Throws: ``SettingError`` or ``ShapeError`` for settings that do not fit the rows, ``DataError`` for
     ///   values that no mixture takes, ``SingularCovarianceError`` for a collapse where the floor is 0.
     public static func fit(
-      _ rows: Rows, _ configuration: MixtureConfiguration, sampleWeights: [Double]? = nil,
+      _ rows: some RowSource, _ configuration: MixtureConfiguration, sampleWeights: [Double]? = nil,
       backend: FusedBackend? = nil, onIteration: ((MixtureIteration) throws -> Void)? = nil
     ) throws -> (model: GaussianMixture, report: MixtureReport) {
       let backend = try backend ?? FusedBackend()
@@ -61,7 +63,7 @@
     let scatter: TotalScatter?
 
     init(
-      _ rows: Rows, _ configuration: MixtureConfiguration, sampleWeights: [Double]?,
+      _ rows: some RowSource, _ configuration: MixtureConfiguration, sampleWeights: [Double]?,
       backend: FusedBackend
     ) throws {
       try configuration.validate(columns: rows.columns)
@@ -77,7 +79,8 @@
         rows: sample.isComplete
           ? sample.groups[0].rows!
           : MixtureRows(
-            rows.filled(with: moments.means), origin: moments.means, weights: sampleWeights,
+            (rows as! Rows).filled(with: moments.means), origin: moments.means,
+            weights: sampleWeights,
             precision: configuration.precision, backend: backend),
         configuration: configuration, variances: moments.variances, floor: floor)
       let needsScatter = configuration.covariance == .tied && sample.isComplete
@@ -85,7 +88,7 @@
     }
 
     private static func validate(
-      _ rows: Rows, _ configuration: MixtureConfiguration, _ weights: [Double]?
+      _ rows: some RowSource, _ configuration: MixtureConfiguration, _ weights: [Double]?
     ) throws {
       guard rows.count > 0, rows.columns > 0 else {
         throw ShapeError(
@@ -104,7 +107,7 @@
           throw SettingError("All sample weights are 0; at least one must be positive.")
         }
       }
-      let distinct = rows.countDistinct(upTo: configuration.components, weights: weights)
+      let distinct = try rows.countDistinct(upTo: configuration.components, weights: weights)
       guard distinct >= configuration.components else {
         throw SettingError(
           "\(configuration.components) components need as many distinct rows, found \(distinct).")

@@ -41,7 +41,7 @@
     /// -2 log L + p log n (Schwarz 1978): the smaller the better.
     public func bic(_ rows: Rows, backend: FusedBackend? = nil) throws -> Double {
       let total = try scoreSamples(rows, backend: backend).reduce(0, +)
-      return -2 * total + Double(parameterCount) * logarithm(rows.count)
+      return -2 * total + Double(parameterCount) * logarithm(Double(rows.count))
     }
 
     /// -2 log L + 2 p (Akaike 1974).
@@ -57,23 +57,28 @@
     }
 
     /// All three from one pass.
-    func criteria(_ rows: Rows, backend: FusedBackend?) throws -> (
-      bic: Double, aic: Double, icl: Double, logLikelihood: Double
-    ) {
-      let (sample, model) = try prepared(rows, .double, backend)
-      let found = try sample.evaluate(model, logDensity: true, responsibilities: true)
-      let total = found.logDensity.reduce(0, +)
-      let logs = InstructionSet.best.logarithms(found.responsibilities)
-      var entropy = 0.0
-      for (share, log) in zip(found.responsibilities, logs) where share > 0 {
-        entropy -= share * log
+    func criteria(
+      _ rows: some RowSource, sampleWeights: [Double]? = nil, backend: FusedBackend?
+    ) throws -> (bic: Double, aic: Double, icl: Double, logLikelihood: Double) {
+      let backend = try backend ?? FusedBackend()
+      var (total, entropy) = (0.0, 0.0)
+      try rows.forEachChunk(multipleOf: 1) { first, chunk in
+        let (sample, model) = try prepared(chunk, .double, backend)
+        let found = try sample.evaluate(model, logDensity: true, responsibilities: true)
+        func weight(_ row: Int) -> Double { sampleWeights?[first + row] ?? 1 }
+        for (row, density) in found.logDensity.enumerated() { total += weight(row) * density }
+        let logs = InstructionSet.best.logarithms(found.responsibilities)
+        for (i, share) in found.responsibilities.enumerated() where share > 0 {
+          entropy -= weight(i / components) * share * logs[i]
+        }
       }
-      let bic = -2 * total + Double(parameterCount) * logarithm(rows.count)
+      let size = sampleWeights?.reduce(0, +) ?? Double(rows.count)
+      let bic = -2 * total + Double(parameterCount) * logarithm(size)
       return (bic, -2 * total + 2 * Double(parameterCount), bic + 2 * entropy, total)
     }
 
-    private func logarithm(_ count: Int) -> Double {
-      InstructionSet.best.logarithms([Double(max(count, 1))])[0]
+    private func logarithm(_ size: Double) -> Double {
+      InstructionSet.best.logarithms([max(size, 1)])[0]
     }
 
     /// The rows about the mixture's own mean, and the model about it too.

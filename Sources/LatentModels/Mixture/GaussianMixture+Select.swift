@@ -51,10 +51,11 @@
     ///   - configuration: everything else.
     ///   - folds: with 2 or more, every row is held out once, in so many parts, and scored by a model
     ///     fitted to the others.
+    ///   - sampleWeights: one number >= 0 a row, whose sum then stands for the number of rows.
     /// - Throws: ``SettingError``, and what ``fit(_:_:sampleWeights:backend:onIteration:)`` throws.
     public static func select(
-      components: some Sequence<Int>, _ rows: Rows, _ configuration: MixtureConfiguration,
-      folds: Int = 0, backend: FusedBackend? = nil
+      components: some Sequence<Int>, _ rows: some RowSource, _ configuration: MixtureConfiguration,
+      folds: Int = 0, sampleWeights: [Double]? = nil, backend: FusedBackend? = nil
     ) throws -> MixtureSelection {
       let backend = try backend ?? FusedBackend()
       guard folds == 0 || 2...max(2, rows.count) ~= folds else {
@@ -66,26 +67,38 @@
         throw SettingError("A given start fits one number of components; choose kMeans.")
       }
       let parts = self.parts(of: rows.count, folds, seed: configuration.seed)
+      let held = rows as? Rows
+      guard parts.isEmpty || held != nil else {
+        throw SettingError(
+          "Rows that stream have no folds; choose by BIC, AIC or ICL with folds 0.")
+      }
       var candidates: [MixtureSelection.Candidate] = []
       var models: [GaussianMixture] = []
       for count in components {
         var configuration = configuration
         configuration.components = count
-        let (model, report) = try fit(rows, configuration, backend: backend)
-        let criteria = try model.criteria(rows, backend: backend)
+        let (model, report) = try fit(
+          rows, configuration, sampleWeights: sampleWeights, backend: backend)
+        let criteria = try model.criteria(rows, sampleWeights: sampleWeights, backend: backend)
         var heldOut: Double?
         for part in parts {
+          let rows = held!
           let (other, _) = try fit(
-            rows.selecting(part.training), configuration, backend: backend)
+            rows.selecting(part.training), configuration,
+            sampleWeights: sampleWeights.map { all in part.training.map { all[$0] } },
+            backend: backend)
           let densities = try other.scoreSamples(rows.selecting(part.heldOut), backend: backend)
-          heldOut = densities.reduce(heldOut ?? 0, +)
+          for (row, density) in zip(part.heldOut, densities) {
+            heldOut = (heldOut ?? 0) + (sampleWeights?[row] ?? 1) * density
+          }
         }
         models.append(model)
         candidates.append(
           MixtureSelection.Candidate(
             components: count, parameterCount: model.parameterCount,
             logLikelihood: criteria.logLikelihood, bic: criteria.bic, aic: criteria.aic,
-            icl: criteria.icl, heldOut: heldOut.map { $0 / Double(rows.count) },
+            icl: criteria.icl,
+            heldOut: heldOut.map { $0 / (sampleWeights?.reduce(0, +) ?? Double(rows.count)) },
             warnings: report.warnings))
       }
       guard !candidates.isEmpty else {

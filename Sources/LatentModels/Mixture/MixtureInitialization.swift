@@ -9,8 +9,8 @@
     /// outweighs another.
     let variances: [Double]
     let floor: CovarianceFloor
-    private var columns: Int { rows.columns }
-    private var components: Int { configuration.components }
+    var columns: Int { rows.columns }
+    var components: Int { configuration.components }
 
     static let maximumLloydIterations = 100
     /// Lloyd's iterations end when the distances fall by less than this fraction: EM goes on from there.
@@ -32,9 +32,9 @@
         return model.shifted(by: rows.origin, sign: -1)
       }
       let random = configuration.initialization == .randomPoints
-      let means = random ? randomPoints(restart) : lloyd(plusPlus(restart))
+      let means = try random ? randomPoints(restart) : lloyd(plusPlus(restart))
       // The covariance of all rows, whichever component they are nearest to.
-      let whole = statistics(
+      let whole = try statistics(
         of: [Double](repeating: 0, count: columns), squares: LATENT_SQUARES_FULL)
       let covariance = floor.apply(whole.covariance(0))
       let start = GaussianMixture(
@@ -44,7 +44,7 @@
           configuration.covariance, all: covariance, components: components, floor: floor))
       guard !random else { return start }
       let kind = configuration.covariance
-      let clusters = statistics(
+      let clusters = try statistics(
         of: means, squares: kind == .tied ? LATENT_SQUARES_FULL : kind.squares)
       var result = start.maximized(clusters, floor: floor, scatter: nil)
       if case .factorAnalytic(let factors) = kind {
@@ -60,7 +60,7 @@
     }
 
     /// Unit spheres (in the columns' own units) around points less the origin.
-    private func density(_ points: [Double]) -> MixtureDensity {
+    func density(_ points: [Double]) -> MixtureDensity {
       let deviations = variances.map { 1 / $0.squareRoot() }
       let count = points.count / columns
       return MixtureDensity(
@@ -69,66 +69,18 @@
     }
 
     /// Every row given to its nearest point.
-    private func statistics(of points: [Double], squares: latent_squares) -> MixtureStatistics {
-      rows.run(density(points), squares: squares, hard: true)!
-    }
-
-    /// Different rows, each as likely as its weight says.
-    private func randomPoints(_ restart: Int) -> [Double] {
-      var chosen: [Double] = []
-      var free = (0..<rows.count).map { rows.weights?[$0] ?? 1 }
-      for k in 0..<components {
-        let row = draw(free, restart: restart, number: k)
-        let point = rows.row(row)
-        chosen += point
-        // Duplicates of the point go with it.
-        for other in 0..<rows.count where free[other] > 0 && rows.row(other) == point {
-          free[other] = 0
-        }
-      }
-      return chosen
-    }
-
-    /// Greedy k-means++: of some rows drawn with probability proportional to their squared distances from
-    /// the points so far, the next point is the one that leaves the least distance.
-    private func plusPlus(_ restart: Int) -> [Double] {
-      let weights = (0..<rows.count).map { rows.weights?[$0] ?? 1 }
-      var points = rows.row(draw(weights, restart: restart, number: 0))
-      var nearest = distances(to: points)
-      // 2 + log K, as Arthur and Vassilvitskii tried.
-      let trials = components > 20 ? 5 : components > 7 ? 4 : components > 2 ? 3 : 2
-      for k in 1..<max(components, 1) {
-        let mass = zip(nearest, weights).map { $0 * $1 }
-        var best: (cost: Double, point: [Double], nearest: [Double])?
-        for trial in 0..<trials {
-          let point = rows.row(draw(mass, restart: restart, number: k, trial: trial))
-          let left = zip(nearest, distances(to: point)).map { min($0, $1) }
-          let cost = zip(left, weights).reduce(0) { $0 + $1.0 * $1.1 }
-          if best == nil || cost < best!.cost { best = (cost, point, left) }
-        }
-        points += best!.point
-        nearest = best!.nearest
-      }
-      return points
-    }
-
-    /// The squared distance of each row.
-    private func distances(to point: [Double]) -> [Double] {
-      var result = [Double](repeating: 0, count: rows.count)
-      result.withUnsafeMutableBufferPointer {
-        _ = rows.run(
-          density(point), squares: nil, into: MixtureRows.Outputs(logDensity: $0.baseAddress))
-      }
-      // Rounding may leave a trifle of a distance that is zero.
-      return result.map { $0 < -1e-12 ? -2 * $0 : 0 }
+    private func statistics(
+      of points: [Double], squares: latent_squares
+    ) throws -> MixtureStatistics {
+      try rows.statistics(density(points), squares: squares, hard: true)
     }
 
     /// Lloyd's iterations; a point that loses all its rows stays where it is.
-    private func lloyd(_ start: [Double]) -> [Double] {
+    private func lloyd(_ start: [Double]) throws -> [Double] {
       var points = start
       var last = -Double.infinity
       for _ in 0..<Self.maximumLloydIterations {
-        let clusters = statistics(of: points, squares: LATENT_SQUARES_NONE)
+        let clusters = try statistics(of: points, squares: LATENT_SQUARES_NONE)
         var moved = points
         for k in 0..<components where clusters.counts[k] > 0 {
           moved.replaceSubrange(k * columns..<(k + 1) * columns, with: clusters.mean(k))
@@ -139,23 +91,6 @@
         points = moved
       }
       return points
-    }
-
-    /// A row drawn with probability proportional to its mass.
-    private func draw(_ mass: [Double], restart: Int, number: Int, trial: Int = 0) -> Int {
-      let random = CounterRandom(
-        seed: configuration.seed, purpose: LATENT_PURPOSE_INITIALIZATION,
-        sample: UInt32(truncatingIfNeeded: restart) & 0xff_ffff, row: UInt32(number))
-      let uniform = random.uniform(2 * trial) + random.uniform(2 * trial + 1) * 0x1p-24
-      let total = mass.reduce(0, +)
-      var left = uniform * total
-      var last = 0
-      for row in mass.indices where mass[row] > 0 {
-        last = row
-        left -= mass[row]
-        if left < 0 { break }
-      }
-      return last
     }
   }
 

@@ -3,50 +3,55 @@
 
   /// Complete rows ready for passes: values of the wanted precision, weights, and the origin that is
   /// subtracted from every row so that large offsets do not cancel.
+  ///
+  /// Rows in memory are held as passes read them; those of any other source come anew in each pass, a
+  /// piece at a time, with the same bits.
   final class MixtureRows {
     let count: Int
     let columns: Int
+    let precision: MixturePrecision
     /// D; part of the values already where they were rounded to float.
     let origin: [Double]
     let weights: [Double]?
     let backend: FusedBackend
-    private let values: Values
+    private let table: Table
     private let workspace: MixtureWorkspace
 
-    private enum Values {
-      case doubles([Double])
-      /// Less `origin` when `shifted`.
-      case floats([Float], shifted: Bool)
+    private enum Table {
+      case held(MixturePiece)
+      case streamed(any RowSource)
     }
 
     init(
-      _ rows: Rows, origin: [Double], weights: [Double]? = nil, precision: MixturePrecision,
-      backend: FusedBackend, workspace: MixtureWorkspace = MixtureWorkspace()
+      _ rows: any RowSource, origin: [Double], weights: [Double]? = nil,
+      precision: MixturePrecision, backend: FusedBackend,
+      workspace: MixtureWorkspace = MixtureWorkspace()
     ) {
       count = rows.count
       columns = rows.columns
+      self.precision = precision
       self.origin = origin
       self.weights = weights
       self.backend = backend
       self.workspace = workspace
-      switch (precision, rows.storage) {
-      case (.double, .doubles(let doubles)): values = .doubles(doubles)
-      case (.double, _): values = .doubles(rows.matrix(of: Double.self).values)
-      case (.float, .floats(let floats)): values = .floats(floats, shifted: false)
-      case (.float, _):
-        var floats: [Float] = []
-        floats.reserveCapacity(rows.count * rows.columns)
-        for row in 0..<rows.count {
-          for column in 0..<rows.columns {
-            floats.append(Float(rows.value(row, column) - origin[column]))
-          }
-        }
-        values = .floats(floats, shifted: true)
-      }
+      table =
+        if let rows = rows as? Rows {
+          .held(MixturePiece(rows, first: 0, origin: origin, precision: precision))
+        } else { .streamed(rows) }
     }
 
-    var precision: MixturePrecision {
-      if case .doubles = values { .double } else { .float }
+    /// Whether the rows are in memory.
+    var isHeld: Bool { if case .held = table { true } else { false } }
+
+    /// Calls `body` with the rows, a piece at a time: one piece where they are in memory.
+    func forEachPiece(_ body: (MixturePiece) throws -> Void) throws {
+      switch table {
+      case .held(let piece): try body(piece)
+      case .streamed(let source):
+        try source.forEachChunk(multipleOf: latent_mixture_range_rows()) { first, rows in
+          try body(MixturePiece(rows, first: first, origin: origin, precision: precision))
+        }
+      }
     }
 
     /// Σ w x xᵀ of all rows less the origin, in double whatever the precision: a tied covariance is a small
@@ -55,36 +60,22 @@
       let center = MixtureDensity(
         spheres: [Double](repeating: 0, count: columns), count: 1,
         whiteners: [Double](repeating: 1, count: columns))
-      var sum = Matrix<Double>(rows: columns, columns: columns)
-      func add(_ part: MixtureRows) {
-        let squares = part.run(center, squares: LATENT_SQUARES_FULL)!.squares
-        for i in squares.indices { sum.values[i] += squares[i] }
+      var sum = PieceSum(center, squares: LATENT_SQUARES_FULL, columns: columns)
+      try forEachPiece { piece in
+        guard precision == .float else { return add(piece, center, &sum) }
+        let step = latent_mixture_wave_rows()
+        for start in stride(from: 0, to: piece.count, by: step) {
+          let range = start..<min(piece.count, start + step)
+          let values = range.flatMap { piece.row($0) }
+          let doubles = MixturePiece(
+            first: piece.first + start, count: range.count, columns: columns,
+            values: .doubles(values),
+            shift: [Double](repeating: 0, count: columns))
+          add(doubles, center, &sum)
+        }
       }
-      guard precision == .float else {
-        add(self)
-        return TotalScatter(matrix: sum)
-      }
-      for first in stride(from: 0, to: count, by: latent_mixture_wave_rows()) {
-        let range = first..<min(count, first + latent_mixture_wave_rows())
-        let table = try Matrix(
-          rows: range.count, columns: columns, values: range.flatMap { row($0) })
-        add(
-          MixtureRows(
-            Rows(table), origin: [Double](repeating: 0, count: columns),
-            weights: weights.map { Array($0[range]) }, precision: .double, backend: backend,
-            workspace: workspace))
-      }
-      return TotalScatter(matrix: sum)
-    }
-
-    /// The values of one row less the origin.
-    func row(_ index: Int) -> [Double] {
-      let start = index * columns
-      return switch values {
-      case .doubles(let all): (0..<columns).map { all[start + $0] - origin[$0] }
-      case .floats(let all, let shifted):
-        (0..<columns).map { Double(all[start + $0]) - (shifted ? 0 : origin[$0]) }
-      }
+      return TotalScatter(
+        matrix: try Matrix(rows: columns, columns: columns, values: sum.statistics.squares))
     }
 
     /// What a pass may write for each row.
@@ -94,57 +85,92 @@
       var labels: UnsafeMutablePointer<Int32>?
     }
 
-    /// One pass with a model whose means are less the origin.
-    ///
-    /// - Returns: its statistics; none where `squares` is nil.
-    @discardableResult
-    func run(
-      _ density: MixtureDensity, squares: latent_squares?, hard: Bool = false,
-      into outputs: Outputs = Outputs()
-    ) -> MixtureStatistics? {
-      var pass = MixturePass()
-      pass.density = density.kind
-      pass.squares = squares ?? LATENT_SQUARES_NONE
+    /// The sufficient statistics of one pass with a model whose means are less the origin.
+    func statistics(
+      _ density: MixtureDensity, squares: latent_squares, hard: Bool = false
+    ) throws -> MixtureStatistics {
+      var sum = PieceSum(density, squares: squares, columns: columns)
+      try forEachPiece { add($0, density, &sum, hard: hard) }
+      return sum.statistics
+    }
+
+    /// One pass that writes for each row.
+    func write(_ density: MixtureDensity, into outputs: Outputs) throws {
+      try forEachPiece { piece in
+        let (first, components) = (piece.first, density.constants.count)
+        run(
+          piece, density,
+          into: Outputs(
+            logDensity: outputs.logDensity.map { $0 + first },
+            responsibilities: outputs.responsibilities.map { $0 + first * components },
+            labels: outputs.labels.map { $0 + first }))
+      }
+    }
+
+    /// The log-densities of one piece.
+    func logDensities(_ piece: MixturePiece, _ density: MixtureDensity) -> [Double] {
+      [Double](unsafeUninitializedCapacity: piece.count) { values, initialized in
+        run(piece, density, into: Outputs(logDensity: values.baseAddress))
+        initialized = piece.count
+      }
+    }
+
+    private func add(
+      _ piece: MixturePiece, _ density: MixtureDensity, _ sum: inout PieceSum, hard: Bool = false
+    ) {
+      var pass = pass(piece, density)
+      pass.squares = sum.squares
       pass.hard = hard
-      pass.columns = UInt32(columns)
-      pass.components = UInt32(density.constants.count)
-      pass.rows = count
-      pass.stride = columns
+      let ranges = latent_mixture_wave_rows() / latent_mixture_range_rows()
+      pass.waiting = piece.first / latent_mixture_range_rows() % ranges
+      pass.more = piece.first + piece.count < count
+      sum.raw.withUnsafeMutableBufferPointer {
+        pass.statistics = $0.baseAddress
+        run(pass, piece, density)
+      }
+    }
+
+    private func run(_ piece: MixturePiece, _ density: MixtureDensity, into outputs: Outputs) {
+      var pass = pass(piece, density)
       pass.log_density = outputs.logDensity
       pass.responsibilities = outputs.responsibilities
       pass.labels = outputs.labels
-      let layout = pass.layout
-      var raw = [Double](repeating: 0, count: squares == nil ? 0 : layout.total)
-      let shift: [Double]
-      if case .floats(_, shifted: true) = values {
-        shift = [Double](repeating: 0, count: columns)
-      } else {
-        shift = origin
-      }
-      shift.withUnsafeBufferPointer { shift in
+      run(pass, piece, density)
+    }
+
+    private func pass(_ piece: MixturePiece, _ density: MixtureDensity) -> MixturePass {
+      var pass = MixturePass()
+      pass.density = density.kind
+      pass.columns = UInt32(columns)
+      pass.components = UInt32(density.constants.count)
+      pass.rows = piece.count
+      pass.stride = columns
+      return pass
+    }
+
+    private func run(_ pass: MixturePass, _ piece: MixturePiece, _ density: MixtureDensity) {
+      var pass = pass
+      piece.shift.withUnsafeBufferPointer { shift in
         density.centers.withUnsafeBufferPointer { centers in
           density.whiteners.withUnsafeBufferPointer { whiteners in
             density.constants.withUnsafeBufferPointer { constants in
-              raw.withUnsafeMutableBufferPointer { raw in
-                (weights ?? []).withUnsafeBufferPointer { weights in
-                  pass.shift = shift.baseAddress
-                  pass.centers = centers.baseAddress
-                  pass.whiteners = whiteners.baseAddress
-                  pass.constants = constants.baseAddress
-                  pass.statistics = squares == nil ? nil : raw.baseAddress
-                  pass.weights = self.weights == nil ? nil : weights.baseAddress
-                  switch values {
-                  case .doubles(let values):
-                    values.withUnsafeBytes {
-                      pass.x = $0.baseAddress
-                      backend.run(pass, workspace: workspace)
-                    }
-                  case .floats(let values, _):
-                    pass.single = true
-                    values.withUnsafeBytes {
-                      pass.x = $0.baseAddress
-                      backend.run(pass, workspace: workspace)
-                    }
+              (weights ?? []).withUnsafeBufferPointer { weights in
+                pass.shift = shift.baseAddress
+                pass.centers = centers.baseAddress
+                pass.whiteners = whiteners.baseAddress
+                pass.constants = constants.baseAddress
+                pass.weights = self.weights == nil ? nil : weights.baseAddress! + piece.first
+                switch piece.values {
+                case .doubles(let values):
+                  values.withUnsafeBytes {
+                    pass.x = $0.baseAddress
+                    backend.run(pass, workspace: workspace)
+                  }
+                case .floats(let values):
+                  pass.single = true
+                  values.withUnsafeBytes {
+                    pass.x = $0.baseAddress
+                    backend.run(pass, workspace: workspace)
                   }
                 }
               }
@@ -152,8 +178,29 @@
           }
         }
       }
-      guard let squares else { return nil }
-      return MixtureStatistics(raw, layout, density, squares: squares, columns: columns)
+    }
+  }
+
+  /// Statistics that grow piece by piece, as kernels lay them out.
+  private struct PieceSum {
+    let density: MixtureDensity
+    let squares: latent_squares
+    let columns: Int
+    let layout: latent_mixture_layout
+    var raw: [Double]
+
+    init(_ density: MixtureDensity, squares: latent_squares, columns: Int) {
+      (self.density, self.squares, self.columns) = (density, squares, columns)
+      var pass = MixturePass()
+      pass.squares = squares
+      pass.columns = UInt32(columns)
+      pass.components = UInt32(density.constants.count)
+      layout = pass.layout
+      raw = [Double](repeating: 0, count: layout.total)
+    }
+
+    var statistics: MixtureStatistics {
+      MixtureStatistics(raw, layout, density, squares: squares, columns: columns)
     }
   }
 #endif

@@ -57,7 +57,7 @@
         let marginal = model.marginal(group.observed)
         let density = try MixtureDensity(
           marginal, precision: rows.precision, instructionSet: backend.instructionSet)
-        let part = rows.run(density, squares: LATENT_SQUARES_FULL)!
+        let part = try rows.statistics(density, squares: LATENT_SQUARES_FULL)
         sum.logLikelihood += part.logLikelihood
         for k in 0..<components {
           let completion = try Completion(

@@ -24,21 +24,26 @@
       let totalWeight: Double
     }
 
-    /// - Throws: ``DataError`` for an infinite value.
+    /// - Throws: ``DataError`` for an infinite value, or a missing one in rows that are not in memory.
     init(
-      _ rows: Rows, origin: [Double], weights: [Double]?, precision: MixturePrecision,
+      _ source: any RowSource, origin: [Double], weights: [Double]?, precision: MixturePrecision,
       backend: FusedBackend
     ) throws {
-      (count, columns) = (rows.count, rows.columns)
+      (count, columns) = (source.count, source.columns)
       (self.origin, self.weights, self.backend) = (origin, weights, backend)
-      let missing = try rows.findMissing()
-      guard missing else {
+      let missing = try source.findMissing()
+      guard let rows = source as? Rows, missing else {
+        guard !missing else {
+          throw DataError(
+            "Rows that stream must have all their values; a mixture fits through gaps only in memory."
+          )
+        }
         groups = [
           Group(
-            observed: Array(0..<rows.columns), indices: nil,
+            observed: Array(0..<source.columns), indices: nil,
             rows: MixtureRows(
-              rows, origin: origin, weights: weights, precision: precision, backend: backend),
-            totalWeight: weights?.reduce(0, +) ?? Double(rows.count))
+              source, origin: origin, weights: weights, precision: precision, backend: backend),
+            totalWeight: weights?.reduce(0, +) ?? Double(source.count))
         ]
         return
       }
@@ -80,7 +85,7 @@
       if isComplete, let rows = groups[0].rows {
         let density = try MixtureDensity(
           model, precision: rows.precision, instructionSet: backend.instructionSet)
-        return rows.run(density, squares: model.covarianceKind.squares)!
+        return try rows.statistics(density, squares: model.covarianceKind.squares)
       }
       return try incompleteExpectation(model)
     }
@@ -129,11 +134,11 @@
         responsibilities: [Double](
           repeating: 0, count: responsibilities ? count * model.components : 0),
         labels: [Int32](repeating: 0, count: labels ? count : 0))
-      result.logDensity.withUnsafeMutableBufferPointer { densities in
-        result.responsibilities.withUnsafeMutableBufferPointer { shares in
-          result.labels.withUnsafeMutableBufferPointer { names in
-            _ = rows.run(
-              density, squares: nil,
+      try result.logDensity.withUnsafeMutableBufferPointer { densities in
+        try result.responsibilities.withUnsafeMutableBufferPointer { shares in
+          try result.labels.withUnsafeMutableBufferPointer { names in
+            try rows.write(
+              density,
               into: MixtureRows.Outputs(
                 logDensity: logDensity ? densities.baseAddress : nil,
                 responsibilities: responsibilities ? shares.baseAddress : nil,
@@ -166,28 +171,30 @@
     }
   }
 
-  extension Rows {
+  extension RowSource {
     /// Whether any value is missing.
     ///
     /// - Throws: ``DataError`` naming the first infinite value.
     func findMissing() throws -> Bool {
-      func scan<Value: BinaryFloatingPoint>(_ values: [Value]) throws -> Bool {
-        var missing = false
-        for i in values.indices where !values[i].isFinite {
-          guard values[i].isNaN else {
-            throw DataError(
-              "Row \(i / columns + 1), column \(i % columns + 1) is infinite; a mixture needs finite "
-                + "numbers, or NaN where a value is missing.")
+      var missing = false
+      try forEachChunk(multipleOf: 1) { first, rows in
+        func scan<Value: BinaryFloatingPoint>(_ values: [Value]) throws {
+          for i in values.indices where !values[i].isFinite {
+            guard values[i].isNaN else {
+              throw DataError(
+                "Row \(first + i / columns + 1), column \(i % columns + 1) is infinite; a mixture needs "
+                  + "finite numbers, or NaN where a value is missing.")
+            }
+            missing = true
           }
-          missing = true
         }
-        return missing
+        switch rows.storage {
+        case .bytes: break
+        case .floats(let values): try scan(values)
+        case .doubles(let values): try scan(values)
+        }
       }
-      return switch storage {
-      case .bytes: false
-      case .floats(let values): try scan(values)
-      case .doubles(let values): try scan(values)
-      }
+      return missing
     }
   }
 #endif

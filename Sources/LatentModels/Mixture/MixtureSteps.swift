@@ -106,8 +106,27 @@
   }
 
   extension FactorCovariance {
-    /// One EM step towards Λ Λᵀ + Ψ ≈ S from the rows' own covariance S (Rubin and Thayer 1982).
+    /// The most inner steps of one M-step: they cost little beside a pass over the rows.
+    static let maximumSteps = 200
+
+    /// Λ Λᵀ + Ψ ≈ S for the rows' own covariance S: factor analysis, by EM steps from here until the
+    /// uniquenesses stand still.
     func maximized(_ covariance: Matrix<Double>, floor: CovarianceFloor) -> FactorCovariance {
+      var result = self
+      for _ in 0..<Self.maximumSteps {
+        let next = result.step(covariance, floor: floor)
+        let isStill = zip(next.uniquenesses, result.uniquenesses).allSatisfy {
+          abs($0 - $1) <= 1e-13 * $1
+        }
+        result = next
+        if isStill { break }
+      }
+      return result
+    }
+
+    /// One EM step (Rubin and Thayer 1982) with the factors' covariance as a parameter that is then folded
+    /// into the loadings (Liu, Rubin and Wu 1998).
+    private func step(_ covariance: Matrix<Double>, floor: CovarianceFloor) -> FactorCovariance {
       let (columns, factors) = (loadings.rows, loadings.columns)
       // B = (I + Λᵀ Ψ⁻¹ Λ)⁻¹ Λᵀ Ψ⁻¹: E[z | x] = B (x - μ), Cov[z | x] = (I + Λᵀ Ψ⁻¹ Λ)⁻¹.
       var precision = Matrix<Double>(rows: factors, columns: factors)
@@ -133,11 +152,11 @@
           second[g, f] = mean
         }
       }
-      guard let inverse = SymmetricMatrix.inverse(second) else { return self }
-      let loadings = cross.times(inverse)
+      guard let expansion = SymmetricMatrix.cholesky(second) else { return self }
+      let loadings = cross.times(SymmetricMatrix.inverse(lower: expansion).transposed)
       let uniquenesses = (0..<columns).map { d in
         var value = covariance[d, d]
-        for f in 0..<factors { value -= loadings[d, f] * cross[d, f] }
+        for f in 0..<factors { value -= loadings[d, f] * loadings[d, f] }
         return floor.apply(value, column: d)
       }
       return FactorCovariance(loadings: loadings, uniquenesses: uniquenesses)

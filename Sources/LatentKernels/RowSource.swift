@@ -1,0 +1,64 @@
+/// Rows that can be read again and again, front to back, a chunk at a time: data that streams.
+///
+/// ``Rows`` are one, in a single chunk. What models make of a source does not depend on its chunks.
+public protocol RowSource: Sendable {
+  var count: Int { get }
+  var columns: Int { get }
+  /// About how many rows a chunk should have.
+  var chunkRows: Int { get }
+  /// Calls `body` with the number of the first row and the rows of each chunk, `size` rows but for the
+  /// last; all in one ``Rows/Storage``.
+  func forEachChunk(of size: Int, _ body: (_ first: Int, _ rows: Rows) throws -> Void) throws
+}
+
+extension RowSource {
+  /// Calls `body` with chunks of a size that is a multiple of `unit`.
+  public func forEachChunk(
+    multipleOf unit: Int, _ body: (_ first: Int, _ rows: Rows) throws -> Void
+  ) throws {
+    try forEachChunk(of: chunkRows(multipleOf: unit), body)
+  }
+
+  /// ``chunkRows``, rounded down to a multiple of `unit`, at least one.
+  public func chunkRows(multipleOf unit: Int) -> Int { max(1, chunkRows / unit) * unit }
+
+  /// Some rows, in the order of their ascending indices.
+  public func selecting(ascending indices: [Int]) throws -> Rows {
+    var found: [Double] = []
+    found.reserveCapacity(indices.count * columns)
+    var next = 0
+    try forEachChunk(of: chunkRows(multipleOf: 1)) { first, rows in
+      while next < indices.count, indices[next] < first + rows.count {
+        for column in 0..<columns { found.append(rows.value(indices[next] - first, column)) }
+        next += 1
+      }
+    }
+    return Rows(try Matrix(rows: indices.count, columns: columns, values: found))
+  }
+}
+
+extension Rows: RowSource {
+  public var chunkRows: Int { max(count, 1) }
+
+  public func forEachChunk(
+    of size: Int, _ body: (_ first: Int, _ rows: Rows) throws -> Void
+  ) throws {
+    precondition(size > 0, "a chunk has rows")
+    guard size < count else { return try body(0, self) }
+    for first in stride(from: 0, to: count, by: size) {
+      try body(first, self[first..<min(count, first + size)])
+    }
+  }
+
+  /// Rows that lie together.
+  public subscript(range: Range<Int>) -> Rows {
+    let values = range.lowerBound * columns..<range.upperBound * columns
+    let part: Storage =
+      switch storage {
+      case .bytes(let all): .bytes(Array(all[values]))
+      case .floats(let all): .floats(Array(all[values]))
+      case .doubles(let all): .doubles(Array(all[values]))
+      }
+    return Rows(unchecked: range.count, columns: columns, storage: part)
+  }
+}

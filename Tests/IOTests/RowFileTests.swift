@@ -1,0 +1,109 @@
+import Foundation
+import LatentKernels
+import Testing
+
+@testable import LatentIO
+
+/// A file that is read anew in each pass gives the rows that loading gives.
+@Suite struct RowFileTests {
+  let place: TemporaryDirectory
+
+  init() throws { place = try TemporaryDirectory() }
+
+  /// All chunks of a source, checked for their sizes and order.
+  private func collect(_ source: some RowSource, of size: Int) throws -> [Double] {
+    var all: [Double] = []
+    try source.forEachChunk(of: size) { first, rows in
+      #expect(first == all.count / source.columns)
+      #expect(rows.count == min(size, source.count - first))
+      all += rows.matrix(of: Double.self).values
+    }
+    return all
+  }
+
+  private func compare(_ path: String, _ options: LoadOptions = LoadOptions()) throws {
+    let whole = try Dataset.load(path, options: options)
+    for bytes in [1, 300, 1 << 20] {
+      let file = try RowFile(path, options: options, chunkBytes: bytes)
+      #expect(file.count == whole.rows.count && file.columns == whole.rows.columns)
+      #expect(file.columnNames == whole.columnNames && file.weights == whole.weights)
+      for size in [1, 7, 1000] {
+        #expect(try collect(file, of: size) == values(whole))
+      }
+      // The storage decides what passes in float see.
+      try file.forEachChunk(of: 5) { first, rows in
+        switch (rows.storage, whole.rows.storage) {
+        case (.bytes, .bytes), (.floats, .floats), (.doubles, .doubles): break
+        default: Issue.record("\(path): the storage differs")
+        }
+      }
+      // Twice, since passes come again.
+      for seed in [UInt64(1), 2] {
+        let (training, heldOut) = try whole.split(heldOutFraction: 0.3, seed: seed)
+        let parts = try file.split(heldOutFraction: 0.3, seed: seed)
+        #expect(try collect(parts.training, of: 7) == values(training))
+        #expect(try collect(parts.heldOut, of: 4) == values(heldOut))
+        #expect(parts.training.weights == training.weights)
+      }
+    }
+  }
+
+  @Test func text() throws {
+    // The floats end in the middle.
+    let rows = (0..<40).map { "\($0 * 3),\($0 < 25 ? "0.5" : "0.1"),a,\($0 % 4)" }
+    let table = (["one,two,name,times"] + rows).joined(separator: "\n")
+    let path = try place.file("table.csv", table.utf8)
+    try compare(path, LoadOptions(label: "name"))
+    try compare(path, LoadOptions(columns: ["2", "one"]))
+    try compare(path, LoadOptions(label: "name", weights: "times"))
+    try compare(path, LoadOptions(columns: ["one"], weights: "times"))
+    try compare(try place.file("table.csv.gz", gzip(Array(table.utf8))), LoadOptions(label: "3"))
+    try compare(try place.file("bare.csv", "1;2\n3;4\n\n5;6".utf8))
+  }
+
+  @Test func arrays() throws {
+    let doubles = try Matrix(rows: 30, columns: 3, values: (0..<90).map { Double($0) / 7 })
+    let path = "\(place.path)/doubles.npy"
+    try NPY.write(doubles, to: path)
+    try compare(path)
+    try compare(path, LoadOptions(columns: ["3", "1"]))
+    try compare(path, LoadOptions(weights: "2"))
+    // Grey levels, and bytes of 0 and 1, which only the last value tells apart.
+    for last in [UInt8(1), 2] {
+      let bytes = (0..<59).map { UInt8($0 % 2) } + [last]
+      let header: [UInt8] = [0, 0, 8, 2, 0, 0, 0, 20, 0, 0, 0, 3]
+      try compare(try place.file("bytes-\(last).idx", header + bytes))
+    }
+  }
+
+  @Test func badFiles() throws {
+    let gaps = try place.file("gaps.csv", "x,y\n1,2\n3,\n5,inf\n".utf8)
+    let file = try RowFile(gaps, chunkBytes: 16)
+    #expect(
+      failure { try file.validateFinite() }.contains(
+        "missing value (NaN) in row 2 (line 3), column 2 (y)"))
+    #expect(
+      failure { try file.validateFinite(allowMissing: true) }.contains(
+        "an infinite one in row 3 (line 4), column 2 (y)"))
+    let short = try place.file("short.idx", [0, 0, 8, 2, 0, 0, 0, 20, 0, 0, 0, 3, 1, 2])
+    #expect(failure { try RowFile(short) }.contains("cut short"))
+    let ragged = try place.file("ragged.csv", "1,2\n3,4\n5\n".utf8)
+    #expect(failure { try RowFile(ragged, chunkBytes: 16) }.contains("line 3"))
+    #expect(
+      failure {
+        try RowFile(ragged, options: LoadOptions(label: "1", weights: "1"))
+      }.contains("both label and weights"))
+    // A file that grows or shrinks between passes.
+    let changing = try place.file("changing.csv", "1\n2\n3\n".utf8)
+    let rows = try RowFile(changing)
+    for text in ["1\n2\n3\n4\n", "1\n2\n"] {
+      _ = try place.file("changing.csv", text.utf8)
+      #expect(failure { try rows.forEachChunk(of: 2) { _, _ in } }.contains("changed"))
+    }
+    let pipe = "\(place.path)/pipe"
+    #expect(mkfifo(pipe, 0o600) == 0)
+    let holder = open(pipe, O_RDWR)
+    defer { close(holder) }
+    #expect(failure { try RowFile(pipe) }.contains("found a pipe"))
+  }
+}
