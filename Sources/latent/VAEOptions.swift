@@ -5,6 +5,7 @@ import LatentNetworks
 extension Activation: ExpressibleByArgument {}
 extension Likelihood: ExpressibleByArgument {}
 extension TrainingConfiguration.Schedule: ExpressibleByArgument {}
+extension Inference: ExpressibleByArgument {}
 
 enum Binarization: String, CaseIterable, ExpressibleByArgument {
   case none, threshold, sample
@@ -117,4 +118,17 @@ struct TrainingOptions: ParsableArguments {
 
   @Option(parsing: .unconditional, help: "Keys all randomness. (default: 0)")
   var seed: UInt64?
+
+  @Option(help: "Draws of z a row behind each gradient. (default: 1)")
+  var samples: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Where q(z) comes from: the encoder, the encoder and gradient steps from there, or gradient "
+        + "steps on each row's own parameters alone. (default: amortized)"))
+  var inference: Inference?
+
+  @Option(
+    help: "Gradient steps a row on its own q(z) before a step on the networks. (default: 20)")
+  var innerSteps: Int?
 }

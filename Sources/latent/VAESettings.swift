@@ -122,6 +122,14 @@ extension VAESettings {
     if let value = options.freeBits { training.freeBits = value }
     if let value = options.patience { training.patience = value }
     if let value = options.seed { training.seed = value }
+    if let value = options.samples { training.samples = value }
+    if let value = options.inference { training.inference = value }
+    if let value = options.innerSteps {
+      guard training.inference != .amortized else {
+        throw SettingError("--inner-steps needs --inference svi or semi-amortized.")
+      }
+      training.innerSteps = value
+    }
     if let epochs = options.epochs {
       training.epochs = epochs
     } else if saved == nil {
@@ -148,7 +156,9 @@ extension VAESettings {
 
 extension VAEConfiguration {
   /// - Parameter data: the rows to train on.
-  init(_ model: VAESettings.Model, for data: Dataset) {
+  init(
+    _ model: VAESettings.Model, for data: Dataset, training: TrainingConfiguration? = nil
+  ) {
     self.init(
       architecture: Architecture(
         dimensions: data.rows.columns, hidden: model.hidden,
@@ -157,5 +167,8 @@ extension VAEConfiguration {
       transform: model.transform,
       standardization: model.standardize ? Standardization(data.rows) : nil,
       imageShape: data.imageShape, columnNames: data.columnNames)
+    guard let training, training.inference != .amortized else { return }
+    inference = training.inference
+    innerSteps = training.inference == .semiAmortized ? training.innerSteps : nil
   }
 }

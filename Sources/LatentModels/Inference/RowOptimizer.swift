@@ -75,12 +75,13 @@ final class RowOptimizer {
       }
     }
     bound /= Double(noise.samples)
+    let beta = configuration.beta
     for l in 0..<size {
       let (mean, variance) = (point.mean[l], sigma[l] * sigma[l])
-      bound -= (mean * mean + variance - 1 - point.logVariance[l]) / 2
-      gradient[l] = gradient[l] / Double(noise.samples) + mean
+      bound -= beta * (mean * mean + variance - 1 - point.logVariance[l]) / 2
+      gradient[l] = gradient[l] / Double(noise.samples) + beta * mean
       gradient[size + l] =
-        (gradient[size + l] / Double(noise.samples) * sigma[l] + variance - 1) / 2
+        (gradient[size + l] / Double(noise.samples) * sigma[l] + beta * (variance - 1)) / 2
     }
     // A bound that is not finite is never the best: the next window goes back and on more slowly.
     if bound > bestBound { (bestBound, best) = (bound, point) }

@@ -14,6 +14,9 @@ public struct InferenceConfiguration: Codable, Sendable, Equatable {
   /// Draws behind the reported bound, none of them used to find the parameters.
   public var evaluationSamples = 256
 
+  /// Weight of the KL; 1 is the evidence lower bound.
+  public var beta = 1.0
+
   public init() {}
 
   static let window = 10
@@ -61,7 +64,7 @@ public struct OptimalPosterior: Sendable {
 public struct VariationalInference {
   let model: VAE
   let backend: any Backend
-  public let configuration: InferenceConfiguration
+  public internal(set) var configuration: InferenceConfiguration
   /// Rows of the decoder's largest batch: rows of data times samples.
   private static let capacity = 4096
 
@@ -88,13 +91,13 @@ public struct VariationalInference {
   ) throws -> OptimalPosterior {
     let rows = rows ?? Array(0..<batches.count)
     let size = model.architecture.latentDimensions
-    let start = try start ?? DiagonalGaussian(standardNormals: rows.count, dimensions: size)
+    let start = start ?? DiagonalGaussian(standardNormals: rows.count, dimensions: size)
     guard start.mean.rows == rows.count, start.mean.columns == size else {
       throw ShapeError(
         "Inference of \(rows.count) rows needs as many starting points of \(size) dimensions, found "
           + "\(start.mean.rows) x \(start.mean.columns).")
     }
-    var (posterior, steps, converged) = try optimize(
+    let (posterior, steps, converged) = try optimize(
       batches, rows: rows, start: start, seed: seed, epoch: epoch)
     let (means, errors) = try reconstructions(
       batches, rows: rows, of: posterior, seed: seed, epoch: epoch)
@@ -105,7 +108,8 @@ public struct VariationalInference {
 
   /// The parameters alone, without the bound that they reach.
   func optimize(
-    _ batches: BatchSource, rows: [Int], start: DiagonalGaussian, seed: UInt64, epoch: UInt32
+    _ batches: BatchSource, rows: [Int], start: DiagonalGaussian, seed: UInt64, epoch: UInt32,
+    plan reusable: LikelihoodPlan? = nil
   ) throws -> (posterior: DiagonalGaussian, steps: [Int], converged: [Bool]) {
     let size = model.architecture.latentDimensions
     var posterior = start
@@ -114,9 +118,13 @@ public struct VariationalInference {
     guard configuration.maximumSteps > 0 else { return (posterior, steps, converged) }
     let noise = MatchedNoise(
       samples: configuration.samples, dimensions: size, seed: seed, epoch: epoch)
-    let width = max(1, min(rows.count, Self.capacity / noise.samples))
-    let plan = try LikelihoodPlan(
-      model.networks, batches: batches, capacity: width * noise.samples, work: .latentGradient)
+    let plan =
+      try reusable
+      ?? LikelihoodPlan(
+        model.networks, batches: batches,
+        capacity: max(1, min(rows.count, Self.capacity / noise.samples)) * noise.samples,
+        work: .latentGradient)
+    let width = plan.capacity / noise.samples
     let run = run(seed: seed, epoch: epoch)
     // Rows that are done make room for the next ones.
     var active: [RowOptimizer] = []

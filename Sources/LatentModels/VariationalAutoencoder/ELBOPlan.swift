@@ -15,6 +15,13 @@ public struct ELBOPlan {
     case step
   }
 
+  /// Which parameters get gradients.
+  public enum Subject: Sendable, Equatable {
+    case bothNetworks
+    /// The decoder stays as it is.
+    case encoder
+  }
+
   public private(set) var plan: Plan
   /// What each operation is; an operation's label is its index here.
   public let phases: [String]
@@ -23,10 +30,12 @@ public struct ELBOPlan {
   private let rowIndex: Storage<UInt32>
   private let batches: BatchSource
   private let logDensity, kl: Operand
+  private let latents: StepBuilder.Latents
+  private let latentDimensions: Int
 
   public init(
     _ networks: VariationalNetworks, batches: BatchSource, capacity: Int, work: Work,
-    freeBits: Bool = false
+    freeBits: Bool = false, subject: Subject = .bothNetworks
   ) throws {
     let architecture = networks.architecture
     guard batches.columns == architecture.dimensions else {
@@ -56,15 +65,20 @@ public struct ELBOPlan {
         networks.encoder, activations: encoded, gradient: headGradient, inputGradient: false)
       logDensity = builder.likelihoodRows(networks, partial: output.partial, reads: .settled)
       let update = work == .step
-      builder.backwardWeights(
-        networks.decoder, activations: decoded, gradients: decoderGradients.layers, update: update)
-      builder.varianceBackward(networks, gradient: gradient, update: update)
+      if subject == .bothNetworks {
+        builder.backwardWeights(
+          networks.decoder, activations: decoded, gradients: decoderGradients.layers, update: update
+        )
+        builder.varianceBackward(networks, gradient: gradient, update: update)
+      }
       builder.backwardWeights(
         networks.encoder, activations: encoded, gradients: encoderGradients.layers, update: update)
     } else {
       logDensity = builder.likelihoodRows(networks, partial: output.partial, reads: .allRows)
     }
     kl = latent.kl
+    self.latents = latent
+    latentDimensions = latents
     phases = builder.phases
     (plan, workspace) = builder.finish()
     try plan.check(rows: capacity)
@@ -86,6 +100,15 @@ public struct ELBOPlan {
   public func logDensity(_ row: Int) -> Float { workspace.pointer[Int(logDensity.offset) + row] }
   /// D_KL(q(z|x) ‖ p(z)) of a row of the last batch, nats.
   public func kl(_ row: Int) -> Float { workspace.pointer[Int(kl.offset) + row] }
+
+  /// q(z|x) of a row of the last batch: means and log-variances, [L] each.
+  public func posterior(_ row: Int) -> (mean: [Float], logVariance: [Float]) {
+    func read(_ operand: Operand) -> [Float] {
+      let start = workspace.pointer + Int(operand.offset) + row * Int(operand.stride)
+      return Array(UnsafeBufferPointer(start: start, count: latentDimensions))
+    }
+    return (read(latents.heads), read(latents.logVariance))
+  }
 
   /// The first phase whose result in the last batch of `rows` rows is not finite.
   public func firstNonFinitePhase(rows: Int) -> String? {
