@@ -12,11 +12,13 @@
 // same on every instruction set, since it decides the order of sums.
 enum { LATENT_GROUP_PANELS = 3, LATENT_PAIRED_GROUP_PANELS = 2 };
 
+static inline uint32_t latent_samples(const latent_op *op) { return op->samples ? op->samples : 1; }
+
 // What one thread does of one operation.
 typedef struct latent_task {
   const latent_op *op;
   const latent_buffer *buffers;
-  const latent_run *run;
+  const latent_run *run;  // its rows are those that the operation works on, draws included
   int thread, threads;
   float *scratch;  // of this thread's own, see plan.c
 } latent_task;

@@ -75,8 +75,17 @@ static bool operands_exist(const checker *check, const latent_op *op) {
   return true;
 }
 
+// Draws of z: not where an operation knows none, and no more rows than a run can count.
+static bool samples_fit(const checker *check, const latent_op *op) {
+  bool knows = op->kind != LATENT_OP_LOAD_ROWS && op->kind != LATENT_OP_KL_GATE &&
+               op->kind != LATENT_OP_ADAM;
+  return op->samples <= 1 || (knows && check->rows * op->samples <= LARGEST);
+}
+
 static bool operands_fit(const checker *check, const latent_op *op) {
-  uint64_t rows = check->rows, padded = latent_panels(op->columns) * 16, size = op->dimensions;
+  // Rows of the batch, and with their draws.
+  uint64_t batch = check->rows, rows = batch * latent_samples(op);
+  uint64_t padded = latent_panels(op->columns) * 16, size = op->dimensions;
   bool paired = op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN;
   switch (op->kind) {
     case LATENT_OP_LOAD_ROWS:
@@ -95,7 +104,7 @@ static bool operands_fit(const checker *check, const latent_op *op) {
       return op->columns == expected && matrix(check, op->input, rows, op->inner) &&
              panels_of(check, op->weights, op->inner, op->columns) &&
              optional(op->bias, holds(check, op->bias, padded)) &&
-             matrix(check, op->target, rows, size) &&
+             matrix(check, op->target, batch, size) &&
              (variances == 0 || holds(check, op->variance, variances)) &&
              matrix(check, op->partial, rows, latent_partial_width(op)) &&
              optional(op->gradient, matrix(check, op->gradient, rows, op->columns));
@@ -104,18 +113,19 @@ static bool operands_fit(const checker *check, const latent_op *op) {
       return matrix(check, op->partial, rows, latent_partial_width(op)) &&
              holds(check, op->log_density, rows);
     case LATENT_OP_REPARAMETERIZE:
-      return matrix(check, op->input, rows, 2 * size) && holds(check, op->row_index, rows) &&
+      return matrix(check, op->input, batch, 2 * size) && holds(check, op->row_index, batch) &&
              matrix(check, op->output, rows, size) && matrix(check, op->epsilon, rows, size) &&
-             matrix(check, op->log_variance, rows, size) && holds(check, op->kl, rows);
+             matrix(check, op->log_variance, batch, size) && holds(check, op->kl, batch) &&
+             optional(op->log_density, holds(check, op->log_density, rows));
     case LATENT_OP_KL_GATE:
       return matrix(check, op->input, rows, 2 * size) &&
              matrix(check, op->log_variance, rows, size) && holds(check, op->gate, size);
     case LATENT_OP_REPARAMETERIZE_BACKWARD:
-      return matrix(check, op->input, rows, 2 * size) && matrix(check, op->gradient, rows, size) &&
+      return matrix(check, op->input, batch, 2 * size) && matrix(check, op->gradient, rows, size) &&
              matrix(check, op->epsilon, rows, size) &&
-             matrix(check, op->log_variance, rows, size) &&
+             matrix(check, op->log_variance, batch, size) &&
              optional(op->gate, holds(check, op->gate, size)) &&
-             matrix(check, op->output, rows, 2 * size);
+             matrix(check, op->output, batch, 2 * size);
     case LATENT_OP_LINEAR_BACKWARD_INPUT:
       return matrix(check, op->gradient, rows, op->columns) &&
              panels_of(check, op->weights_transposed, op->columns, op->inner) &&
@@ -131,7 +141,7 @@ static bool operands_fit(const checker *check, const latent_op *op) {
       uint64_t variances = op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN_SHARED     ? 1
                            : op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN_DIAGONAL ? size
                                                                                    : 0;
-      return matrix(check, op->input, rows, size) && matrix(check, op->target, rows, size) &&
+      return matrix(check, op->input, rows, size) && matrix(check, op->target, batch, size) &&
              holds(check, op->log_density, rows) &&
              (variances == 0 || holds(check, op->variance, variances)) &&
              optional(op->gradient, matrix(check, op->gradient, rows, size)) &&
@@ -162,7 +172,7 @@ latent_status latent_plan_check(const latent_op *ops, size_t count, const latent
         (unsigned)op->source_kind > LATENT_SOURCE_BYTES)
       return LATENT_ERROR_OPERATION;
     if (op->inner > LARGEST || op->columns > LARGEST || op->dimensions > LARGEST ||
-        !operands_exist(&check, op) || !operands_fit(&check, op))
+        !operands_exist(&check, op) || !samples_fit(&check, op) || !operands_fit(&check, op))
       return LATENT_ERROR_OPERAND;
   }
   return LATENT_OK;
@@ -180,13 +190,19 @@ static void walk(latent_pool *pool, const void *context, int thread) {
   const plan_context *plan = context;
   const latent_backend *backend = latent_pool_backend(pool);
   int threads = latent_pool_threads(pool);
-  latent_task task = {NULL, plan->buffers, plan->run, thread, threads, NULL};
+  latent_run run = *plan->run;
+  latent_task task = {NULL, plan->buffers, &run, thread, threads, NULL};
   // The weights' gradient packs a group of dY's columns.
+  size_t draws = 1;
+  for (size_t i = 0; i < plan->count; ++i)
+    if (plan->ops[i].kind == LATENT_OP_LINEAR_BACKWARD_WEIGHTS && draws < plan->ops[i].samples)
+      draws = plan->ops[i].samples;
   task.scratch =
-      latent_pool_scratch(pool, thread, (size_t)plan->run->rows * LATENT_GROUP_PANELS * 16);
+      latent_pool_scratch(pool, thread, run.rows * draws * LATENT_GROUP_PANELS * 16);
   if (!task.scratch) abort();
   for (size_t i = 0; i < plan->count; ++i) {
     task.op = &plan->ops[i];
+    run.rows = plan->run->rows * latent_samples(task.op);
     if (task.op->barrier) latent_pool_barrier(pool);
     uint64_t *stamp = plan->timestamps
                           ? plan->timestamps + 2 * (i * (size_t)threads + (size_t)thread)

@@ -68,7 +68,8 @@ typedef enum latent_op_kind {
   // log_density[rows] from the partial sums.
   LATENT_OP_LIKELIHOOD_ROWS,
   // input[rows x 2 L] = (mean | raw log-variance) -> output z[rows x L], kl[rows];
-  // keeps epsilon[rows x L] and log_variance[rows x L] for the way back.
+  // keeps epsilon[rows x L] and log_variance[rows x L] for the way back. Where given, log_density[rows]
+  // receives log p(z) - log q(z|x).
   LATENT_OP_REPARAMETERIZE,
   // Free bits: gate[L] = 1 where the batch's mean KL of a dimension is above free_bits, else 0.
   LATENT_OP_KL_GATE,
@@ -146,6 +147,11 @@ typedef struct latent_operand {
 
 // One operation. `rows` is the run's; inner and columns are those of the layer's weights
 // [inner x columns], also in the backward operations. Unused operands are zero.
+//
+// With `samples` draws of z for each row of the batch an operation works on rows * samples rows, the
+// draws of a row beside each other, the s-th keyed by the run's sample + s. Operands that belong to the
+// batch's rows still have `rows` of them, each shared by its draws: target and row_index; and of
+// the reparameterization input, log_variance and kl, and the output of its way back, a sum over draws.
 typedef struct latent_op {
   latent_op_kind kind;
   bool barrier;              // all threads finish what came before first
@@ -159,6 +165,7 @@ typedef struct latent_op {
   uint32_t columns;          // N; for a paired Gaussian layer 2 * 16 * ceil(D / 16)
   uint32_t dimensions;       // D of a likelihood, L of the latent space
   uint32_t label;            // free for the plan's author: which phase this is
+  uint32_t samples;          // draws of z a row; 0 means 1. Not for LOAD_ROWS, KL_GATE and ADAM
   latent_operand source;               // [data rows x columns], floats or bytes
   latent_operand row_index;            // [rows], uint32: the data set's row behind each batch row
   latent_operand input;                // [rows x inner]

@@ -118,7 +118,7 @@ LATENT_INLINE void likelihood_epilogue(latent_likelihood likelihood,
       precision[p] = vf_exp_normal(-log_variance[p]);
     }
   for (size_t m = 0; m < rows; ++m) {
-    const float *target = at->target + (row + m) * op->target.stride;
+    const float *target = at->target + (row + m) / latent_samples(op) * op->target.stride;
     float *gradient =
         at->gradient ? at->gradient + (row + m) * op->gradient.stride : NULL;
     float *partial =
@@ -337,7 +337,7 @@ static void execute_log_density(const latent_task *task) {
   latent_range rows = latent_share(task->run->rows, task->thread, task->threads);
   for (size_t row = rows.start; row < rows.end; ++row)
     log_density_row(op, task->run->objective_scale, input + row * op->input.stride,
-                    target + row * op->target.stride,
+                    target + row / latent_samples(op) * op->target.stride,
                     log_variance ? log_variance + row * op->log_variance.stride : NULL, variance,
                     gradient ? gradient + row * op->gradient.stride : NULL,
                     output ? output + row * op->output.stride : NULL, log_density + row);

@@ -1,5 +1,5 @@
 // z = mu + sigma epsilon, its KL from the standard normal, and both on the way back (Kingma and
-// Welling 2014, section 2.4 and appendix B).
+// Welling 2014, section 2.4 and appendix B). The draws of a row share its mean and variance.
 
 // KL of one vector of dimensions: (mu^2 + sigma^2 - 1 - log sigma^2) / 2 nats.
 LATENT_INLINE vf kl_vector(vf mean, vf log_variance, vf variance) {
@@ -16,14 +16,17 @@ static void execute_reparameterize(const latent_task *task) {
   float *epsilons = latent_floats(task, op->epsilon);
   float *log_variances = latent_floats(task, op->log_variance);
   float *kl = latent_floats(task, op->kl);
-  size_t latents = op->dimensions;
+  float *log_density = latent_floats(task, op->log_density);
+  size_t latents = op->dimensions, samples = latent_samples(op);
   latent_range mine = latent_share(run->rows, task->thread, task->threads);
   for (size_t row = mine.start; row < mine.end; ++row) {
-    const float *mean = heads + row * op->input.stride, *raw = mean + latents;
-    latent_stream stream = latent_stream_make(run->seed, LATENT_PURPOSE_EPSILON, run->sample,
-                                              rows[row], run->epoch);
+    size_t shared = row / samples, sample = row % samples;
+    const float *mean = heads + shared * op->input.stride, *raw = mean + latents;
+    latent_stream stream = latent_stream_make(run->seed, LATENT_PURPOSE_EPSILON,
+                                              run->sample + (uint32_t)sample, rows[shared],
+                                              run->epoch);
     vu words[4];
-    vf divergence = {};
+    vf divergence = {}, ratio = {};
     for (size_t l = 0; l < latents; l += 16) {
       if (l % 64 == 0) latent_philox(&stream, (uint32_t)(l / 64), words);
       int count = (int)(latents - l < 16 ? latents - l : 16);
@@ -31,14 +34,19 @@ static void execute_reparameterize(const latent_task *task) {
       vf mu = vf_load_first(mean + l, count), slope;
       vf log_variance = bounded_log_variance(vf_load_first(raw + l, count), &slope);
       vf sigma = vf_exp_normal(log_variance * 0.5f);
-      store_panel(z + row * op->output.stride, l, vf_fma(sigma, epsilon, mu), latents,
-                  op->output.stride);
+      vf drawn = vf_fma(sigma, epsilon, mu);
+      store_panel(z + row * op->output.stride, l, drawn, latents, op->output.stride);
       store_panel(epsilons + row * op->epsilon.stride, l, epsilon, latents, op->epsilon.stride);
-      store_panel(log_variances + row * op->log_variance.stride, l, log_variance, latents,
+      vi valid = vf_first(count);
+      vf difference = (epsilon * epsilon - drawn * drawn) + log_variance;
+      ratio += vf_select(valid, difference * 0.5f, (vf){});
+      if (sample > 0) continue;
+      store_panel(log_variances + shared * op->log_variance.stride, l, log_variance, latents,
                   op->log_variance.stride);
-      divergence += vf_select(vf_first(count), kl_vector(mu, log_variance, sigma * sigma), (vf){});
+      divergence += vf_select(valid, kl_vector(mu, log_variance, sigma * sigma), (vf){});
     }
-    kl[row] = vf_sum(divergence);
+    if (sample == 0) kl[shared] = vf_sum(divergence);
+    if (log_density) log_density[row] = vf_sum(ratio);
   }
 }
 
@@ -64,7 +72,8 @@ static void execute_kl_gate(const latent_task *task) {
   }
 }
 
-// dz[rows x L] -> (d mean | d raw log-variance)[rows x 2 L]
+// dz[rows x L] -> (d mean | d raw log-variance)[rows x 2 L], summed over the draws of a row in their
+// order.
 static void execute_reparameterize_backward(const latent_task *task) {
   const latent_op *op = task->op;
   const latent_run *run = task->run;
@@ -74,23 +83,27 @@ static void execute_reparameterize_backward(const latent_task *task) {
   const float *log_variances = latent_floats(task, op->log_variance);
   const float *gate = latent_floats(task, op->gate);
   float *output = latent_floats(task, op->output);
-  size_t latents = op->dimensions;
+  size_t latents = op->dimensions, samples = latent_samples(op);
   vf weight = vf_all(run->objective_scale * run->beta);
-  latent_range mine = latent_share(run->rows, task->thread, task->threads);
+  latent_range mine = latent_share(run->rows / samples, task->thread, task->threads);
   for (size_t row = mine.start; row < mine.end; ++row)
     for (size_t l = 0; l < latents; l += 16) {
       int count = (int)(latents - l < 16 ? latents - l : 16);
-      vf dz = vf_load_first(gradients + row * op->gradient.stride + l, count);
+      vf dz = {}, dz_epsilon = {};
+      for (size_t draw = row * samples; draw < (row + 1) * samples; ++draw) {
+        vf one = vf_load_first(gradients + draw * op->gradient.stride + l, count);
+        dz += one;
+        dz_epsilon += one * vf_load_first(epsilons + draw * op->epsilon.stride + l, count);
+      }
       vf mean = vf_load_first(heads + row * op->input.stride + l, count);
       vf log_variance = vf_load_first(log_variances + row * op->log_variance.stride + l, count);
-      vf epsilon = vf_load_first(epsilons + row * op->epsilon.stride + l, count);
       vf kl_weight = gate ? weight * vf_load_first(gate + l, count) : weight;
       vf t = log_variance * (1.0f / LATENT_LOG_VARIANCE_BOUND);
       vf slope = vf_fma(-t, t, vf_all(1.0f));
       vf sigma = vf_exp_normal(log_variance * 0.5f);
       vf d_mean = vf_fma(kl_weight, mean, dz);
       vf d_log_variance =
-          (vf_fma(kl_weight, vf_fma(sigma, sigma, vf_all(-1.0f)), dz * epsilon * sigma)) * 0.5f;
+          (vf_fma(kl_weight, vf_fma(sigma, sigma, vf_all(-1.0f)), dz_epsilon * sigma)) * 0.5f;
       float *out = output + row * op->output.stride + l;
       vf_store_first(out, d_mean, count);
       vf_store_first(out + latents, d_log_variance * slope, count);

@@ -93,6 +93,7 @@ static void training(report *to, latent_pool *pool) {
         options.learns = true;
         options.update = update;
         options.gate = (n + (size_t)l + (size_t)update) % 2;
+        options.samples = (uint32_t)(n + (size_t)l) % 3;
         char name[72];
         snprintf(name, sizeof(name), "%s, %s, %s", networks[n].name, likelihoods[l],
                  update ? "update" : "gradient");

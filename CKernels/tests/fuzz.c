@@ -46,6 +46,7 @@ static latent_op operation(void) {
       .inner = below(100) ? size() : (uint32_t)number(70, UINT32_MAX),
       .columns = below(100) ? size() : (uint32_t)number(70, UINT32_MAX),
       .dimensions = below(100) ? size() : (uint32_t)number(70, UINT32_MAX),
+      .samples = below(4) ? 0 : (uint32_t)number(5, UINT32_MAX),
   };
   // A likelihood's sizes go together; leave few to chance.
   if (below(8))

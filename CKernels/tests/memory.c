@@ -132,7 +132,9 @@ static void variance(bench *to, role role) {
 
 static void describe(bench *to) {
   latent_op *op = &to->op;
-  size_t rows = to->run.rows, inner = op->inner, columns = op->columns, size = op->dimensions;
+  // Rows of the batch, and with their draws of z.
+  size_t batch = to->run.rows, rows = batch * (op->samples ? op->samples : 1);
+  size_t inner = op->inner, columns = op->columns, size = op->dimensions;
   switch (op->kind) {
     case LATENT_OP_LOAD_ROWS: {
       bool bytes = op->source_kind == LATENT_SOURCE_BYTES;
@@ -158,7 +160,7 @@ static void describe(bench *to) {
       matrix(to, "input", &op->input, INPUT, rows, inner, -1, 1);
       panels(to, "weights", &op->weights, INPUT, inner, columns, -1, 1);
       if (below(to, 4)) panels(to, "bias", &op->bias, INPUT, 1, columns, -1, 1);
-      matrix(to, "target", &op->target, INPUT, rows, size, 0, 1);
+      matrix(to, "target", &op->target, INPUT, batch, size, 0, 1);
       variance(to, INPUT);
       matrix(to, "partial", &op->partial, OUTPUT, rows, latent_partial_width(op), 0, 0);
       if (below(to, 4)) matrix(to, "gradient", &op->gradient, OUTPUT, rows, columns, 0, 0);
@@ -168,12 +170,13 @@ static void describe(bench *to) {
       vector(to, "log density", &op->log_density, OUTPUT, rows, 0, 0);
       break;
     case LATENT_OP_REPARAMETERIZE:
-      matrix(to, "input", &op->input, INPUT, rows, 2 * size, -1, 1);
+      matrix(to, "input", &op->input, INPUT, batch, 2 * size, -1, 1);
       row_index(to);
       matrix(to, "output", &op->output, OUTPUT, rows, size, 0, 0);
       matrix(to, "epsilon", &op->epsilon, OUTPUT, rows, size, 0, 0);
-      matrix(to, "log-variance", &op->log_variance, OUTPUT, rows, size, 0, 0);
-      vector(to, "kl", &op->kl, OUTPUT, rows, 0, 0);
+      matrix(to, "log-variance", &op->log_variance, OUTPUT, batch, size, 0, 0);
+      vector(to, "kl", &op->kl, OUTPUT, batch, 0, 0);
+      if (below(to, 2)) vector(to, "log ratio", &op->log_density, OUTPUT, rows, 0, 0);
       break;
     case LATENT_OP_KL_GATE:
       matrix(to, "input", &op->input, INPUT, rows, 2 * size, -1, 1);
@@ -181,12 +184,12 @@ static void describe(bench *to) {
       vector(to, "gate", &op->gate, OUTPUT, size, 0, 0);
       break;
     case LATENT_OP_REPARAMETERIZE_BACKWARD:
-      matrix(to, "input", &op->input, INPUT, rows, 2 * size, -1, 1);
+      matrix(to, "input", &op->input, INPUT, batch, 2 * size, -1, 1);
       matrix(to, "gradient", &op->gradient, INPUT, rows, size, -1, 1);
       matrix(to, "epsilon", &op->epsilon, INPUT, rows, size, -1, 1);
-      matrix(to, "log-variance", &op->log_variance, INPUT, rows, size, -1, 1);
+      matrix(to, "log-variance", &op->log_variance, INPUT, batch, size, -1, 1);
       if (below(to, 2)) vector(to, "gate", &op->gate, INPUT, size, 0, 1);
-      matrix(to, "output", &op->output, OUTPUT, rows, 2 * size, 0, 0);
+      matrix(to, "output", &op->output, OUTPUT, batch, 2 * size, 0, 0);
       break;
     case LATENT_OP_LINEAR_BACKWARD_INPUT:
       matrix(to, "gradient", &op->gradient, INPUT, rows, columns, -1, 1);
@@ -219,6 +222,17 @@ static void describe(bench *to) {
       }
       break;
     }
+    case LATENT_OP_LOG_DENSITY: {
+      bool paired = op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN;
+      matrix(to, "input", &op->input, INPUT, rows, size, -1, 1);
+      matrix(to, "target", &op->target, INPUT, batch, size, 0, 1);
+      variance(to, INPUT);
+      if (paired) matrix(to, "log-variance", &op->log_variance, INPUT, rows, size, -1, 1);
+      vector(to, "log density", &op->log_density, OUTPUT, rows, 0, 0);
+      if (below(to, 2)) matrix(to, "gradient", &op->gradient, OUTPUT, rows, size, 0, 0);
+      if (paired && below(to, 2)) matrix(to, "output", &op->output, OUTPUT, rows, size, 0, 0);
+      break;
+    }
   }
 }
 
@@ -237,6 +251,8 @@ static void choose(bench *to, latent_op_kind kind) {
       .inner = (uint32_t)(below(to, 2) ? sizes[below(to, SIZES)] : below(to, 80)),
       .columns = (uint32_t)(below(to, 2) ? sizes[below(to, SIZES)] : below(to, 130)),
   };
+  if (kind != LATENT_OP_LOAD_ROWS && kind != LATENT_OP_KL_GATE && kind != LATENT_OP_ADAM)
+    to->op.samples = (uint32_t)below(to, 4);
   to->op.dimensions = (uint32_t)(below(to, 2) ? sizes[below(to, SIZES)] : below(to, 80));
   to->run = (latent_run){.rows = (uint32_t)rows[below(to, ROWS)], .seed = 7, .beta = 1,
                          .decay1 = 0.5f, .decay2 = 0.5f, .rate = 0.125f, .epsilon = 0.5f};

@@ -58,6 +58,7 @@ typedef struct builder {
   step_options options;
   size_t workspace, parameters, transposed;
   reads last;
+  uint32_t samples, last_samples;  // draws of z a row in the operations to come
 } builder;
 
 static size_t padded(size_t columns) { return (columns + 15) / 16 * 16; }
@@ -81,17 +82,22 @@ static layer make_layer(builder *to, size_t inner, size_t columns, bool has_tran
   return made;
 }
 
-static void watch(builder *to, latent_operand operand, size_t columns, bool every_row) {
+static void watch(builder *to, latent_operand operand, size_t columns, size_t draws) {
   if (to->step->tensor_count == STEP_TENSORS) abort();
-  to->step->tensors[to->step->tensor_count++] = (step_tensor){operand, columns, every_row};
+  to->step->tensors[to->step->tensor_count++] = (step_tensor){operand, columns, draws};
+}
+
+// [capacity * draws x columns]
+static latent_operand matrix_of(builder *to, size_t columns, size_t draws) {
+  size_t stride = to->options.tight ? columns : padded(columns);
+  latent_operand made = {STEP_WORKSPACE, (uint32_t)stride, to->workspace};
+  to->workspace += STEP_CAPACITY * draws * stride;
+  watch(to, made, columns, draws);
+  return made;
 }
 
 static latent_operand matrix(builder *to, size_t columns) {
-  size_t stride = to->options.tight ? columns : padded(columns);
-  latent_operand made = {STEP_WORKSPACE, (uint32_t)stride, to->workspace};
-  to->workspace += STEP_CAPACITY * stride;
-  watch(to, made, columns, true);
-  return made;
+  return matrix_of(to, columns, to->samples);
 }
 
 static latent_operand vector(builder *to, size_t count) {
@@ -103,7 +109,11 @@ static latent_operand vector(builder *to, size_t count) {
 static void append(builder *to, latent_op op, reads reads) {
   if (to->step->count == STEP_OPS) abort();
   bool settled = reads == SETTLED || to->last == SETTLED;
-  op.barrier = !settled && (reads != to->last || reads == ALL_ROWS);
+  // Threads share draws out in another way than rows.
+  bool reshared = reads == OWN_ROWS && to->samples != to->last_samples;
+  op.barrier = !settled && (reads != to->last || reads == ALL_ROWS || reshared);
+  op.samples = to->samples;
+  to->last_samples = to->samples;
   to->step->ops[to->step->count++] = op;
   if (reads != SETTLED) to->last = reads;
 }
@@ -192,7 +202,7 @@ static void fill_source(step *step, const step_options *options, uint64_t *state
 
 step *step_make(step_options options) {
   step *step = zeros(sizeof(*step));
-  builder to = {step, options, 0, 0, 0, SETTLED};
+  builder to = {step, options, 0, 0, 0, SETTLED, 1, 1};
   enum { MOST = 4 };
   size_t hidden = 0, data = (size_t)options.widths[0];
   while (hidden + 2 < 5 && options.widths[hidden + 2]) ++hidden;
@@ -227,11 +237,14 @@ step *step_make(step_options options) {
   latent_op sample = {.kind = LATENT_OP_REPARAMETERIZE, .dimensions = (uint32_t)latents};
   sample.input = forward(&to, &encoder[hidden], up[hidden], LATENT_ACTIVATION_IDENTITY);
   sample.row_index = load.row_index;
-  sample.output = matrix(&to, latents);
-  sample.epsilon = matrix(&to, latents);
   sample.log_variance = matrix(&to, latents);
   step->kl = sample.kl = vector(&to, STEP_CAPACITY);
-  watch(&to, sample.kl, 1, true);
+  watch(&to, sample.kl, 1, 1);
+  const uint32_t draws = to.samples = options.samples ? options.samples : 1;
+  sample.output = matrix(&to, latents);
+  sample.epsilon = matrix(&to, latents);
+  sample.log_density = vector(&to, STEP_CAPACITY * draws);
+  watch(&to, sample.log_density, 1, draws);
   append(&to, sample, OWN_ROWS);
   down[0] = sample.output;
   for (size_t i = 0; i < hidden; ++i)
@@ -249,8 +262,8 @@ step *step_make(step_options options) {
   append(&to, likelihood, likelihood.split_columns ? ALL_ROWS : OWN_ROWS);
   latent_op rows = likelihood;
   rows.kind = LATENT_OP_LIKELIHOOD_ROWS;
-  rows.log_density = step->log_density = vector(&to, STEP_CAPACITY);
-  watch(&to, rows.log_density, 1, true);
+  rows.log_density = step->log_density = vector(&to, STEP_CAPACITY * draws);
+  watch(&to, rows.log_density, 1, draws);
   append(&to, rows, ALL_ROWS);
 
   if (options.learns) {
@@ -258,8 +271,10 @@ step *step_make(step_options options) {
     gate.kind = LATENT_OP_KL_GATE;
     if (options.gate) {
       gate.gate = vector(&to, latents);
-      watch(&to, gate.gate, latents, false);
+      watch(&to, gate.gate, latents, 0);
+      to.samples = 1;
       append(&to, gate, ALL_ROWS);
+      to.samples = draws;
     }
     latent_operand down_gradient[MOST] = {}, up_gradient[MOST] = {};
     down_gradient[hidden] = likelihood.gradient;
@@ -271,14 +286,17 @@ step *step_make(step_options options) {
     back.gradient = backward(&to, &decoder[0], down_gradient[0], (latent_operand){},
                              LATENT_ACTIVATION_IDENTITY);
     back.gate = gate.gate;
-    back.output = matrix(&to, 2 * latents);
-    append(&to, back, options.gate ? ALL_ROWS : OWN_ROWS);
+    back.output = matrix_of(&to, 2 * latents, 1);
+    append(&to, back, options.gate || draws > 1 ? ALL_ROWS : OWN_ROWS);
     up_gradient[hidden] = back.output;
+    to.samples = 1;
     for (size_t i = hidden; i > 0; --i)
       up_gradient[i - 1] = backward(&to, &encoder[i], up_gradient[i], up[i], options.activation);
 
+    to.samples = draws;
     for (size_t i = hidden + 1; i-- > 0;)
       backward_weights(&to, &decoder[i], down[i], down_gradient[i]);
+    to.samples = 1;
     for (size_t i = hidden + 1; i-- > 0;)
       backward_weights(&to, &encoder[i], up[i], up_gradient[i]);
     if (has_variance) {
@@ -288,7 +306,9 @@ step *step_make(step_options options) {
       back_variance.bias_gradient = (latent_operand){STEP_GRADIENTS, 0, variance};
       back_variance.bias_first_moment = (latent_operand){STEP_FIRST, 0, variance};
       back_variance.bias_second_moment = (latent_operand){STEP_SECOND, 0, variance};
+      to.samples = draws;
       append(&to, back_variance, ACTIVATIONS);
+      to.samples = 1;
     }
     if (!options.update)
       for (size_t i = 0; i <= hidden; ++i) {
@@ -357,7 +377,7 @@ digest digest_step(digest digest, const step *step, uint32_t rows) {
     const step_tensor *tensor = &step->tensors[t];
     const float *values = step->buffers[STEP_WORKSPACE].data;
     values += tensor->operand.offset;
-    for (size_t row = 0; row < (tensor->every_row ? rows : 1); ++row)
+    for (size_t row = 0; row < (tensor->draws ? rows * tensor->draws : 1); ++row)
       digest = digest_floats(digest, tensor->columns, values + row * tensor->operand.stride);
   }
   for (int i = STEP_PARAMETERS; i <= STEP_SECOND; ++i)

@@ -16,6 +16,7 @@ typedef struct step_options {
   bool update;  // Adam beside the gradient, else from the written gradient
   bool gate;    // free bits
   bool tight;   // strides without room for whole panels
+  uint32_t samples;  // draws of z a row; 0 means 1
 } step_options;
 
 enum { STEP_DATA_ROWS = 64, STEP_CAPACITY = 33, STEP_OPS = 48, STEP_TENSORS = 32 };
@@ -28,7 +29,7 @@ enum {
 typedef struct step_tensor {
   latent_operand operand;
   size_t columns;
-  bool every_row;  // [rows x columns], else [columns]
+  size_t draws;  // [rows * draws x columns]; 0: [columns]
 } step_tensor;
 
 typedef struct step {
@@ -37,7 +38,7 @@ typedef struct step {
   latent_buffer buffers[STEP_BUFFERS];
   step_tensor tensors[STEP_TENSORS];
   size_t tensor_count;
-  latent_operand kl, log_density;
+  latent_operand kl, log_density;  // [rows], [rows * samples]
 } step;
 
 // Exits with a message where it cannot.

@@ -11,6 +11,8 @@ extension Operand {
 public struct StepBuilder {
   /// Rows of the largest batch.
   public let capacity: Int
+  /// Draws of z a row in the operations to come; room in the workspace is for as many.
+  public var samples = 1
   public private(set) var plan = Plan()
   private var workspaceCount = 0
   private let workspace: UInt32
@@ -31,6 +33,7 @@ public struct StepBuilder {
     case settled
   }
   private var last = Reads.settled
+  private var lastSamples = 1
   /// What each operation is, for profiles and error messages; an operation's `label` is its index.
   public private(set) var phases: [String] = []
 
@@ -51,10 +54,11 @@ public struct StepBuilder {
     plan.addBuffer(storage)
   }
 
-  /// Room for [capacity x columns] in the workspace; rows start on cache lines.
-  public mutating func matrix(columns: Int) -> Operand {
+  /// Room for [capacity * samples x columns] in the workspace, or [rows x columns]; rows start on cache
+  /// lines.
+  public mutating func matrix(columns: Int, rows: Int? = nil) -> Operand {
     let stride = Panels.count(columns) * 16
-    defer { workspaceCount += capacity * stride }
+    defer { workspaceCount += (rows ?? capacity * samples) * stride }
     return Operand(workspace, workspaceCount, stride: stride)
   }
 
@@ -72,14 +76,17 @@ public struct StepBuilder {
   public mutating func append(_ operation: PlanOperation, reads: Reads, phase: String) {
     var operation = operation
     operation.label = UInt32(phases.count)
+    operation.samples = UInt32(samples)
     phases.append(phase)
     operation.barrier =
       switch (last, reads) {
-      case (_, .settled), (.settled, _), (.ownRows, .ownRows), (.activations, .activations): false
+      case (_, .settled), (.settled, _), (.activations, .activations): false
+      // Threads share draws out in another way than rows.
+      case (.ownRows, .ownRows): samples != lastSamples
       default: true
       }
     plan.append(operation)
-    if reads != .settled { last = reads }
+    if reads != .settled { (last, lastSamples) = (reads, samples) }
   }
 
   /// The finished plan and its workspace; builders that went on from the same start can share one.

@@ -7,6 +7,8 @@ extension StepBuilder {
     public let heads, z, epsilon, logVariance: Operand
     /// [rows], nats.
     public let kl: Operand
+    /// log p(z) − log q(z|x) of each draw, where it was asked for.
+    public let logRatio: Operand
   }
 
   /// A batch [rows x columns] from the data set's rows.
@@ -25,14 +27,18 @@ extension StepBuilder {
     return operation.output
   }
 
-  /// z = μ + σ ε and its KL, from heads (mean | raw log-variance)[rows x 2 L].
-  public mutating func reparameterize(_ heads: Operand, latentDimensions: Int) -> Latents {
+  /// z = μ + σ ε, `samples` draws a row, and its KL, from heads (mean | raw log-variance)[rows x 2 L].
+  public mutating func reparameterize(
+    _ heads: Operand, latentDimensions: Int, logRatio: Bool = false
+  ) -> Latents {
     let latents = Latents(
       heads: heads, z: matrix(columns: latentDimensions),
       epsilon: matrix(columns: latentDimensions),
-      logVariance: matrix(columns: latentDimensions), kl: vector(count: capacity))
+      logVariance: matrix(columns: latentDimensions, rows: capacity), kl: vector(count: capacity),
+      logRatio: logRatio ? vector(count: capacity * samples) : Operand())
     var operation = operation(LATENT_OP_REPARAMETERIZE, latents, latentDimensions)
     operation.output = latents.z
+    operation.log_density = latents.logRatio
     append(operation, reads: .ownRows, phase: "reparameterization and KL")
     return latents
   }
@@ -45,15 +51,17 @@ extension StepBuilder {
     return operation.gate
   }
 
-  /// dz [rows x L] -> gradient of the heads [rows x 2 L], the KL's own with it.
+  /// dz [rows x L] -> gradient of the heads [rows x 2 L], summed over the draws of a row, the KL's own
+  /// with it.
   public mutating func reparameterizeBackward(
     _ latents: Latents, gradient: Operand, gate: Operand?, latentDimensions: Int
   ) -> Operand {
     var operation = operation(LATENT_OP_REPARAMETERIZE_BACKWARD, latents, latentDimensions)
     operation.gradient = gradient
     operation.gate = gate ?? Operand()
-    operation.output = matrix(columns: 2 * latentDimensions)
-    append(operation, reads: .ownRows, phase: "reparameterization gradient")
+    operation.output = matrix(columns: 2 * latentDimensions, rows: capacity)
+    append(
+      operation, reads: samples > 1 ? .allRows : .ownRows, phase: "reparameterization gradient")
     return operation.output
   }
 
@@ -101,7 +109,7 @@ extension StepBuilder {
       LATENT_OP_LIKELIHOOD_ROWS, networks.decoder.outputLayer, input: Operand())
     operation.likelihood = networks.architecture.likelihood.code
     operation.partial = partial
-    operation.log_density = vector(count: capacity)
+    operation.log_density = vector(count: capacity * samples)
     append(operation, reads: reads, phase: "log-likelihood of rows")
     return operation.log_density
   }

@@ -7,6 +7,8 @@ struct CaseOperands {
   private(set) var run: Run
   private var random = SplitMix(state: 20_240_817)
   private let shape: Case.Shape
+  /// Rows of the batch with their draws of z.
+  private let rows: Int
 
   init(_ example: Case) {
     shape = example.shape
@@ -22,6 +24,8 @@ struct CaseOperands {
     operation.inner = UInt32(shape.inner)
     operation.columns = UInt32(shape.columns)
     operation.dimensions = UInt32(shape.columns)
+    operation.samples = UInt32(example.samples == 1 ? 0 : example.samples)
+    rows = shape.rows * example.samples
     operations = [operation]
     run = Run(
       rows: UInt32(shape.rows), epoch: 3, sample: 2, seed: 0xfeed_0123_4567_89ab,
@@ -32,7 +36,7 @@ struct CaseOperands {
     case .linearForward: linearForward()
     case .likelihood: likelihood(example)
     case .logDensity: logDensity(example)
-    case .reparameterize: reparameterize()
+    case .reparameterize: reparameterize(example)
     case .klGate: klGate()
     case .reparameterizeBackward: reparameterizeBackward(example)
     case .linearBackwardInput: linearBackwardInput(example)
@@ -56,10 +60,10 @@ struct CaseOperands {
   }
 
   private mutating func linearForward() {
-    matrix("input", \.input, shape.rows, shape.inner, .input, in: -1...1)
+    matrix("input", \.input, rows, shape.inner, .input, in: -1...1)
     weights(\.weights, shape.inner, shape.columns)
     vectorOfPanels("bias", \.bias, .input, in: -1...1)
-    matrix("output", \.output, shape.rows, shape.columns, .output)
+    matrix("output", \.output, rows, shape.columns, .output)
   }
 
   private mutating func likelihood(_ example: Case) {
@@ -70,7 +74,7 @@ struct CaseOperands {
       !paired || column / 32 * 16 + column % 16 < shape.columns
     }
     operations[0].columns = UInt32(columns)
-    matrix("input", \.input, shape.rows, shape.inner, .input, in: -1...1)
+    matrix("input", \.input, rows, shape.inner, .input, in: -1...1)
     let size = 3 / Double(shape.inner).squareRoot()
     let weights = (0..<shape.inner * columns).map { index in
       isReal[index % columns] ? random.float(in: -size...size) : 0
@@ -80,31 +84,31 @@ struct CaseOperands {
     add("bias", \.bias, .panels(rows: 1, columns: columns), .input, bias)
     matrix("target", \.target, shape.rows, shape.columns, .input, in: 0...1)
     variance(example, .input)
-    if example.complete { matrix("gradient", \.gradient, shape.rows, columns, .output) }
+    if example.complete { matrix("gradient", \.gradient, rows, columns, .output) }
     add(
       "partial", \.partial,
-      .scratch(rows: shape.rows, stride: latent_partial_width(&operations[0])), .output)
-    add("log density", \.log_density, .vector(shape.rows), .output)
+      .scratch(rows: rows, stride: latent_partial_width(&operations[0])), .output)
+    add("log density", \.log_density, .vector(rows), .output)
     operations.append(operations[0])
     operations[1].kind = LATENT_OP_LIKELIHOOD_ROWS
   }
 
   private mutating func logDensity(_ example: Case) {
-    matrix("input", \.input, shape.rows, shape.columns, .input, in: -2...2)
+    matrix("input", \.input, rows, shape.columns, .input, in: -2...2)
     matrix("target", \.target, shape.rows, shape.columns, .input, in: 0...1)
     variance(example, .input)
     let paired = example.likelihood == LATENT_LIKELIHOOD_GAUSSIAN
     if paired {
-      matrix("log variance", \.log_variance, shape.rows, shape.columns, .input, in: -2...2)
+      matrix("log variance", \.log_variance, rows, shape.columns, .input, in: -2...2)
     }
-    add("log density", \.log_density, .vector(shape.rows), .output)
+    add("log density", \.log_density, .vector(rows), .output)
     guard example.complete else { return }
-    matrix("gradient", \.gradient, shape.rows, shape.columns, .output)
-    if paired { matrix("output", \.output, shape.rows, shape.columns, .output) }
+    matrix("gradient", \.gradient, rows, shape.columns, .output)
+    if paired { matrix("output", \.output, rows, shape.columns, .output) }
   }
 
   private mutating func varianceBackward(_ example: Case) {
-    matrix("gradient", \.gradient, shape.rows, shape.columns, .input, in: -1...1)
+    matrix("gradient", \.gradient, rows, shape.columns, .input, in: -1...1)
     variance(example, example.update ? .updated : .input)
     let count = example.likelihood == LATENT_LIKELIHOOD_GAUSSIAN_SHARED ? 1 : shape.columns
     if example.update {
@@ -117,13 +121,14 @@ struct CaseOperands {
     }
   }
 
-  private mutating func reparameterize() {
+  private mutating func reparameterize(_ example: Case) {
     let latent = shape.columns
     matrix("input", \.input, shape.rows, 2 * latent, .input, in: -2...2)
     rowIndex()
-    matrix("output", \.output, shape.rows, latent, .output)
-    matrix("epsilon", \.epsilon, shape.rows, latent, .output)
+    matrix("output", \.output, rows, latent, .output)
+    matrix("epsilon", \.epsilon, rows, latent, .output)
     matrix("log variance", \.log_variance, shape.rows, latent, .output)
+    if example.complete { add("log density", \.log_density, .vector(rows), .output) }
     add("kl", \.kl, .vector(shape.rows), .output)
   }
 
@@ -135,9 +140,9 @@ struct CaseOperands {
 
   private mutating func reparameterizeBackward(_ example: Case) {
     let latent = shape.columns
-    matrix("gradient", \.gradient, shape.rows, latent, .input, in: -1...1)
+    matrix("gradient", \.gradient, rows, latent, .input, in: -1...1)
     matrix("input", \.input, shape.rows, 2 * latent, .input, in: -2...2)
-    matrix("epsilon", \.epsilon, shape.rows, latent, .input, in: -2...2)
+    matrix("epsilon", \.epsilon, rows, latent, .input, in: -2...2)
     matrix("log variance", \.log_variance, shape.rows, latent, .input, in: -8...8)
     if example.complete {
       let gate = (0..<latent).map { _ in Double(random.next() % 2) }
@@ -147,7 +152,7 @@ struct CaseOperands {
   }
 
   private mutating func linearBackwardInput(_ example: Case) {
-    matrix("gradient", \.gradient, shape.rows, shape.columns, .input, in: -1...1)
+    matrix("gradient", \.gradient, rows, shape.columns, .input, in: -1...1)
     weights(\.weights_transposed, shape.columns, shape.inner)
     // What the activation can have given.
     let range: ClosedRange<Double> =
@@ -156,16 +161,16 @@ struct CaseOperands {
       case LATENT_ACTIVATION_SOFTPLUS: 0...3
       default: -1...1
       }
-    let input = floats(shape.rows * shape.inner, in: range).map {
+    let input = floats(rows * shape.inner, in: range).map {
       example.activation == LATENT_ACTIVATION_RELU ? max($0, 0) : $0
     }
-    matrix("input", \.input, shape.rows, shape.inner, .input, input)
-    matrix("output", \.output, shape.rows, shape.inner, .output)
+    matrix("input", \.input, rows, shape.inner, .input, input)
+    matrix("output", \.output, rows, shape.inner, .output)
   }
 
   private mutating func linearBackwardWeights(_ example: Case) {
-    matrix("input", \.input, shape.rows, shape.inner, .input, in: -1...1)
-    matrix("gradient", \.gradient, shape.rows, shape.columns, .input, in: -1...1)
+    matrix("input", \.input, rows, shape.inner, .input, in: -1...1)
+    matrix("gradient", \.gradient, rows, shape.columns, .input, in: -1...1)
     if example.update {
       parameters(transposed: example.complete)
     } else {

@@ -12,6 +12,8 @@ struct Case: Sendable, CustomStringConvertible {
   var update = false
   /// Whether what the operation may do without is there: gate, gradient, weights_transposed.
   var complete = true
+  /// Draws of z a row.
+  var samples = 1
 
   struct Shape: Sendable {
     var rows, inner, columns: Int
@@ -32,6 +34,7 @@ struct Case: Sendable, CustomStringConvertible {
       (true, "\(shape.rows) rows, \(shape.inner) x \(shape.columns)"),
       (true, "stride \(shape.stride)"),
       (shape.splitColumns, "split columns"), (update, "update"), (complete, "complete"),
+      (samples > 1, "\(samples) samples"),
     ]
     return words.filter(\.0).map(\.1).joined(separator: ", ")
   }
@@ -108,10 +111,10 @@ let cases: [Case] = {
         )
       }
     }
-    cases.append(Case(kind: .reparameterize, shape: shape))
     cases.append(Case(kind: .klGate, shape: shape))
     cases.append(Case(kind: .linearBackwardWeights, shape: shape))
     for complete in [false, true] {
+      cases.append(Case(kind: .reparameterize, shape: shape, complete: complete))
       cases.append(
         Case(kind: .reparameterizeBackward, shape: shape, complete: complete))
       cases.append(Case(kind: .adam, shape: shape, complete: complete))
@@ -119,6 +122,17 @@ let cases: [Case] = {
         Case(
           kind: .linearBackwardWeights, shape: shape, update: true, complete: complete))
     }
+  }
+  // Rows with several draws of z each.
+  let drawing: [OperationKind] = [
+    .linearForward, .likelihood, .logDensity, .reparameterize, .reparameterizeBackward,
+    .linearBackwardInput, .linearBackwardWeights, .varianceBackward,
+  ]
+  let repeated = cases.enumerated().filter { drawing.contains($1.kind) && $0 % 5 == 0 }
+  for (i, example) in repeated {
+    var example = example
+    example.samples = 2 + i / 5 % 3
+    cases.append(example)
   }
   return cases
 }()

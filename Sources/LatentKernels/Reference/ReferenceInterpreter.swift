@@ -46,7 +46,9 @@ struct ReferenceStep<Scalar: BinaryFloatingPoint & Sendable> {
   let buffers: [Buffer]
   let run: Run
 
-  var rows: Int { Int(run.rows) }
+  /// Rows that the operation works on: the batch's, each as often as it has draws of z.
+  var rows: Int { Int(run.rows) * samples }
+  var samples: Int { max(1, Int(operation.samples)) }
   var inner: Int { Int(operation.inner) }
   var columns: Int { Int(operation.columns) }
   var dimensions: Int { Int(operation.dimensions) }

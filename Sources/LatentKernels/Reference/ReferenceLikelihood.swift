@@ -9,7 +9,7 @@ extension ReferenceStep {
     for row in 0..<rows {
       var logDensity = 0.0
       for dimension in 0..<dimensions {
-        logDensity += density(row, dimension, target[row, dimension])
+        logDensity += density(row, dimension, target[row / samples, dimension])
       }
       partial[row, 0] = logDensity
       if operation.likelihood == LATENT_LIKELIHOOD_GAUSSIAN { clearPadGradient(row) }
@@ -57,10 +57,10 @@ extension ReferenceStep {
     for row in 0..<rows {
       vector(operation.log_density)[row] = (0..<dimensions).reduce(0.0) { sum, d in
         guard operation.likelihood == LATENT_LIKELIHOOD_GAUSSIAN else {
-          return sum + density(row, d, target[row, d], parameter: parameters[row, d])
+          return sum + density(row, d, target[row / samples, d], parameter: parameters[row, d])
         }
         let gaussian = Gaussian(
-          x: target[row, d], mean: parameters[row, d],
+          x: target[row / samples, d], mean: parameters[row, d],
           logVariance: matrix(operation.log_variance)[row, d])
         writeGradient(row, d, gaussian.meanGradient)
         if operation.output.exists {

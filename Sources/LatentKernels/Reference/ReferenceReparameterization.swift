@@ -7,37 +7,44 @@ extension ReferenceStep {
     let input = matrix(operation.input)
     let (z, epsilon) = (matrix(operation.output), matrix(operation.epsilon))
     let logVariance = matrix(operation.log_variance)
-    for row in 0..<rows {
-      let random = random(LATENT_PURPOSE_EPSILON, row: row, sample: run.sample)
-      var sum = 0.0
+    for draw in 0..<rows {
+      let (row, sample) = draw.quotientAndRemainder(dividingBy: samples)
+      let random = random(LATENT_PURPOSE_EPSILON, row: row, sample: run.sample + UInt32(sample))
+      var (divergence, ratio) = (0.0, 0.0)
       for l in 0..<dimensions {
         let mean = input[row, l]
         let bounded = BoundedLogVariance(raw: input[row, dimensions + l]).value
         let noise = random.normal(l)
+        let value = mean + exp(bounded / 2) * noise
         logVariance[row, l] = bounded
-        epsilon[row, l] = noise
-        z[row, l] = mean + exp(bounded / 2) * noise
-        sum += kl(mean: mean, logVariance: bounded)
+        epsilon[draw, l] = noise
+        z[draw, l] = value
+        divergence += kl(mean: mean, logVariance: bounded)
+        // log N(z | 0, 1) - log N(z | mean, e^bounded)
+        ratio += (noise * noise - value * value + bounded) / 2
       }
-      vector(operation.kl)[row] = sum
+      vector(operation.kl)[row] = divergence
+      if operation.log_density.exists { vector(operation.log_density)[draw] = ratio }
     }
   }
 
-  /// From dz to the gradients of means and raw log-variances; the KL adds its own.
+  /// From dz to the gradients of means and raw log-variances, summed over draws; the KL adds its own.
   func reparameterizeBackward() {
     let dz = matrix(operation.gradient)
     let (input, epsilon) = (matrix(operation.input), matrix(operation.epsilon))
     let logVariance = matrix(operation.log_variance)
     let output = matrix(operation.output)
-    for row in 0..<rows {
+    for row in 0..<rows / samples {
       for l in 0..<dimensions {
         let gate = operation.gate.exists ? vector(operation.gate)[l] : 1
         let weight = Double(run.objective_scale) * Double(run.beta) * gate
         let bounded = logVariance[row, l]
         let sigma = exp(bounded / 2)
-        output[row, l] = dz[row, l] + weight * input[row, l]
+        let draws = row * samples..<(row + 1) * samples
+        output[row, l] = draws.reduce(0) { $0 + dz[$1, l] } + weight * input[row, l]
+        let noisy = draws.reduce(0) { $0 + dz[$1, l] * epsilon[$1, l] }
         output[row, dimensions + l] =
-          (dz[row, l] * epsilon[row, l] * sigma / 2 + weight * (sigma * sigma - 1) / 2)
+          (noisy * sigma / 2 + weight * (sigma * sigma - 1) / 2)
           * BoundedLogVariance.slope(of: bounded)
       }
     }

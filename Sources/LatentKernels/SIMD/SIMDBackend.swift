@@ -26,7 +26,9 @@ struct SIMDStep {
   let buffers: [Buffer]
   let run: Run
 
-  var rows: Int { Int(run.rows) }
+  /// Rows that the operation works on: the batch's, each as often as it has draws of z.
+  var rows: Int { Int(run.rows) * samples }
+  var samples: Int { max(1, Int(operation.samples)) }
   var inner: Int { Int(operation.inner) }
   var columns: Int { Int(operation.columns) }
   var dimensions: Int { Int(operation.dimensions) }
@@ -48,7 +50,8 @@ struct SIMDStep {
     case LATENT_OP_LIKELIHOOD_ROWS: likelihoodRows(rowShare)
     case LATENT_OP_LOG_DENSITY: logDensity(rowShare)
     case LATENT_OP_REPARAMETERIZE: reparameterize(rowShare)
-    case LATENT_OP_REPARAMETERIZE_BACKWARD: reparameterizeBackward(rowShare)
+    case LATENT_OP_REPARAMETERIZE_BACKWARD:
+      reparameterizeBackward(share(rows / samples, part, parts))
     case LATENT_OP_KL_GATE: if part == 0 { klGate() }
     case LATENT_OP_VARIANCE_BACKWARD: if part == 0 { varianceBackward() }
     default: preconditionFailure("unknown operation \(operation.kind.rawValue)")

@@ -26,7 +26,7 @@ extension SIMDStep {
   /// One row from its parameters, which lack the bias: whole panels. The first element of the row of
   /// `partial` becomes the log density.
   func likelihood(_ row: Int, _ parameters: UnsafePointer<Float>) {
-    let target = self.row(operation.target, row)
+    let target = self.row(operation.target, row / samples)
     var sums = Lanes()
     forEachPanel(dimensions) { column, width in
       sums += first(width, density(row, column, width, load(target + column, width), parameters))
@@ -38,7 +38,7 @@ extension SIMDStep {
   func logDensity(_ rows: Range<Int>) {
     let paired = operation.likelihood == LATENT_LIKELIHOOD_GAUSSIAN
     for row in rows {
-      let target = self.row(operation.target, row)
+      let target = self.row(operation.target, row / samples)
       let input = self.row(operation.input, row)
       var sums = Lanes()
       forEachPanel(dimensions) { column, width in

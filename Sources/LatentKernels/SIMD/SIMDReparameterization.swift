@@ -1,43 +1,52 @@
 extension SIMDStep {
   /// z = mean + sigma * epsilon, and the KL of each row.
   func reparameterize(_ rows: Range<Int>) {
-    for row in rows {
+    for draw in rows {
+      let (row, sample) = draw.quotientAndRemainder(dividingBy: samples)
       let means = self.row(operation.input, row)
       let raws = means + dimensions
-      let (z, epsilon) = (self.row(operation.output, row), self.row(operation.epsilon, row))
+      let (z, epsilon) = (self.row(operation.output, draw), self.row(operation.epsilon, draw))
       let logVariances = self.row(operation.log_variance, row)
-      var sums = Lanes()
-      random(LATENT_PURPOSE_EPSILON, row: row, sample: run.sample).forEach(dimensions) {
-        column, width, bits in
-        let mean = load(means + column, width)
-        let logVariance = boundedLogVariance(raw: load(raws + column, width))
-        let noise = normal(bits)
-        let sigma = exp(logVariance * 0.5)
-        store(logVariance, logVariances + column, width)
-        store(noise, epsilon + column, width)
-        store(mean + sigma * noise, z + column, width)
-        sums += first(width, kl(mean, logVariance))
-      }
-      floats(operation.kl)[row] = sum(sums)
+      var (divergence, ratio) = (Lanes(), Lanes())
+      random(LATENT_PURPOSE_EPSILON, row: row, sample: run.sample + UInt32(sample))
+        .forEach(dimensions) { column, width, bits in
+          let mean = load(means + column, width)
+          let logVariance = boundedLogVariance(raw: load(raws + column, width))
+          let noise = normal(bits)
+          let sigma = exp(logVariance * 0.5)
+          let value = mean + sigma * noise
+          store(noise, epsilon + column, width)
+          store(value, z + column, width)
+          ratio += first(width, (noise * noise - value * value + logVariance) * 0.5)
+          guard sample == 0 else { return }
+          store(logVariance, logVariances + column, width)
+          divergence += first(width, kl(mean, logVariance))
+        }
+      if sample == 0 { floats(operation.kl)[row] = sum(divergence) }
+      if let ratios = floats(operation.log_density) { ratios[draw] = sum(ratio) }
     }
   }
 
-  /// From dz to the gradients of means and raw log-variances; the KL adds its own.
+  /// From dz to the gradients of means and raw log-variances, summed over draws; the KL adds its own.
   func reparameterizeBackward(_ rows: Range<Int>) {
     let scale = run.objective_scale * run.beta
     for row in rows {
-      let (dz, means) = (self.row(operation.gradient, row), self.row(operation.input, row))
-      let epsilons = self.row(operation.epsilon, row)
+      let means = self.row(operation.input, row)
       let logVariances = self.row(operation.log_variance, row)
       let output = self.row(operation.output, row)
       forEachPanel(dimensions) { column, width in
         let weight =
           operation.gate.exists
           ? load(floats(operation.gate) + column, width) * scale : Lanes(repeating: scale)
-        let gradient = load(dz + column, width)
+        var (gradient, noisy) = (Lanes(), Lanes())
+        for draw in row * samples..<(row + 1) * samples {
+          let one = load(self.row(operation.gradient, draw) + column, width)
+          gradient += one
+          noisy += one * load(self.row(operation.epsilon, draw) + column, width)
+        }
         let logVariance = load(logVariances + column, width)
         let sigma = exp(logVariance * 0.5)
-        let raw = gradient * load(epsilons + column, width) * sigma + weight * (sigma * sigma - 1)
+        let raw = noisy * sigma + weight * (sigma * sigma - 1)
         store(gradient + weight * load(means + column, width), output + column, width)
         store(raw * 0.5 * boundedSlope(logVariance), output + dimensions + column, width)
       }
