@@ -306,7 +306,8 @@ LATENT_INLINE void log_density_row(const latent_op *op, float scale, const float
         vf_store_first(variance_gradient + column, (1.0f - square) * (0.5f * scale), count);
     } else {
       vf bounded = {}, precision = {}, ignored;
-      if (variance) {
+      if (op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN_SHARED ||
+          op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN_DIAGONAL) {
         vf raw = op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN_SHARED
                      ? vf_all(variance[0])
                      : vf_load_first(variance + column, count);
