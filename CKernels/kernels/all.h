@@ -17,6 +17,7 @@
 #include "likelihood.h"
 #include "load.h"
 #include "reparameterize.h"
+#include "objective.h"
 #include "scatter.h"
 
 #include "mixtures.h"

@@ -107,5 +107,7 @@ const latent_backend LATENT_ISA_TABLE = {
             [LATENT_OP_ADAM] = execute_adam,
             [LATENT_OP_VARIANCE_BACKWARD] = execute_variance_backward,
             [LATENT_OP_LOG_DENSITY] = execute_log_density,
+            [LATENT_OP_DRAW_WEIGHTS] = execute_draw_weights,
+            [LATENT_OP_WEIGH_ROWS] = execute_weigh_rows,
         },
 };

@@ -22,6 +22,8 @@ public struct ReferenceInterpreter<Scalar: BinaryFloatingPoint & Sendable>: Send
       case LATENT_OP_LINEAR_BACKWARD_WEIGHTS: step.linearBackwardWeights()
       case LATENT_OP_ADAM: step.adam()
       case LATENT_OP_VARIANCE_BACKWARD: step.varianceBackward()
+      case LATENT_OP_DRAW_WEIGHTS: step.drawWeights()
+      case LATENT_OP_WEIGH_ROWS: step.weighRows()
       default: preconditionFailure("unknown operation \(operation.kind.rawValue)")
       }
     }
