@@ -121,6 +121,7 @@ struct FitVAE: ParsableCommand {
       training: try VAESettings.training(
         training, rows: rows.rows.count, resuming: saved?.training),
       notes: VAESettings.notes(chosen!, for: rows))
-    return (settings, rows, heldOut, try VAE(VAEConfiguration(chosen!, for: rows, training: settings.training)))
+    let configuration = VAEConfiguration(chosen!, for: rows, training: settings.training)
+    return (settings, rows, heldOut, try VAE(configuration))
   }
 }

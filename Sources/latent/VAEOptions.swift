@@ -6,6 +6,7 @@ extension Activation: ExpressibleByArgument {}
 extension Likelihood: ExpressibleByArgument {}
 extension TrainingConfiguration.Schedule: ExpressibleByArgument {}
 extension Inference: ExpressibleByArgument {}
+extension Objective: ExpressibleByArgument {}
 
 enum Binarization: String, CaseIterable, ExpressibleByArgument {
   case none, threshold, sample
@@ -119,7 +120,14 @@ struct TrainingOptions: ParsableArguments {
   @Option(parsing: .unconditional, help: "Keys all randomness. (default: 0)")
   var seed: UInt64?
 
-  @Option(help: "Draws of z a row behind each gradient. (default: 1)")
+  @Option(
+    help: ArgumentHelp(
+      "The bound that training raises, and by which gradient; iwae and dreg want --samples. "
+        + "(default: elbo)"))
+  var objective: Objective?
+
+  @Option(
+    parsing: .unconditional, help: "Draws of z a row behind each gradient. (default: 1)")
   var samples: Int?
 
   @Option(
@@ -129,6 +137,7 @@ struct TrainingOptions: ParsableArguments {
   var inference: Inference?
 
   @Option(
+    parsing: .unconditional,
     help: "Gradient steps a row on its own q(z) before a step on the networks. (default: 20)")
   var innerSteps: Int?
 }

@@ -122,6 +122,7 @@ extension VAESettings {
     if let value = options.freeBits { training.freeBits = value }
     if let value = options.patience { training.patience = value }
     if let value = options.seed { training.seed = value }
+    if let value = options.objective { training.objective = value }
     if let value = options.samples { training.samples = value }
     if let value = options.inference { training.inference = value }
     if let value = options.innerSteps {

@@ -152,7 +152,7 @@ let cases: [Case] = {
     .linearForward, .likelihood, .logDensity, .reparameterize, .reparameterizeBackward,
     .linearBackwardInput, .linearBackwardWeights, .varianceBackward,
   ]
-  let repeated = cases.enumerated().filter { 
+  let repeated = cases.enumerated().filter {
     drawing.contains($1.kind) && $1.objective == LATENT_OBJECTIVE_ELBO && $0 % 5 == 0
   }
   for (i, example) in repeated {

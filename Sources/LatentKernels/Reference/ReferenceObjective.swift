@@ -12,13 +12,14 @@ extension ReferenceStep {
       let largest = logWeights.max()!
       let weights = logWeights.map { exp($0 - largest) }
       let meanWeight = weights.reduce(0, +) / Double(samples)
-      let isImportance = [LATENT_OBJECTIVE_IWAE, LATENT_OBJECTIVE_DREG].contains(operation.objective)
+      let objective = operation.objective
+      let isImportance = objective == LATENT_OBJECTIVE_IWAE || objective == LATENT_OBJECTIVE_DREG
       vector(operation.output)[row] = isImportance ? largest + log(meanWeight) : mean
       guard operation.draw_weight.exists else { continue }
       for (index, draw) in draws.enumerated() {
         if isImportance {
           vector(operation.draw_weight)[draw] = weights[index] / meanWeight
-        } else if operation.objective == LATENT_OBJECTIVE_SCORE {
+        } else if objective == LATENT_OBJECTIVE_SCORE {
           // Less the mean of the other draws.
           let others = samples > 1 ? (mean * Double(samples) - logWeights[index]) : 0
           vector(operation.draw_weight)[draw] =

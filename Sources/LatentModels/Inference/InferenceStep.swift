@@ -9,6 +9,8 @@ protocol TrainingStep {
   func logDensity(_ row: Int) -> Float
   /// D_KL(q(z) ‖ p(z)) of a row of the last batch, nats.
   func kl(_ row: Int) -> Float
+  /// The objective's bound of a row of the last batch, nats.
+  func bound(_ row: Int) -> Float
   func firstNonFinitePhase(rows: Int) -> String?
 }
 
@@ -95,6 +97,7 @@ final class InferenceStep: TrainingStep {
 
   func logDensity(_ row: Int) -> Float { logDensities[row] }
   func kl(_ row: Int) -> Float { Float(divergences[row]) }
+  func bound(_ row: Int) -> Float { logDensities[row] - kl(row) }
 
   func firstNonFinitePhase(rows: Int) -> String? {
     divergences.allSatisfy(\.isFinite)

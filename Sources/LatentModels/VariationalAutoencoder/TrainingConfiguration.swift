@@ -1,4 +1,5 @@
 import LatentKernels
+import LatentNetworks
 
 /// How a variational autoencoder is trained. Everything here decides bits, and is saved with the
 /// checkpoint; threads and backend do not, and are not.
@@ -33,11 +34,13 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
   public var innerSteps = 20
   /// Draws of z a row behind each gradient.
   public var samples = 1
+  /// What a step maximizes, and by which gradient.
+  public var objective = Objective.elbo
 
   public init() {}
 
   /// Settings that a file from before them lacks have their defaults.
-  public init(from decoder: any Decoder) throws {
+  public init(from decoder: any Swift.Decoder) throws {
     let values = try decoder.container(keyedBy: CodingKeys.self)
     func read<Value: Decodable>(_ value: inout Value, _ key: CodingKeys) throws {
       value = try values.decodeIfPresent(Value.self, forKey: key) ?? value
@@ -57,6 +60,7 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
     try read(&inference, .inference)
     try read(&innerSteps, .innerSteps)
     try read(&samples, .samples)
+    try read(&objective, .objective)
   }
 
   /// - Throws: ``SettingError`` naming the first setting out of its range.
@@ -79,6 +83,14 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
     try need(epsilon > 0 && epsilon.isFinite, "Adam's epsilon", "above 0", epsilon)
     try need(1...10_000 ~= innerSteps, "The number of inner steps", "1...10000", innerSteps)
     try need(1...100_000 ~= samples, "The number of samples", "1...100000", samples)
+    guard inference == .amortized || objective == .elbo else {
+      throw SettingError(
+        "Inference by gradient steps maximizes the elbo, found \(objective.rawValue).")
+    }
+    guard objective == .elbo || freeBits == 0 else {
+      throw SettingError(
+        "Free bits need the closed-form KL of the elbo objective, found \(objective.rawValue).")
+    }
     guard inference == .amortized || freeBits == 0 else {
       throw SettingError("Free bits go with amortized inference, found \(inference.rawValue).")
     }

@@ -101,12 +101,17 @@ public final class VAE {
     return score(plan, count: batches.count, backend: backend, seed: seed)
   }
 
-  func score(_ plan: ELBOPlan, count: Int, backend: any Backend, seed: UInt64) -> [RowELBO] {
+  /// - Parameter bound: is given the objective's bound of each row, in their order.
+  func score(
+    _ plan: ELBOPlan, count: Int, backend: any Backend, seed: UInt64,
+    bound: (Double) -> Void = { _ in }
+  ) -> [RowELBO] {
     var run = Run()
     run.seed = seed
     // No training epoch: the held-out rows meet the same noise after every one.
     run.epoch = .max
     run.objective_scale = 1
+    run.beta = 1
     let order = (0..<UInt32(count)).map { $0 }
     let jacobian = logJacobian
     var result: [RowELBO] = []
@@ -115,6 +120,7 @@ public final class VAE {
       let rows = order[start..<min(start + plan.capacity, count)]
       plan.execute(on: backend, rows: rows, run: run)
       for row in 0..<rows.count {
+        bound(Double(plan.bound(row)) + jacobian)
         result.append(
           RowELBO(
             reconstruction: Double(plan.logDensity(row)) + jacobian, kl: Double(plan.kl(row))))

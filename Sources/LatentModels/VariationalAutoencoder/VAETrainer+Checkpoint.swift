@@ -129,7 +129,7 @@ extension TrainingConfiguration {
       compare("warm-up epochs", \.warmUpEpochs), compare("free bits", \.freeBits),
       compare("Adam's beta 1", \.beta1), compare("Adam's beta 2", \.beta2),
       compare("Adam's epsilon", \.epsilon), compare("seed", \.seed),
-      compare("samples", \.samples),
+      compare("samples", \.samples), compare("objective", \.objective),
       inference == .amortized ? nil : compare("inner steps", \.innerSteps),
     ]
     return differences.compactMap { $0 }.first

@@ -6,6 +6,7 @@ import LatentNetworks
 public struct EpochMetrics: Codable, Sendable, Equatable {
   /// From 1.
   public var epoch: Int
+  /// Of an importance-weighted objective its bound over all samples.
   public var elbo: Double
   public var reconstruction: Double
   public var kl: Double
@@ -82,12 +83,17 @@ public final class VAETrainer {
       posteriors = nil
     }
     if configuration.inference == .amortized {
+      // What is watched: the bound itself where it depends on the samples.
+      let bound: (objective: Objective, samples: Int) =
+        configuration.objective.isImportanceWeighted ? (.iwae, configuration.samples) : (.elbo, 1)
       step = try ELBOPlan(
         model.networks, batches: batches, capacity: capacity, work: .step,
+        objective: configuration.objective, samples: configuration.samples,
         freeBits: configuration.freeBits > 0)
       evaluation = try self.heldOut.map {
         try ELBOPlan(
-          model.networks, batches: $0, capacity: VAE.evaluationBatch, work: .evaluation)
+          model.networks, batches: $0, capacity: max(1, VAE.evaluationBatch / bound.samples),
+          work: .evaluation, objective: bound.objective, samples: bound.samples)
       }
       heldOutInference = nil
     } else {
@@ -133,8 +139,10 @@ public final class VAETrainer {
   @discardableResult
   public func trainEpoch(onStep: (Int) -> Void = { _ in }) throws -> EpochMetrics {
     shuffle()
+    let isWeighted = configuration.objective.isImportanceWeighted
     var reconstruction = 0.0
     var kl = 0.0
+    var bound = 0.0
     var run = Run()
     run.seed = configuration.seed
     run.epoch = UInt32(progress.epoch)
@@ -153,6 +161,7 @@ public final class VAETrainer {
       for row in 0..<rows.count {
         rowSum += Double(step.logDensity(row))
         klSum += Double(step.kl(row))
+        if isWeighted { bound += Double(step.bound(row)) }
       }
       guard (rowSum - klSum).isFinite else { throw divergence(rows: rows.count) }
       reconstruction += rowSum
@@ -165,7 +174,8 @@ public final class VAETrainer {
     reconstruction = reconstruction / count + model.logJacobian
     kl /= count
     var metrics = EpochMetrics(
-      epoch: progress.epoch + 1, elbo: reconstruction - kl, reconstruction: reconstruction, kl: kl,
+      epoch: progress.epoch + 1,
+      elbo: isWeighted ? bound / count + model.logJacobian : reconstruction - kl, reconstruction: reconstruction, kl: kl,
       beta: Double(run.beta), learningRate: rate)
     if let mean = try heldOutScore() {
       guard mean.elbo.isFinite else {
@@ -191,12 +201,20 @@ public final class VAETrainer {
   }
 
   /// The mean over the held-out rows, where there are any.
-  private func heldOutScore() throws -> RowELBO? {
-    if let heldOutInference { return try heldOutInference.score().mean }
+  private func heldOutScore() throws -> (elbo: Double, reconstruction: Double, kl: Double)? {
+    if let heldOutInference {
+      let mean = try heldOutInference.score().mean
+      return (mean.elbo, mean.reconstruction, mean.kl)
+    }
     guard let evaluation, let heldOut else { return nil }
-    return model.score(
+    var bounds = 0.0
+    let mean = model.score(
       evaluation, count: heldOut.count, backend: backend, seed: configuration.seed
-    ).mean
+    ) { bounds += $0 }.mean
+    let isWeighted = evaluation.objective.isImportanceWeighted
+    return (
+      isWeighted ? bounds / Double(heldOut.count) : mean.elbo, mean.reconstruction, mean.kl
+    )
   }
 
   /// Fisher-Yates, keyed by seed and epoch.
