@@ -106,7 +106,10 @@ struct FitVAE: ParsableCommand {
     var chosen: VAESettings.Model?
     let seed = training.seed ?? saved?.training.seed ?? 0
     let (rows, heldOut) = try source.load(seed: seed) { data in
-      let choice = try chosen ?? VAESettings.model(model, for: data, resuming: saved?.model)
+      let choice =
+        try chosen
+        ?? training.protocol.map { try VAESettings.model($0, model, for: data) }
+        ?? VAESettings.model(model, for: data, resuming: saved?.model)
       chosen = choice
       try VAEConfiguration(choice, for: data).validateRange(of: data)
     }

@@ -7,6 +7,7 @@ extension Likelihood: ExpressibleByArgument {}
 extension TrainingConfiguration.Schedule: ExpressibleByArgument {}
 extension Inference: ExpressibleByArgument {}
 extension Objective: ExpressibleByArgument {}
+extension TrainingProtocol: ExpressibleByArgument {}
 
 enum Binarization: String, CaseIterable, ExpressibleByArgument {
   case none, threshold, sample
@@ -89,6 +90,17 @@ struct TrainingOptions: ParsableArguments {
     parsing: .unconditional,
     help: "Passes over the data. (default: as many as make 10,000 steps, 20 to 300)")
   var epochs: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Train as a paper did: iwae2016 is 200-200-50 tanh, binarized afresh, batches of 20, rates "
+        + "that fall in stages of 1, 3, 9 ... 2187 epochs. --objective and --samples stay free."))
+  var `protocol`: TrainingProtocol?
+
+  @Option(
+    parsing: .unconditional,
+    help: "How many of the protocol's stages: 6 make 364 epochs. (default: all 8, 3280 epochs)")
+  var stages: Int?
 
   @Option(parsing: .unconditional, help: "Rows a step. (default: 64)")
   var batchSize: Int?

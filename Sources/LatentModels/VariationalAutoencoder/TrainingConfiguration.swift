@@ -10,6 +10,8 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
     case linear
     /// Half after 1/2, 3/4, 7/8 ... of the epochs.
     case halving
+    /// Stages of 1, 3, 9, 27 ... epochs, each at 10^(−1/7) of the rate before (Burda et al. 2016).
+    case stages
   }
 
   public var epochs = 30
@@ -101,6 +103,9 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
     switch schedule {
     case .constant: return learningRate
     case .linear: return learningRate * Double(epochs - epoch) / Double(epochs)
+    case .stages:
+      return learningRate
+        * TrainingProtocol.IWAE2016.rates[TrainingProtocol.IWAE2016.stage(of: epoch)]
     case .halving:
       var rate = learningRate
       var left = epochs

@@ -123,7 +123,7 @@ extension TrainingConfiguration {
       return "\(name) \(self[keyPath: path]), now \(now[keyPath: path])"
     }
     let differences: [String?] = [
-      schedule == .constant ? nil : compare("epochs", \.epochs),
+      schedule == .constant || schedule == .stages ? nil : compare("epochs", \.epochs),
       compare("batch size", \.batchSize), compare("learning rate", \.learningRate),
       compare("schedule", \.schedule), compare("beta", \.beta),
       compare("warm-up epochs", \.warmUpEpochs), compare("free bits", \.freeBits),

@@ -175,7 +175,8 @@ public final class VAETrainer {
     kl /= count
     var metrics = EpochMetrics(
       epoch: progress.epoch + 1,
-      elbo: isWeighted ? bound / count + model.logJacobian : reconstruction - kl, reconstruction: reconstruction, kl: kl,
+      elbo: isWeighted ? bound / count + model.logJacobian : reconstruction - kl,
+      reconstruction: reconstruction, kl: kl,
       beta: Double(run.beta), learningRate: rate)
     if let mean = try heldOutScore() {
       guard mean.elbo.isFinite else {
