@@ -230,6 +230,8 @@ typedef enum latent_purpose {
   LATENT_PURPOSE_EPSILON,
   LATENT_PURPOSE_PRIOR,
   LATENT_PURPOSE_OBSERVATION,
+  LATENT_PURPOSE_MOMENTUM,
+  LATENT_PURPOSE_ACCEPTANCE,
 } latent_purpose;
 
 // What changes from one run of a plan to the next.
