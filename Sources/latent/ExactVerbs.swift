@@ -18,7 +18,27 @@ extension ScoreCommand {
   }
 
   func score(_ run: ExactRun) throws {
-    let rows = try run.data(data)
+    let isMixture = !(run.model is any LinearGaussianModel)
+    let estimator = try estimation.choose(
+      from: isMixture
+        ? [.exact, .naive, .importance] : [.exact, .elbo, .naive, .importance, .ais],
+      for: run.model.title.capitalizedFirst)
+    let rows = try run.data(data).first(self.rows)
+    guard estimator == .exact else {
+      guard flag == nil else { throw SettingError("--flag needs the exact estimator.") }
+      let key = seed ?? run.about?.seed ?? 0
+      if let linear = run.model as? any LinearGaussianModel {
+        return try score(
+          linear.autoencoder(), rows, by: estimator, backend: compute.makeBackend(), seed: key)
+      }
+      #if OpenBLAS
+        if let mixture = run.model as? GaussianMixture {
+          return try score(
+            mixture, rows, by: estimator, backend: compute.makeFusedBackend(), seed: key)
+        }
+      #endif
+      return
+    }
     let threshold = try flag.map { try ScoreQuantiles.threshold($0, of: run) }
     let scores = try run.model.logDensities(rows.rows, backend: compute.makeFusedBackend())
     let flagged = threshold.map { bound in scores.indices.filter { scores[$0] < bound } }

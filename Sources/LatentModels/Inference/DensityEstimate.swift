@@ -26,14 +26,15 @@ public struct DensityEstimate: Sendable, Equatable {
   /// The standard error of a log-mean beyond which its bias, about half its square below the truth,
   /// and the error itself cannot be told from the few draws that carry the weight.
   public static let largestStandardError = 0.3
-  /// Of all weight on one draw.
+  /// Of all weight on one draw; of few draws, twice what each would have of equal parts.
   public static let largestTrustedShare = 0.25
 
   /// False where too few draws carry the weight: the truth is then likely higher. A true says only
   /// that nothing was seen to be wrong.
   public var isReliable: Bool {
-    logDensity.isFinite && standardError <= Self.largestStandardError
-      && (largestShare <= Self.largestTrustedShare || standardError < 0.01)
+    let share = max(Self.largestTrustedShare, 2 / Double(max(1, samples)))
+    return logDensity.isFinite && standardError <= Self.largestStandardError
+      && (largestShare <= share || standardError < 0.01)
   }
 }
 

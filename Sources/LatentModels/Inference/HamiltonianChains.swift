@@ -21,6 +21,8 @@ final class HamiltonianChains {
   private var logDensity: [Double]
   /// Of each row.
   private(set) var stepSizes: [Float]
+  /// So that a trajectory goes a quarter of the prior's circle, or somewhat more.
+  private let longest: Float
   private var accepted: [Double]
 
   private var chains: Int { rows.count * count }
@@ -42,7 +44,8 @@ final class HamiltonianChains {
     gradient = z
     momentum = z
     logDensity = [Double](repeating: 0, count: rows.count * count)
-    stepSizes = [Float](repeating: 0.5, count: rows.count)
+    longest = 2.5 / Float(leapfrogSteps)
+    stepSizes = [Float](repeating: Swift.min(0.3, longest), count: rows.count)
     accepted = [Double](repeating: 0, count: rows.count)
   }
 
@@ -90,10 +93,12 @@ final class HamiltonianChains {
     let (oldZ, oldGradient, oldDensity) = (z, gradient, logDensity)
     var drop = energies(beta)
     let weight = Float(beta)
+    // Trajectories of one length would come back to where they started in some dimension.
+    let steps = (0..<chains).map { stepSizes[$0 / count] * Float(0.5 + uniform($0, 1) / 2) }
     for leap in 0...leapfrogSteps {
       for chain in 0..<chains {
         // Half a step of the momentum at both ends.
-        let whole = stepSizes[chain / count]
+        let whole = steps[chain]
         let kick = leap == 0 || leap == leapfrogSteps ? whole / 2 : whole
         for i in chain * size..<(chain + 1) * size {
           momentum[i] -= kick * (z[i] + weight * gradient[i])
@@ -112,7 +117,7 @@ final class HamiltonianChains {
       accepted[row] = 0
       for chain in row * count..<(row + 1) * count {
         accepted[row] += odds[chain] / Double(count)
-        if uniform(chain) < odds[chain] { continue }
+        if uniform(chain, 0) < odds[chain] { continue }
         for i in chain * size..<(chain + 1) * size {
           (z[i], gradient[i]) = (oldZ[i], oldGradient[i])
         }
@@ -125,7 +130,7 @@ final class HamiltonianChains {
   func adapt() {
     for row in 0..<rows.count {
       stepSizes[row] *= accepted[row] > 0.65 ? 1.05 : 0.95
-      stepSizes[row] = Swift.min(1.5, Swift.max(1e-4, stepSizes[row]))
+      stepSizes[row] = Swift.min(longest, Swift.max(1e-4, stepSizes[row]))
     }
   }
 
@@ -165,11 +170,13 @@ final class HamiltonianChains {
     }
   }
 
-  private func uniform(_ chain: Int) -> Double {
-    var bits: UInt32 = 0
-    kernels.random_bits(
-      1, seed, LATENT_PURPOSE_ACCEPTANCE, UInt32(first + chain % count),
-      UInt32(rows.lowerBound + chain / count), stream << 24 | step, &bits)
-    return (Double(bits >> 8) + 0.5) * 0x1p-24
+  /// One of two uniform numbers of a chain's move.
+  private func uniform(_ chain: Int, _ which: Int) -> Double {
+    withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 2) { bits in
+      kernels.random_bits(
+        2, seed, LATENT_PURPOSE_ACCEPTANCE, UInt32(first + chain % count),
+        UInt32(rows.lowerBound + chain / count), stream << 24 | step, bits.baseAddress)
+      return (Double(bits[which] >> 8) + 0.5) * 0x1p-24
+    }
   }
 }
