@@ -10,6 +10,8 @@ final class DrawPlan {
     case encoder
     /// N(0, I).
     case prior
+    /// A Gaussian for each row of the data.
+    case posteriors(DiagonalGaussian)
     /// Written to ``latents`` by the caller, with d(−log p(x|z))/dz where wanted.
     case given(gradient: Bool)
   }
@@ -22,6 +24,8 @@ final class DrawPlan {
   private let workspace: Storage<Float>
   private let rowIndex: Storage<UInt32>
   private let z, ratio, density, gradient, divergence, logVariance: Operand
+  private let heads: Operand
+  private let given: Latents
   private let dataCount: Int
   private var run = Run()
 
@@ -57,8 +61,12 @@ final class DrawPlan {
       heads = builder.forward(networks.encoder.outputLayer, input: encoded[encoded.count - 1])
     // Nobody writes to them: mean 0, log-variance 0.
     case .prior: heads = builder.matrix(columns: 2 * latentDimensions)
+    case .posteriors(let given):
+      precondition(given.mean.rows == data.count)
+      heads = builder.matrix(columns: 2 * latentDimensions)
     case .given: break
     }
+    (self.heads, self.given) = (heads ?? Operand(), latents)
     let loadCount = builder.plan.operations.count
     builder.samples = samples
     if let heads {
@@ -100,6 +108,14 @@ final class DrawPlan {
     for (position, row) in rows.enumerated() { rowIndex.pointer[position] = UInt32(row) }
     run.rows = UInt32(rows.count)
     loading.execute(on: backend, run: run)
+    guard case .posteriors(let posteriors) = given else { return }
+    for (position, row) in rows.enumerated() {
+      let target = workspace.pointer + Int(heads.offset) + position * Int(heads.stride)
+      for l in 0..<latentDimensions {
+        target[l] = posteriors.mean[row, l]
+        target[latentDimensions + l] = LogVariance.raw(posteriors.logVariance[row, l])
+      }
+    }
   }
 
   /// Draws (or takes) and decodes z of the loaded rows: samples `first` ..< `first + count`.
@@ -132,5 +148,13 @@ final class DrawPlan {
 
   private func pointer(_ operand: Operand) -> UnsafePointer<Float> {
     UnsafePointer(workspace.pointer + Int(operand.offset))
+  }
+}
+
+extension LogVariance {
+  /// The raw value that is bounded to a log-variance, itself kept within the bound.
+  static func raw(_ logVariance: Float) -> Float {
+    let part = min(0.999_999, max(-0.999_999, Double(logVariance) / Double(bound)))
+    return Float(Double(bound) / 2 * InstructionSet.best.logarithm((1 + part) / (1 - part)))
   }
 }

@@ -128,6 +128,7 @@ struct RunningMean {
     squares += change * (value - mean)
   }
 
+  var variance: Double { count > 1 ? squares / Double(count - 1) : 0 }
   var standardError: Double {
     count > 1 ? (squares / Double(count - 1) / Double(count)).squareRoot() : .infinity
   }

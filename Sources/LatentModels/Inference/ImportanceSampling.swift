@@ -15,7 +15,15 @@ public struct ImportanceSampling: DensityEstimator {
     _ model: VAE, _ data: BatchSource, rows: Range<Int>, backend: any Backend, seed: UInt64,
     progress: (Int) -> Void
   ) throws -> [DensityEstimate] {
-    let plan = try DrawPlan(model, data, latents: .encoder, samples: samples, seed: seed)
+    try estimate(
+      model, data, latents: .encoder, rows: rows, backend: backend, seed: seed, progress: progress)
+  }
+
+  func estimate(
+    _ model: VAE, _ data: BatchSource, latents: DrawPlan.Latents, rows: Range<Int>,
+    backend: any Backend, seed: UInt64, progress: (Int) -> Void
+  ) throws -> [DensityEstimate] {
+    let plan = try DrawPlan(model, data, latents: latents, samples: samples, seed: seed)
     return plan.estimates(rows, samples: samples, model: model, backend: backend, progress) {
       plan, index in Double(plan.logDensities[index]) + Double(plan.logRatios[index])
     }
