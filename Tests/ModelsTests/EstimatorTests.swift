@@ -181,6 +181,21 @@ import Testing
     }
   #endif
 
+  /// More samples and rows are more runs of the same plan, not more memory.
+  @Test func memoryIsBounded() throws {
+    let many = BatchSource(Rows(Matrix<Float>(rows: 5000, columns: 12)), transform: .none)
+    for latents in [DrawPlan.Latents.encoder, .prior, .given(gradient: true)] {
+      let most = [256, 100_000, 1 << 24].map { samples in
+        try? DrawPlan(model, many, latents: latents, samples: samples, seed: 0).workspaceCount
+      }
+      #expect(most[0] == most[1] && most[1] == most[2])
+      for samples in [1, 3, 40, 1000] {
+        let plan = try DrawPlan(model, many, latents: latents, samples: samples, seed: 0)
+        #expect(plan.capacity * plan.samples <= DrawPlan.draws)
+      }
+    }
+  }
+
   @Test func wrongSettingsAreNamed() throws {
     #expect(throws: SettingError.self) {
       try ImportanceSampling(samples: 0).estimate(model, data, backend: backend)

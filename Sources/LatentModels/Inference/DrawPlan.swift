@@ -146,6 +146,9 @@ final class DrawPlan {
   var gradients: UnsafePointer<Float> { pointer(gradient) }
   var gradientStride: Int { Int(gradient.stride) }
 
+  /// Floats that the plan works in, beside the model and the data.
+  var workspaceCount: Int { workspace.count }
+
   private func pointer(_ operand: Operand) -> UnsafePointer<Float> {
     UnsafePointer(workspace.pointer + Int(operand.offset))
   }
