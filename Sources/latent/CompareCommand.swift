@@ -101,6 +101,9 @@ struct CompareCommand: ParsableCommand {
   ) throws {
     let batches = try model.batches(of: examples)
     let backend = try compute.makeBackend()
+    // Unmeasured: the first to run also pays for threads that wake and memory that is new.
+    _ = try ImportanceSampling(samples: 100).estimate(
+      model, batches, rows: 0..<batches.count, backend: backend, seed: seed, progress: { _ in })
     for count in counts {
       for (name, estimator) in EstimatorComparison.estimators(samples: count, box: box) {
         let progress = DrawProgress(

@@ -9,7 +9,6 @@ extension ScoreCommand {
   struct EstimatedResult: Encodable {
     var estimator: EstimatorName
     var samples: Int
-    /// Bounds are no log-likelihoods; they are named here too, since they stand for one.
     var logLikelihood, meanLogLikelihood: Double
     /// Of the mean, from the draws.
     var standardError: Double
@@ -28,9 +27,23 @@ extension ScoreCommand {
     }
   }
 
+  struct BoundResult: Encodable {
+    var estimator = EstimatorName.elbo
+    var form: EvidenceLowerBound.Form
+    var samples: Int
+    var elbo, reconstruction, kl: Double
+    /// Of the mean bound, from the draws.
+    var standardError: Double
+    var rows: Int
+    var seconds: Double
+    var data: String
+    var output: String?
+  }
+
   func score(
     _ model: VAE, _ data: Dataset, by name: EstimatorName, backend: any Backend, seed: UInt64
   ) throws {
+    guard name != .elbo else { return try bound(model, data, backend: backend, seed: seed) }
     let batches = try model.batches(of: data)
     let estimator = estimation.make(name)
     let count = batches.count
@@ -52,6 +65,54 @@ extension ScoreCommand {
         gapStandardError: result.gap.standardError)
     }
     try report(estimates, name, of: data, seconds: seconds, simulated: simulated)
+  }
+
+  /// The mean bound of several draws, or in another form.
+  private func bound(_ model: VAE, _ data: Dataset, backend: any Backend, seed: UInt64) throws {
+    let batches = try model.batches(of: data)
+    let form = estimation.form ?? .kl
+    let estimator = EvidenceLowerBound(samples: estimation.samples ?? 1, form: form)
+    let progress = DrawProgress("elbo", total: batches.count * estimator.samples)
+    let bounds = try estimator.bounds(
+      model, batches, rows: 0..<batches.count, backend: backend, seed: seed,
+      progress: progress.show)
+    progress.finish()
+    var table = Matrix<Double>(rows: bounds.count, columns: 4)
+    var (elbo, reconstruction, kl, variance) = (0.0, 0.0, 0.0, 0.0)
+    let n = Double(max(1, bounds.count))
+    for (row, bound) in bounds.enumerated() {
+      let (mean, error) = (bound[form].mean, bound[form].standardError)
+      table[row, 0] = mean
+      table[row, 1] = bound.reconstruction.mean
+      table[row, 2] = bound.divergence
+      table[row, 3] = error
+      elbo += mean / n
+      reconstruction += bound.reconstruction.mean / n
+      kl += bound.divergence / n
+      variance += error * error
+    }
+    if let output {
+      try TableFile.write(
+        table, columnNames: ["elbo", "reconstruction", "kl", "standardError"], to: output)
+    }
+    let result = BoundResult(
+      form: form, samples: estimator.samples, elbo: elbo, reconstruction: reconstruction, kl: kl,
+      standardError: variance.squareRoot() / n, rows: bounds.count, seconds: progress.seconds,
+      data: data.name, output: output)
+    if json { return try printJSON(result) }
+    say([
+      "ELBO \(decimal(elbo, 4))"
+        + (variance.isFinite ? " ± \(decimal(result.standardError, 4))" : "")
+        + "  reconstruction \(decimal(reconstruction, 4))  KL \(decimal(kl, 4)) nats a row, "
+        + "\(grouped(result.samples)) samples each, \(grouped(result.rows)) rows of \(data.name)"
+    ])
+  }
+
+  /// Where the output file does not go.
+  private func say(_ lines: [String]) {
+    for line in lines {
+      if output == TableFile.standardOutput { printError(line) } else { print(line) }
+    }
   }
 
   #if OpenBLAS
@@ -89,8 +150,6 @@ extension ScoreCommand {
         columnNames: ["logDensity", "standardError", "effectiveSampleSize", "reliable"], to: output)
     }
     let summary = EstimateSummary(estimates)
-    // A bound from one draw is what it is; caution is for what claims to be log p(x).
-    let caution = name == .elbo ? nil : summary.caution
     if json {
       return try printJSON(
         EstimatedResult(
@@ -98,17 +157,17 @@ extension ScoreCommand {
           logLikelihood: summary.mean * Double(summary.rows), meanLogLikelihood: summary.mean,
           standardError: summary.standardError,
           medianEffectiveSampleSize: summary.medianEffectiveSampleSize,
-          unreliableRows: name == .elbo ? 0 : summary.unreliableRows, caution: caution,
+          unreliableRows: summary.unreliableRows, caution: summary.caution,
           rows: summary.rows, seconds: seconds, data: data.name, output: output,
           simulated: simulated))
     }
     var lines = [
-      "\(name == .elbo ? "ELBO" : "log p(x)") \(decimal(summary.mean, 4))"
+      "log p(x) \(decimal(summary.mean, 4))"
         + (summary.standardError.isFinite ? " ± \(decimal(summary.standardError, 4))" : "")
         + " nats a row, \(grouped(summary.samples)) samples each, \(grouped(summary.rows)) rows of "
         + "\(data.name), \(decimal(seconds, 1)) s"
     ]
-    if let caution { lines.append(caution) }
+    if let caution = summary.caution { lines.append(caution) }
     if let simulated {
       lines.append(
         "\(simulated.rows) rows drawn from the model: between \(decimal(simulated.lower, 4)) ± "
@@ -116,8 +175,6 @@ extension ScoreCommand {
           + "\(decimal(simulated.upperStandardError, 4)), \(decimal(simulated.gap, 4)) ± "
           + "\(decimal(simulated.gapStandardError, 4)) nats apart")
     }
-    for line in lines {
-      if output == TableFile.standardOutput { printError(line) } else { print(line) }
-    }
+    say(lines)
   }
 }

@@ -27,6 +27,11 @@ extension ScoreCommand {
     guard estimator == .exact else {
       guard flag == nil else { throw SettingError("--flag needs the exact estimator.") }
       let key = seed ?? run.about?.seed ?? 0
+      guard rows.firstNonFinite() == nil else {
+        throw SettingError(
+          "\(estimator.rawValue) needs rows without missing values; the exact log p(x) integrates "
+            + "over them.")
+      }
       if let linear = run.model as? any LinearGaussianModel {
         return try score(
           linear.autoencoder(), rows, by: estimator, backend: compute.makeBackend(), seed: key)

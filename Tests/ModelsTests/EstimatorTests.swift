@@ -79,9 +79,11 @@ import Testing
         .estimate(model, data, backend: backend), exact)
   }
 
-  @Test func bidirectionalBoundsEncloseTheTruth() throws {
-    let sampling = AnnealedImportanceSampling(samples: 16, temperatures: 200, leapfrogSteps: 5)
-    let result = try BidirectionalMonteCarlo(sampling, rows: 30)
+  @Test(arguments: [(6, 150), (200, 30)])
+  func bidirectionalBoundsEncloseTheTruth(_ temperatures: Int, _ count: Int) throws {
+    let sampling = AnnealedImportanceSampling(
+      samples: 16, temperatures: temperatures, leapfrogSteps: 5)
+    let result = try BidirectionalMonteCarlo(sampling, rows: count)
       .simulate(model, backend: backend, seed: 3)
     var original: Matrix<Double> = Rows(result.data).matrix()
     let standardization = try #require(model.configuration.standardization)
@@ -91,15 +93,15 @@ import Testing
     }
     let exact = try truth.score(Rows(original))
     let (lower, upper) = (EstimateSummary(result.lower), EstimateSummary(result.upper))
-    #expect(lower.mean <= exact + 2 * lower.standardError)
-    #expect(upper.mean >= exact - 2 * upper.standardError)
-    // Few temperatures: the bounds part, and still enclose.
-    var hasty = sampling
-    hasty.temperatures = 6
-    let wide = try BidirectionalMonteCarlo(hasty, rows: 30)
-      .simulate(model, backend: backend, seed: 3)
-    #expect(result.gap.mean < wide.gap.mean / 4)
-    #expect(EstimateSummary(wide.lower).mean < exact && EstimateSummary(wide.upper).mean > exact)
+    if temperatures == 6 {
+      // In haste the bounds part, by more than their noise.
+      #expect(lower.mean < exact - 2 * lower.standardError, "\(lower), \(exact)")
+      #expect(upper.mean > exact + 2 * upper.standardError, "\(upper), \(exact)")
+    } else {
+      #expect(lower.mean <= exact + 3 * lower.standardError)
+      #expect(upper.mean >= exact - 3 * upper.standardError)
+      #expect(abs(result.gap.mean) < 3 * result.gap.standardError + 0.02)
+    }
   }
 
   /// ELBO + D_KL(q ‖ p(z|x)) = log p(x), in each of the three forms.
