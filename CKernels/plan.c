@@ -132,7 +132,10 @@ static bool operands_fit(const checker *check, const latent_op *op) {
       return matrix(check, op->input, rows, 2 * size) &&
              matrix(check, op->log_variance, rows, size) && holds(check, op->gate, size);
     case LATENT_OP_REPARAMETERIZE_BACKWARD:
-      return matrix(check, op->input, batch, 2 * size) && matrix(check, op->gradient, rows, size) &&
+      return matrix(check, op->input, batch, 2 * size) &&
+             ((op->objective == LATENT_OBJECTIVE_SCORE && op->gradient.buffer == 0) ||
+              matrix(check, op->gradient, rows, size)) &&
+             optional(op->draw_weight, holds(check, op->draw_weight, rows)) &&
              matrix(check, op->epsilon, rows, size) &&
              matrix(check, op->log_variance, batch, size) &&
              optional(op->gate, holds(check, op->gate, size)) &&
@@ -147,6 +150,12 @@ static bool operands_fit(const checker *check, const latent_op *op) {
       return matrix(check, op->input, rows, op->inner) &&
              matrix(check, op->gradient, rows, op->columns) &&
              (op->update ? updates(check, op) : gradients(check, op));
+    case LATENT_OP_DRAW_WEIGHTS:
+      return holds(check, op->log_density, rows) && holds(check, op->input, rows) &&
+             holds(check, op->output, batch) &&
+             optional(op->draw_weight, holds(check, op->draw_weight, rows));
+    case LATENT_OP_WEIGH_ROWS:
+      return matrix(check, op->gradient, rows, op->columns) && holds(check, op->draw_weight, rows);
     case LATENT_OP_ADAM: return updates(check, op) && gradients(check, op);
     case LATENT_OP_LOG_DENSITY: {
       uint64_t variances = op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN_SHARED     ? 1
@@ -164,6 +173,7 @@ static bool operands_fit(const checker *check, const latent_op *op) {
     case LATENT_OP_VARIANCE_BACKWARD: {
       uint64_t variances = op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN_SHARED ? 1 : size;
       return matrix(check, op->gradient, rows, size) && holds(check, op->variance, variances) &&
+             optional(op->draw_weight, holds(check, op->draw_weight, rows)) &&
              (op->update ? holds(check, op->bias_first_moment, variances) &&
                                holds(check, op->bias_second_moment, variances)
                          : holds(check, op->bias_gradient, variances));
@@ -218,6 +228,7 @@ latent_status latent_plan_check(const latent_op *ops, size_t count, const latent
         (unsigned)op->likelihood >= LATENT_LIKELIHOOD_COUNT ||
         (unsigned)op->transform > LATENT_TRANSFORM_DEQUANTIZE ||
         (unsigned)op->source_kind > LATENT_SOURCE_BYTES ||
+        (unsigned)op->objective >= LATENT_OBJECTIVE_COUNT ||
         (unsigned)op->layout >= LATENT_LAYOUT_COUNT ||
         (op->layout != LATENT_LAYOUT_PANELS && op->kind != LATENT_OP_LINEAR_FORWARD))
       return LATENT_ERROR_OPERATION;

@@ -73,7 +73,9 @@ typedef enum latent_op_kind {
   LATENT_OP_REPARAMETERIZE,
   // Free bits: gate[L] = 1 where the batch's mean KL of a dimension is above free_bits, else 0.
   LATENT_OP_KL_GATE,
-  // gradient dz[rows x L] -> output[rows x 2 L], with beta * KL's own gradient (times gate if given).
+  // gradient dz[rows x L] -> output[rows x 2 L], with the gradient that `objective` has besides: of the
+  // ELBO beta * KL's own (times gate if given), of the others from each draw and its draw_weight (1 if
+  // not given; SCORE needs no gradient).
   LATENT_OP_REPARAMETERIZE_BACKWARD,
   // output dX = (gradient dY Wt) * activation'(X), X stored in `input`.
   LATENT_OP_LINEAR_BACKWARD_INPUT,
@@ -83,7 +85,8 @@ typedef enum latent_op_kind {
   // Adam on a layer from its written gradient.
   LATENT_OP_ADAM,
   // Gradient of the learned log-variance of a Gaussian likelihood (LATENT_LIKELIHOOD_GAUSSIAN_SHARED
-  // or _DIAGONAL) from `gradient`, the gradient of the mean: to bias_gradient, or into Adam.
+  // or _DIAGONAL) from `gradient`, the gradient of the mean, whose rows were multiplied with
+  // draw_weight if given: to bias_gradient, or into Adam.
   LATENT_OP_VARIANCE_BACKWARD,
   // log_density[rows] of target from parameters that stand in `input` [rows x dimensions]: logits,
   // natural parameters or means; beside means their log-variances in `log_variance` (GAUSSIAN, as
@@ -95,8 +98,14 @@ typedef enum latent_op_kind {
   // its LINEAR_BACKWARD_WEIGHTS. Where all values are 0 or 1, and few are 1, these two then add up
   // gathered rows: the same bits for finite weights, in less time. Other backends ignore it.
   LATENT_OP_LIST_ONES,
+  // From log_density[rows], log p(x|z) of each draw, and input[rows], its log p(z) - log q(z|x): the
+  // objective's bound, output[batch rows], and the weight of each draw in its gradient, draw_weight
+  // [rows], of mean 1 (SCORE: its learning signal).
+  LATENT_OP_DRAW_WEIGHTS,
+  // gradient[rows x columns] *= draw_weight[rows], in place.
+  LATENT_OP_WEIGH_ROWS,
 } latent_op_kind;
-enum { LATENT_OP_KIND_COUNT = 13 };
+enum { LATENT_OP_KIND_COUNT = 15 };
 
 typedef enum latent_activation {
   LATENT_ACTIVATION_IDENTITY = 0,
@@ -122,6 +131,25 @@ typedef enum latent_likelihood {
   LATENT_LIKELIHOOD_GAUSSIAN_DIAGONAL,
 } latent_likelihood;
 enum { LATENT_LIKELIHOOD_COUNT = 5 };
+
+// What a step maximizes, and by which gradient: what DRAW_WEIGHTS and REPARAMETERIZE_BACKWARD do with
+// the draws of a row. log w = log p(x|z) + beta (log p(z) - log q(z|x)).
+typedef enum latent_objective {
+  // E log p(x|z) - beta KL, the KL in closed form;
+  LATENT_OBJECTIVE_ELBO = 0,
+  // the mean of log w, by its whole derivative;
+  LATENT_OBJECTIVE_SAMPLED_ELBO,
+  // the same without the score of q, whose mean is zero (Roeder et al. 2017);
+  LATENT_OBJECTIVE_STL,
+  // log of the mean of w (Burda et al. 2016);
+  LATENT_OBJECTIVE_IWAE,
+  // the same, doubly reparameterized (Tucker et al. 2019);
+  LATENT_OBJECTIVE_DREG,
+  // the mean of log w, by the score function of q alone (Williams 1992), less the mean of the row's
+  // other draws (Kool et al. 2019).
+  LATENT_OBJECTIVE_SCORE,
+} latent_objective;
+enum { LATENT_OBJECTIVE_COUNT = 6 };
 
 // Every log-variance is bounded smoothly: B tanh(raw / B) with B = 10, so that variances stay within
 // e^-10 ... e^10 and their gradients finite.
@@ -178,6 +206,7 @@ typedef struct latent_op {
   latent_transform transform;
   latent_source source_kind;
   latent_layout layout;
+  latent_objective objective;
   uint32_t inner;            // K
   uint32_t columns;          // N; for a paired Gaussian layer 2 * 16 * ceil(D / 16)
   uint32_t dimensions;       // D of a likelihood, L of the latent space
@@ -203,6 +232,7 @@ typedef struct latent_op {
   latent_operand bias_gradient;        // [panels * 16]
   latent_operand weights_first_moment, weights_second_moment;  // Adam's state, panels like weights
   latent_operand bias_first_moment, bias_second_moment;        // like bias
+  latent_operand draw_weight;          // [rows]: what a draw's gradient is multiplied with
 } latent_op;
 
 // Floats a row that LATENT_OP_LIKELIHOOD_FORWARD needs in `partial`.
@@ -217,6 +247,8 @@ typedef enum latent_purpose {
   LATENT_PURPOSE_EPSILON,
   LATENT_PURPOSE_PRIOR,
   LATENT_PURPOSE_OBSERVATION,
+  LATENT_PURPOSE_MOMENTUM,
+  LATENT_PURPOSE_ACCEPTANCE,
 } latent_purpose;
 
 // What changes from one run of a plan to the next.

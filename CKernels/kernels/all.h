@@ -18,6 +18,7 @@
 #include "likelihood.h"
 #include "load.h"
 #include "reparameterize.h"
+#include "objective.h"
 #include "scatter.h"
 
 #include "mixtures.h"

@@ -225,12 +225,34 @@ static void execute_likelihood_rows(const latent_task *task) {
   }
 }
 
+// Draws that weigh less add nothing to a gradient, and would divide by next to nothing.
+#define LATENT_LEAST_WEIGHT 0x1p-60f
+
+// The weights of rows (1 if there are none) and their g^2 / weight, summed in their order.
+LATENT_INLINE void variance_sums(const latent_task *task, size_t column, vf *weights, vf *squares) {
+  const latent_op *op = task->op;
+  const float *gradient = latent_floats(task, op->gradient);
+  const float *draw_weights = latent_floats(task, op->draw_weight);
+  *weights = *squares = (vf){};
+  for (size_t row = 0; row < task->run->rows; ++row) {
+    vf g = load_panel(gradient + row * op->gradient.stride, column, op->dimensions,
+                      op->gradient.stride);
+    if (!draw_weights) {
+      *squares = vf_fma(g, g, *squares);
+      continue;
+    }
+    if (draw_weights[row] < LATENT_LEAST_WEIGHT) continue;
+    *weights += draw_weights[row];
+    *squares = vf_fma(g / draw_weights[row], g, *squares);
+  }
+  if (!draw_weights) *weights = vf_all((float)task->run->rows);
+}
+
 // d/d(raw log-variance) from the gradient g of the mean: objective_scale / 2 - g^2 sigma^2 / (2
 // objective_scale), summed over rows in their order.
 static void execute_variance_backward(const latent_task *task) {
   const latent_op *op = task->op;
   const latent_run *run = task->run;
-  const float *gradient = latent_floats(task, op->gradient);
   float *variance = latent_floats(task, op->variance);
   float *written = latent_floats(task, op->bias_gradient);
   float *first = latent_floats(task, op->bias_first_moment);
@@ -244,13 +266,9 @@ static void execute_variance_backward(const latent_task *task) {
     size_t column = panel * 16, count = op->dimensions - column < 16 ? op->dimensions - column : 16;
     vf slope, raw = shared ? vf_all(variance[0]) : vf_load_first(variance + column, (int)count);
     vf sigma_squared = vf_exp_normal(bounded_log_variance(raw, &slope));
-    vf squares = {};
-    for (size_t row = 0; row < run->rows; ++row) {
-      vf g = load_panel(gradient + row * op->gradient.stride, column, op->dimensions,
-                        op->gradient.stride);
-      squares = vf_fma(g, g, squares);
-    }
-    vf result = (vf_all((float)run->rows * run->objective_scale) -
+    vf weights, squares;
+    variance_sums(task, column, &weights, &squares);
+    vf result = (weights * run->objective_scale -
                  squares * sigma_squared * (1.0f / run->objective_scale)) * 0.5f;
     result = vf_select(vf_first((int)count), result * slope, (vf){});
     if (shared) total += result;

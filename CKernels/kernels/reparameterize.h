@@ -72,6 +72,36 @@ static void execute_kl_gate(const latent_task *task) {
   }
 }
 
+// What one draw adds to the gradients of the mean and of twice the log-variance, where the objective is
+// not the closed form: dz of log p(x|z), and its part of log p(z) - log q(z|x).
+LATENT_INLINE void add_draw(latent_objective objective, vf dz, vf epsilon, vf mean, vf sigma,
+                            vf precision_root, vf kl_weight, vf weight, float scale, float share,
+                            vf *d_mean, vf *d_log_variance) {
+  switch (objective) {
+    case LATENT_OBJECTIVE_SCORE: {
+      vf signal = weight * -scale;
+      *d_mean = vf_fma(signal, epsilon * precision_root, *d_mean);
+      *d_log_variance = vf_fma(signal, vf_fma(epsilon, epsilon, vf_all(-1.0f)), *d_log_variance);
+      return;
+    }
+    case LATENT_OBJECTIVE_STL:
+    case LATENT_OBJECTIVE_DREG: {
+      // Only the path through z: d(-log p(z) + log q(z|x))/dz = z - epsilon / sigma.
+      vf slope = vf_fma(-epsilon, precision_root, vf_fma(sigma, epsilon, mean));
+      vf path = vf_fma(kl_weight * weight, slope, dz);
+      if (objective == LATENT_OBJECTIVE_DREG) path *= weight * share;
+      *d_mean += path;
+      *d_log_variance = vf_fma(path * epsilon, sigma, *d_log_variance);
+      return;
+    }
+    default: {
+      vf path = vf_fma(kl_weight * weight, vf_fma(sigma, epsilon, mean), dz);
+      *d_mean += path;
+      *d_log_variance += vf_fma(path * epsilon, sigma, -(kl_weight * weight));
+    }
+  }
+}
+
 // dz[rows x L] -> (d mean | d raw log-variance)[rows x 2 L], summed over the draws of a row in their
 // order.
 static void execute_reparameterize_backward(const latent_task *task) {
@@ -82,6 +112,7 @@ static void execute_reparameterize_backward(const latent_task *task) {
   const float *epsilons = latent_floats(task, op->epsilon);
   const float *log_variances = latent_floats(task, op->log_variance);
   const float *gate = latent_floats(task, op->gate);
+  const float *draw_weights = latent_floats(task, op->draw_weight);
   float *output = latent_floats(task, op->output);
   size_t latents = op->dimensions, samples = latent_samples(op);
   vf weight = vf_all(run->objective_scale * run->beta);
@@ -89,6 +120,25 @@ static void execute_reparameterize_backward(const latent_task *task) {
   for (size_t row = mine.start; row < mine.end; ++row)
     for (size_t l = 0; l < latents; l += 16) {
       int count = (int)(latents - l < 16 ? latents - l : 16);
+      if (op->objective != LATENT_OBJECTIVE_ELBO) {
+        vf mean = vf_load_first(heads + row * op->input.stride + l, count);
+        vf log_variance = vf_load_first(log_variances + row * op->log_variance.stride + l, count);
+        vf sigma = vf_exp_normal(log_variance * 0.5f);
+        vf precision_root = vf_exp_normal(log_variance * -0.5f);
+        vf d_mean = {}, d_log_variance = {};
+        for (size_t draw = row * samples; draw < (row + 1) * samples; ++draw)
+          add_draw(op->objective,
+                   gradients ? vf_load_first(gradients + draw * op->gradient.stride + l, count)
+                             : (vf){},
+                   vf_load_first(epsilons + draw * op->epsilon.stride + l, count), mean, sigma,
+                   precision_root, weight, vf_all(draw_weights ? draw_weights[draw] : 1.0f),
+                   run->objective_scale, 1.0f / (float)samples, &d_mean, &d_log_variance);
+        vf t = log_variance * (1.0f / LATENT_LOG_VARIANCE_BOUND);
+        float *out = output + row * op->output.stride + l;
+        vf_store_first(out, d_mean, count);
+        vf_store_first(out + latents, d_log_variance * 0.5f * vf_fma(-t, t, vf_all(1.0f)), count);
+        continue;
+      }
       vf dz = {}, dz_epsilon = {};
       for (size_t draw = row * samples; draw < (row + 1) * samples; ++draw) {
         vf one = vf_load_first(gradients + draw * op->gradient.stride + l, count);

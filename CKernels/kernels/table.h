@@ -108,5 +108,7 @@ const latent_backend LATENT_ISA_TABLE = {
             [LATENT_OP_VARIANCE_BACKWARD] = execute_variance_backward,
             [LATENT_OP_LOG_DENSITY] = execute_log_density,
             [LATENT_OP_LIST_ONES] = execute_list_ones,
+            [LATENT_OP_DRAW_WEIGHTS] = execute_draw_weights,
+            [LATENT_OP_WEIGH_ROWS] = execute_weigh_rows,
         },
 };

@@ -94,6 +94,9 @@ static void training(report *to, latent_pool *pool) {
         options.update = update;
         options.gate = (n + (size_t)l + (size_t)update) % 2;
         options.samples = (uint32_t)(n + (size_t)l) % 3;
+        options.objective = (latent_objective)((n + 2 * (size_t)l + (size_t)update) %
+                                               LATENT_OBJECTIVE_COUNT);
+        if (options.objective == LATENT_OBJECTIVE_DREG) options.samples = 19;
         char name[72];
         snprintf(name, sizeof(name), "%s, %s, %s", networks[n].name, likelihoods[l],
                  update ? "update" : "gradient");

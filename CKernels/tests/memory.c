@@ -196,6 +196,7 @@ static void describe(bench *to) {
       matrix(to, "epsilon", &op->epsilon, INPUT, rows, size, -1, 1);
       matrix(to, "log-variance", &op->log_variance, INPUT, batch, size, -1, 1);
       if (below(to, 2)) vector(to, "gate", &op->gate, INPUT, size, 0, 1);
+      if (below(to, 2)) vector(to, "draw weight", &op->draw_weight, INPUT, rows, 0, 2);
       matrix(to, "output", &op->output, OUTPUT, batch, 2 * size, 0, 0);
       break;
     case LATENT_OP_LINEAR_BACKWARD_INPUT:
@@ -226,6 +227,7 @@ static void describe(bench *to) {
       size_t count = op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN_SHARED ? 1 : size;
       matrix(to, "gradient", &op->gradient, INPUT, rows, size, -1, 1);
       variance(to, op->update ? UPDATED : INPUT);
+      if (below(to, 2)) vector(to, "draw weight", &op->draw_weight, INPUT, rows, 0, 2);
       if (op->update) {
         vector(to, "first moment", &op->bias_first_moment, UPDATED, count, -1, 1);
         vector(to, "second moment", &op->bias_second_moment, UPDATED, count, 0, 1);
@@ -234,6 +236,16 @@ static void describe(bench *to) {
       }
       break;
     }
+    case LATENT_OP_DRAW_WEIGHTS:
+      vector(to, "log density", &op->log_density, INPUT, rows, -9, -1);
+      vector(to, "log ratio", &op->input, INPUT, rows, -1, 1);
+      vector(to, "bound", &op->output, OUTPUT, batch, 0, 0);
+      if (below(to, 2)) vector(to, "draw weight", &op->draw_weight, OUTPUT, rows, 0, 0);
+      break;
+    case LATENT_OP_WEIGH_ROWS:
+      matrix(to, "gradient", &op->gradient, UPDATED, rows, columns, -1, 1);
+      vector(to, "draw weight", &op->draw_weight, INPUT, rows, 0, 2);
+      break;
     case LATENT_OP_LOG_DENSITY: {
       bool paired = op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN;
       matrix(to, "input", &op->input, INPUT, rows, size, -1, 1);
@@ -260,6 +272,7 @@ static void choose(bench *to, latent_op_kind kind) {
       .likelihood = (latent_likelihood)below(to, LATENT_LIKELIHOOD_COUNT),
       .transform = (latent_transform)below(to, LATENT_TRANSFORM_DEQUANTIZE + 1),
       .source_kind = (latent_source)below(to, 2),
+      .objective = (latent_objective)below(to, LATENT_OBJECTIVE_COUNT),
       .inner = (uint32_t)(below(to, 2) ? sizes[below(to, SIZES)] : below(to, 80)),
       .columns = (uint32_t)(below(to, 2) ? sizes[below(to, SIZES)] : below(to, 130)),
   };

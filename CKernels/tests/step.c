@@ -280,6 +280,24 @@ step *step_make(step_options options) {
   watch(&to, rows.log_density, 1, draws);
   append(&to, rows, ALL_ROWS);
 
+  latent_operand draw_weight = {};
+  if (options.objective != LATENT_OBJECTIVE_ELBO) {
+    latent_op weights = {.kind = LATENT_OP_DRAW_WEIGHTS, .objective = options.objective};
+    weights.log_density = rows.log_density;
+    weights.input = sample.log_density;
+    weights.output = vector(&to, STEP_CAPACITY);
+    watch(&to, weights.output, 1, 1);
+    weights.draw_weight = draw_weight = vector(&to, STEP_CAPACITY * draws);
+    watch(&to, draw_weight, 1, draws);
+    append(&to, weights, ALL_ROWS);
+    if (options.learns) {
+      latent_op weigh = likelihood;
+      weigh.kind = LATENT_OP_WEIGH_ROWS;
+      weigh.draw_weight = draw_weight;
+      append(&to, weigh, ALL_ROWS);
+    }
+  }
+
   if (options.learns) {
     latent_op gate = sample;
     gate.kind = LATENT_OP_KL_GATE;
@@ -297,6 +315,8 @@ step *step_make(step_options options) {
           backward(&to, &decoder[i], down_gradient[i], down[i], options.activation);
     latent_op back = sample;
     back.kind = LATENT_OP_REPARAMETERIZE_BACKWARD;
+    back.objective = options.objective;
+    back.draw_weight = draw_weight;
     back.gradient = backward(&to, &decoder[0], down_gradient[0], (latent_operand){},
                              LATENT_ACTIVATION_IDENTITY);
     back.gate = gate.gate;
@@ -318,6 +338,7 @@ step *step_make(step_options options) {
       latent_op back_variance = likelihood;
       back_variance.kind = LATENT_OP_VARIANCE_BACKWARD;
       back_variance.update = options.update;
+      back_variance.draw_weight = draw_weight;
       back_variance.bias_gradient = (latent_operand){STEP_GRADIENTS, 0, variance};
       back_variance.bias_first_moment = (latent_operand){STEP_FIRST, 0, variance};
       back_variance.bias_second_moment = (latent_operand){STEP_SECOND, 0, variance};

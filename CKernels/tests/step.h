@@ -18,6 +18,7 @@ typedef struct step_options {
   bool ones;    // the first layer by lists of ones
   bool tight;   // strides without room for whole panels
   uint32_t samples;  // draws of z a row; 0 means 1
+  latent_objective objective;
 } step_options;
 
 enum { STEP_DATA_ROWS = 64, STEP_CAPACITY = 33, STEP_OPS = 48, STEP_TENSORS = 32 };

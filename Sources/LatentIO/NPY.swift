@@ -1,5 +1,13 @@
 import LatentKernels
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#else
+  import Darwin
+#endif
+
 /// NumPy's format for one array.
 public enum NPY {
   static let magic: [UInt8] = [0x93] + "NUMPY".utf8
@@ -89,15 +97,67 @@ extension NPY {
   private static func write<Value: BitwiseCopyable>(
     _ values: [Value], descr: String, shape: [Int], to path: String
   ) throws {
+    try AtomicFile.write(to: path) { file in
+      try start(descr: descr, shape: shape).withUnsafeBytes(file.append)
+      try values.withUnsafeBytes(file.append)
+    }
+  }
+
+  /// What comes before the values.
+  private static func start(descr: String, shape: [Int]) -> [UInt8] {
     let sizes = shape.map(String.init).joined(separator: ", ")
     var header = "{'descr': '\(descr)', 'fortran_order': False, 'shape': (\(sizes)), }"
     // Magic, version and size take 10 bytes; the values start at a multiple of 64.
     header += String(repeating: " ", count: 63 - (10 + header.utf8.count) % 64) + "\n"
     let size = UInt16(header.utf8.count)
-    let start = magic + [1, 0, UInt8(size & 255), UInt8(size >> 8)] + header.utf8
+    return magic + [1, 0, UInt8(size & 255), UInt8(size >> 8)] + header.utf8
+  }
+}
+
+// MARK: - Memory of the caller's
+
+extension NPY {
+  /// Writes rows of float32 from where they lie, without a copy of them.
+  ///
+  /// - Throws: ``FileError``.
+  public static func write(
+    _ values: UnsafeBufferPointer<Float>, rows: Int, columns: Int, to path: String
+  ) throws {
+    precondition(values.count == rows * columns)
     try AtomicFile.write(to: path) { file in
-      try start.withUnsafeBytes(file.append)
-      try values.withUnsafeBytes(file.append)
+      try start(descr: "<f4", shape: [rows, columns]).withUnsafeBytes(file.append)
+      try file.append(UnsafeRawBufferPointer(values))
     }
+  }
+
+  /// Reads such a file to where its rows shall lie.
+  ///
+  /// - Throws: ``FileError`` unless it was written by us and holds just as many.
+  public static func read(
+    into values: UnsafeMutableBufferPointer<Float>, rows: Int, columns: Int, from path: String
+  ) throws {
+    precondition(values.count == rows * columns)
+    let descriptor = posixOpen(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw FileError(path, doing: "cannot be read", errno: errno) }
+    defer { posixClose(descriptor) }
+    func fill(_ target: UnsafeMutableRawBufferPointer) throws {
+      var rest = target
+      while !rest.isEmpty {
+        let count = posixRead(descriptor, rest)
+        guard count >= 0 || errno == EINTR else {
+          throw FileError(path, doing: "cannot be read", errno: errno)
+        }
+        guard count != 0 else { throw FileError(path, "the file ends before its values do.") }
+        if count > 0 { rest = UnsafeMutableRawBufferPointer(rebasing: rest.dropFirst(count)) }
+      }
+    }
+    let expected = start(descr: "<f4", shape: [rows, columns])
+    var found = [UInt8](repeating: 0, count: expected.count)
+    try found.withUnsafeMutableBytes(fill)
+    guard found == expected else {
+      throw FileError(
+        path, "expected float32 values of \(rows) rows and \(columns) columns, found others.")
+    }
+    try fill(UnsafeMutableRawBufferPointer(values))
   }
 }

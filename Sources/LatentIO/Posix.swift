@@ -8,6 +8,8 @@
 
 // The calls whose plain names would clash with our own methods.
 
+func posixOpen(_ path: String, _ flags: Int32) -> Int32 { open(path, flags) }
+
 func posixRead(_ descriptor: Int32, _ target: UnsafeMutableRawBufferPointer) -> Int {
   read(descriptor, target.baseAddress, target.count)
 }

@@ -5,6 +5,12 @@ public struct Standardization: Codable, Sendable, Equatable {
   public let mean: [Double]
   public let scale: [Double]
 
+  public init(mean: [Double], scale: [Double]) {
+    precondition(mean.count == scale.count)
+    self.mean = mean
+    self.scale = scale
+  }
+
   /// From the rows that a model is fitted to.
   public init(_ rows: Rows) {
     try! self.init(streaming: rows)  // what is in memory can be read

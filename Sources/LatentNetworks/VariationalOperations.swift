@@ -65,14 +65,17 @@ extension StepBuilder {
     return operation.gate
   }
 
-  /// dz [rows x L] -> gradient of the heads [rows x 2 L], summed over the draws of a row, the KL's own
-  /// with it.
+  /// dz [rows x L] -> gradient of the heads [rows x 2 L], summed over the draws of a row, what the
+  /// objective adds with it. The score function needs no dz.
   public mutating func reparameterizeBackward(
-    _ latents: Latents, gradient: Operand, gate: Operand?, latentDimensions: Int
+    _ latents: Latents, gradient: Operand, gate: Operand?, latentDimensions: Int,
+    objective: Objective = .elbo, weight: Operand? = nil
   ) -> Operand {
     var operation = operation(LATENT_OP_REPARAMETERIZE_BACKWARD, latents, latentDimensions)
     operation.gradient = gradient
     operation.gate = gate ?? Operand()
+    operation.objective = objective.code
+    operation.draw_weight = weight ?? Operand()
     operation.output = matrix(columns: 2 * latentDimensions, rows: capacity)
     append(
       operation, reads: samples > 1 ? .allRows : .ownRows, phase: "reparameterization gradient")
@@ -130,7 +133,7 @@ extension StepBuilder {
 
   /// The gradient of the likelihood's learned variances, if it has any.
   public mutating func varianceBackward(
-    _ networks: VariationalNetworks, gradient: Operand, update: Bool
+    _ networks: VariationalNetworks, gradient: Operand, weight: Operand? = nil, update: Bool
   ) {
     guard let variance = networks.variance, networks.architecture.likelihood != .gaussianUnit else {
       return
@@ -141,6 +144,7 @@ extension StepBuilder {
     operation.dimensions = UInt32(networks.architecture.dimensions)
     operation.update = update
     operation.gradient = gradient
+    operation.draw_weight = weight ?? Operand()
     operation.variance = Operand(parameters, variance.offset)
     operation.bias_gradient = Operand(gradients, variance.offset)
     operation.bias_first_moment = Operand(firstMoments, variance.offset)

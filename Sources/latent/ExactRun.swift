@@ -19,6 +19,11 @@ struct ExactRun {
   }
 
   var columnNames: [String]? { about?.columnNames }
+  /// Where files about the model go: the run directory, or the model's.
+  var directory: String {
+    RunDirectory.exists(path)
+      ? path : URL(fileURLWithPath: path).deletingLastPathComponent().relativePath
+  }
 
   /// Nil when the model is of another kind, or none that can be read.
   ///

@@ -18,7 +18,38 @@ extension ScoreCommand {
   }
 
   func score(_ run: ExactRun) throws {
-    let rows = try run.rows(data, stream: stream)
+    let isMixture = !(run.model is any LinearGaussianModel)
+    let estimator = try estimation.choose(
+      from: isMixture
+        ? [.exact, .naive, .importance] : [.exact, .elbo, .naive, .importance, .ais],
+      for: run.model.title.capitalizedFirst)
+    guard estimator == .exact else {
+      let rows = try run.data(data).first(self.rows)
+      guard flag == nil else { throw SettingError("--flag needs the exact estimator.") }
+      let key = seed ?? run.about?.seed ?? 0
+      guard rows.firstNonFinite() == nil else {
+        throw SettingError(
+          "\(estimator.rawValue) needs rows without missing values; the exact log p(x) integrates "
+            + "over them.")
+      }
+      if let linear = run.model as? any LinearGaussianModel {
+        return try score(
+          linear.autoencoder(), rows, by: estimator, backend: compute.makeBackend(), seed: key)
+      }
+      #if OpenBLAS
+        if let mixture = run.model as? GaussianMixture {
+          return try score(
+            mixture, rows, by: estimator, backend: compute.makeFusedBackend(), seed: key)
+        }
+      #endif
+      return
+    }
+    guard self.rows == nil || !stream else {
+      throw SettingError("--rows and --stream exclude each other: a stream is read whole.")
+    }
+    let rows =
+      try self.rows.map { TableRows(try run.data(data).first($0)) }
+      ?? run.rows(data, stream: stream)
     let threshold = try flag.map { try ScoreQuantiles.threshold($0, of: run) }
     let backend = try compute.makeFusedBackend()
     let scores = try rows.map { try run.model.logDensities($0, backend: backend) }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import LatentIO
 import LatentKernels
 import LatentModels
@@ -32,6 +33,13 @@ struct FitVAE: ParsableCommand {
     help: ArgumentHelp("Epochs from one checkpoint to the next.", valueName: "epochs"))
   var checkpointEvery = 1
 
+  @Flag(
+    help: """
+      Keep each row's variational parameters in a file in the run directory while training, not in \
+      memory: the same bits (svi).
+      """)
+  var posteriorsOnDisk = false
+
   @Flag(help: "Print one JSON object on standard output.") var json = false
   @Flag(help: "No progress on standard error.") var quiet = false
 
@@ -63,23 +71,32 @@ struct FitVAE: ParsableCommand {
     let saved = try resumed?.readConfiguration(VAESettings.self)
     if let output { try RunDirectory.checkFree(output) }
     let settings: VAESettings
-    let (rows, heldOut, network, trainer): (Dataset, Dataset?, VAE, VAETrainer)
+    let (rows, heldOut, network, trainer): (Dataset, Dataset?, VAE, VAETrainer?)
     (settings, rows, heldOut, network) = try build(resuming: saved)
     let backend = try compute.makeBackend(default: settings.backend)
-    trainer = try VAETrainer(
-      network, configuration: settings.training, data: rows, heldOut: heldOut, backend: backend)
+    guard !posteriorsOnDisk || settings.training.inference == .svi else {
+      throw SettingError("--posteriors-on-disk needs --inference svi; other kinds keep none.")
+    }
     network.initialize(for: rows.rows, seed: settings.training.seed)
+    func makeTrainer(in directory: RunDirectory?) throws -> VAETrainer {
+      try VAETrainer(
+        network, configuration: settings.training, data: rows, heldOut: heldOut, backend: backend,
+        posteriorsPath: directory.map { "\($0.path)/.latent-posteriors-\(getpid()).tmp" })
+    }
+    // A file of posteriors needs the directory, everything else is checked before there is one.
+    trainer = try posteriorsOnDisk ? nil : makeTrainer(in: nil)
     let path = output ?? RunDirectory.nextName("runs/vae-\(settings.data.shortName)-")
     let directory = try resumed ?? RunDirectory.create(path)
-    let run = try VAERun(trainer, in: directory, checkpointEvery: checkpointEvery)
     do {
+      let run = try VAERun(
+        trainer ?? makeTrainer(in: directory), in: directory, checkpointEvery: checkpointEvery)
       try directory.write(configuration: settings)
       directory.removeLeftovers()
+      return (run, settings, heldOut ?? rows)
     } catch {
       if resumed == nil { directory.remove() }
       throw error
     }
-    return (run, settings, heldOut ?? rows)
   }
 
   private func build(
@@ -89,7 +106,10 @@ struct FitVAE: ParsableCommand {
     var chosen: VAESettings.Model?
     let seed = training.seed ?? saved?.training.seed ?? 0
     let (rows, heldOut) = try source.load(seed: seed) { data in
-      let choice = try chosen ?? VAESettings.model(model, for: data, resuming: saved?.model)
+      let choice =
+        try chosen
+        ?? training.protocol.map { try VAESettings.model($0, model, for: data) }
+        ?? VAESettings.model(model, for: data, resuming: saved?.model)
       chosen = choice
       try VAEConfiguration(choice, for: data).validateRange(of: data)
     }
@@ -104,6 +124,7 @@ struct FitVAE: ParsableCommand {
       training: try VAESettings.training(
         training, rows: rows.rows.count, resuming: saved?.training),
       notes: VAESettings.notes(chosen!, for: rows))
-    return (settings, rows, heldOut, try VAE(VAEConfiguration(chosen!, for: rows)))
+    let configuration = VAEConfiguration(chosen!, for: rows, training: settings.training)
+    return (settings, rows, heldOut, try VAE(configuration))
   }
 }

@@ -5,14 +5,20 @@ import LatentModels
 struct ScoreCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "score",
-    abstract: "log p(x) of each row and its mean: exact, or a VAE's evidence lower bound.")
+    abstract: "log p(x) of each row and its mean: exact, estimated, or bounded by the ELBO.")
 
   @Argument(help: ArgumentHelp("A run directory or a model file.", valueName: "run"))
   var model: String
   @OptionGroup(title: "Data") var data: NewDataOptions
+  @OptionGroup(title: "Estimating") var estimation: EstimatorOptions
   @OptionGroup(title: "Computing") var compute: ComputeOptions
 
   @Option(help: "Keys the draws of z. (default: the run's seed)") var seed: UInt64?
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Only the first so many rows.", valueName: "count"))
+  var rows: Int?
 
   @Option(help: ArgumentHelp("Each row's figures, as CSV or NPY.", valueName: "path"))
   var output: String?
@@ -46,8 +52,14 @@ struct ScoreCommand: ParsableCommand {
       throw SettingError("--flag needs exact densities: a mixture or a factor analysis.")
     }
     let saved = try SavedModel(model)
-    let rows = try saved.data(data)
+    let estimator = try estimation.choose(
+      from: [.elbo, .naive, .importance, .ais], for: "A variational autoencoder")
+    let rows = try saved.data(data).first(self.rows)
     let backend = try compute.makeBackend()
+    guard estimator == .elbo, estimation.samples ?? 1 == 1, estimation.form ?? .kl == .kl else {
+      return try score(
+        saved.model, rows, by: estimator, backend: backend, seed: seed ?? saved.seed)
+    }
     let scores = try saved.model.scoreSamples(
       saved.model.batches(of: rows), backend: backend, seed: seed ?? saved.seed)
     if let output {

@@ -5,6 +5,9 @@ import LatentNetworks
 extension Activation: ExpressibleByArgument {}
 extension Likelihood: ExpressibleByArgument {}
 extension TrainingConfiguration.Schedule: ExpressibleByArgument {}
+extension Inference: ExpressibleByArgument {}
+extension Objective: ExpressibleByArgument {}
+extension TrainingProtocol: ExpressibleByArgument {}
 
 enum Binarization: String, CaseIterable, ExpressibleByArgument {
   case none, threshold, sample
@@ -88,6 +91,17 @@ struct TrainingOptions: ParsableArguments {
     help: "Passes over the data. (default: as many as make 10,000 steps, 20 to 300)")
   var epochs: Int?
 
+  @Option(
+    help: ArgumentHelp(
+      "Train as a paper did: iwae2016 is 200-200-50 tanh, binarized afresh, batches of 20, rates "
+        + "that fall in stages of 1, 3, 9 ... 2187 epochs. --objective and --samples stay free."))
+  var `protocol`: TrainingProtocol?
+
+  @Option(
+    parsing: .unconditional,
+    help: "How many of the protocol's stages: 6 make 364 epochs. (default: all 8, 3280 epochs)")
+  var stages: Int?
+
   @Option(parsing: .unconditional, help: "Rows a step. (default: 64)")
   var batchSize: Int?
 
@@ -117,4 +131,25 @@ struct TrainingOptions: ParsableArguments {
 
   @Option(parsing: .unconditional, help: "Keys all randomness. (default: 0)")
   var seed: UInt64?
+
+  @Option(
+    help: ArgumentHelp(
+      "The bound that training raises, and by which gradient; iwae and dreg want --samples. "
+        + "(default: elbo)"))
+  var objective: Objective?
+
+  @Option(
+    parsing: .unconditional, help: "Draws of z a row behind each gradient. (default: 1)")
+  var samples: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Where q(z) comes from: the encoder, the encoder and gradient steps from there, or gradient "
+        + "steps on each row's own parameters alone. (default: amortized)"))
+  var inference: Inference?
+
+  @Option(
+    parsing: .unconditional,
+    help: "Gradient steps a row on its own q(z) before a step on the networks. (default: 20)")
+  var innerSteps: Int?
 }

@@ -114,6 +114,12 @@ extension VAESettings {
     _ options: TrainingOptions, rows: Int, resuming saved: TrainingConfiguration?
   ) throws -> TrainingConfiguration {
     var training = saved ?? TrainingConfiguration()
+    try options.checkProtocol(resuming: saved)
+    if let chosen = options.protocol {
+      try chosen.configure(&training, stages: options.stages ?? TrainingProtocol.IWAE2016.stages)
+    } else if let stages = options.stages {
+      try TrainingProtocol.iwae2016.configure(&training, stages: stages)
+    }
     if let value = options.batchSize { training.batchSize = value }
     if let value = options.learningRate { training.learningRate = value }
     if let value = options.schedule { training.schedule = value }
@@ -122,14 +128,43 @@ extension VAESettings {
     if let value = options.freeBits { training.freeBits = value }
     if let value = options.patience { training.patience = value }
     if let value = options.seed { training.seed = value }
+    if let value = options.objective { training.objective = value }
+    if let value = options.samples { training.samples = value }
+    if let value = options.inference { training.inference = value }
+    if let value = options.innerSteps {
+      guard training.inference != .amortized else {
+        throw SettingError("--inner-steps needs --inference svi or semi-amortized.")
+      }
+      training.innerSteps = value
+    }
     if let epochs = options.epochs {
       training.epochs = epochs
-    } else if saved == nil {
+    } else if saved == nil && options.protocol == nil {
       let steps = max(1, rows / max(1, training.batchSize))
       training.epochs = min(300, max(20, 10_000 / steps))
     }
     try training.validate()
     return training
+  }
+
+  /// The model that a protocol asks for.
+  static func model(
+    _ chosen: TrainingProtocol, _ options: VAEModelOptions, for data: Dataset
+  ) throws -> Model {
+    let network = chosen.architecture(dimensions: data.rows.columns)
+    let given: [(String, Bool)] = [
+      ("--hidden", options.hidden != nil), ("--latent", options.latent != nil),
+      ("--activation", options.activation != nil), ("--likelihood", options.likelihood != nil),
+      ("--binarize", options.binarize != nil), ("--dequantize", options.dequantize != nil),
+      ("--standardize", options.standardize != nil),
+    ]
+    if let (name, _) = given.first(where: \.1) {
+      throw SettingError("--protocol \(chosen.rawValue) chooses the model; drop \(name).")
+    }
+    return Model(
+      hidden: network.hidden, latentDimensions: network.latentDimensions,
+      activation: network.activation, likelihood: network.likelihood, transform: .sample,
+      standardize: false)
   }
 
   static func notes(_ model: Model, for data: Dataset) -> [String] {
@@ -146,9 +181,30 @@ extension VAESettings {
   }
 }
 
+extension TrainingOptions {
+  /// - Throws: ``SettingError`` for options that a protocol decides.
+  fileprivate func checkProtocol(resuming saved: TrainingConfiguration?) throws {
+    guard let chosen = self.protocol else {
+      guard stages == nil || saved?.schedule == .stages else {
+        throw SettingError("--stages needs --protocol, or a run to resume that was begun with it.")
+      }
+      return
+    }
+    let given: [(String, Bool)] = [
+      ("--epochs", epochs != nil), ("--batch-size", batchSize != nil),
+      ("--learning-rate", learningRate != nil), ("--schedule", schedule != nil),
+    ]
+    if let (name, _) = given.first(where: \.1) {
+      throw SettingError("--protocol \(chosen.rawValue) decides \(name); drop one of them.")
+    }
+  }
+}
+
 extension VAEConfiguration {
   /// - Parameter data: the rows to train on.
-  init(_ model: VAESettings.Model, for data: Dataset) {
+  init(
+    _ model: VAESettings.Model, for data: Dataset, training: TrainingConfiguration? = nil
+  ) {
     self.init(
       architecture: Architecture(
         dimensions: data.rows.columns, hidden: model.hidden,
@@ -157,5 +213,8 @@ extension VAEConfiguration {
       transform: model.transform,
       standardization: model.standardize ? Standardization(data.rows) : nil,
       imageShape: data.imageShape, columnNames: data.columnNames)
+    guard let training, training.inference != .amortized else { return }
+    inference = training.inference
+    innerSteps = training.inference == .semiAmortized ? training.innerSteps : nil
   }
 }

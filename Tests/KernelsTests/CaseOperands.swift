@@ -22,6 +22,7 @@ struct CaseOperands {
     operation.transform = example.transform
     operation.source_kind = example.source
     operation.layout = example.layout
+    operation.objective = example.objective
     operation.inner = UInt32(shape.inner)
     operation.columns = UInt32(shape.columns)
     operation.dimensions = UInt32(shape.columns)
@@ -44,6 +45,8 @@ struct CaseOperands {
     case .linearBackwardWeights: linearBackwardWeights(example)
     case .adam: adam(example)
     case .varianceBackward: varianceBackward(example)
+    case .drawWeights: drawWeights(example)
+    case .weighRows: weighRows()
     }
   }
 
@@ -122,6 +125,11 @@ struct CaseOperands {
   private mutating func varianceBackward(_ example: Case) {
     matrix("gradient", \.gradient, rows, shape.columns, .input, in: -1...1)
     variance(example, example.update ? .updated : .input)
+    if example.objective != LATENT_OBJECTIVE_ELBO {
+      // Some draws that count for nothing.
+      let weights = (0..<rows).map { $0 % 5 == 3 ? 0 : random.float(in: 0.1...2) }
+      add("draw weight", \.draw_weight, .vector(rows), .input, weights)
+    }
     let count = example.likelihood == LATENT_LIKELIHOOD_GAUSSIAN_SHARED ? 1 : shape.columns
     if example.update {
       let m = floats(count, in: -1...1)
@@ -152,15 +160,32 @@ struct CaseOperands {
 
   private mutating func reparameterizeBackward(_ example: Case) {
     let latent = shape.columns
-    matrix("gradient", \.gradient, rows, latent, .input, in: -1...1)
+    if example.objective != LATENT_OBJECTIVE_SCORE {
+      matrix("gradient", \.gradient, rows, latent, .input, in: -1...1)
+    }
+    if example.objective != LATENT_OBJECTIVE_ELBO && example.complete {
+      add("draw weight", \.draw_weight, .vector(rows), .input, floats(rows, in: 0...2))
+    }
     matrix("input", \.input, shape.rows, 2 * latent, .input, in: -2...2)
     matrix("epsilon", \.epsilon, rows, latent, .input, in: -2...2)
     matrix("log variance", \.log_variance, shape.rows, latent, .input, in: -8...8)
-    if example.complete {
+    if example.complete && example.objective == LATENT_OBJECTIVE_ELBO {
       let gate = (0..<latent).map { _ in Double(random.next() % 2) }
       add("gate", \.gate, .vector(latent), .input, gate)
     }
     matrix("output", \.output, shape.rows, 2 * latent, .output)
+  }
+
+  private mutating func drawWeights(_ example: Case) {
+    add("log density", \.log_density, .vector(rows), .input, floats(rows, in: -9 ... -2))
+    add("log ratio", \.input, .vector(rows), .input, floats(rows, in: -3...1))
+    add("bound", \.output, .vector(shape.rows), .output)
+    if example.complete { add("draw weight", \.draw_weight, .vector(rows), .output) }
+  }
+
+  private mutating func weighRows() {
+    matrix("gradient", \.gradient, rows, shape.columns, .updated, in: -1...1)
+    add("draw weight", \.draw_weight, .vector(rows), .input, floats(rows, in: 0...2))
   }
 
   private mutating func linearBackwardInput(_ example: Case) {

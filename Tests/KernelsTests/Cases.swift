@@ -8,6 +8,7 @@ struct Case: Sendable, CustomStringConvertible {
   var transform = LATENT_TRANSFORM_NONE
   var source = LATENT_SOURCE_FLOATS
   var layout = LATENT_LAYOUT_PANELS
+  var objective = LATENT_OBJECTIVE_ELBO
   var shape: Shape
   /// Into Adam instead of a written gradient.
   var update = false
@@ -33,6 +34,7 @@ struct Case: Sendable, CustomStringConvertible {
       (kind == .loadRows, "transform \(transform.rawValue)"),
       (source == LATENT_SOURCE_BYTES, "bytes"),
       (layout != LATENT_LAYOUT_PANELS, "layout \(layout.rawValue)"),
+      (objective != LATENT_OBJECTIVE_ELBO, "objective \(objective.rawValue)"),
       (true, "\(shape.rows) rows, \(shape.inner) x \(shape.columns)"),
       (true, "stride \(shape.stride)"),
       (shape.splitColumns, "split columns"), (update, "update"), (complete, "complete"),
@@ -45,7 +47,8 @@ struct Case: Sendable, CustomStringConvertible {
 /// The operations that have cases; those of a likelihood come together.
 enum OperationKind: String, CaseIterable, Sendable {
   case loadRows, linearForward, likelihood, reparameterize, klGate, reparameterizeBackward,
-    linearBackwardInput, linearBackwardWeights, adam, varianceBackward, logDensity
+    linearBackwardInput, linearBackwardWeights, adam, varianceBackward, logDensity, drawWeights,
+    weighRows
 
   var raw: latent_op_kind {
     switch self {
@@ -60,6 +63,8 @@ enum OperationKind: String, CaseIterable, Sendable {
     case .adam: LATENT_OP_ADAM
     case .varianceBackward: LATENT_OP_VARIANCE_BACKWARD
     case .logDensity: LATENT_OP_LOG_DENSITY
+    case .drawWeights: LATENT_OP_DRAW_WEIGHTS
+    case .weighRows: LATENT_OP_WEIGH_ROWS
     }
   }
 }
@@ -130,12 +135,33 @@ let cases: [Case] = {
           kind: .linearBackwardWeights, shape: shape, update: true, complete: complete))
     }
   }
+  // Objectives, with as many draws of z a row as make whole vectors and parts of one.
+  for (i, shape) in shapes.enumerated() {
+    for raw in 1..<UInt32(LATENT_OBJECTIVE_COUNT) {
+      let samples = [1, 2, 5, 16, 19][(i + Int(raw)) % 5]
+      for kind in [OperationKind.drawWeights, .reparameterizeBackward] {
+        cases.append(
+          Case(
+            kind: kind, objective: latent_objective(rawValue: raw), shape: shape,
+            complete: i % 3 != 0, samples: samples))
+      }
+    }
+    let likelihood =
+      i % 2 == 0 ? LATENT_LIKELIHOOD_GAUSSIAN_SHARED : LATENT_LIKELIHOOD_GAUSSIAN_DIAGONAL
+    cases.append(
+      Case(
+        kind: .varianceBackward, likelihood: likelihood, objective: LATENT_OBJECTIVE_IWAE,
+        shape: shape, update: i % 3 == 0, samples: 2))
+    cases.append(Case(kind: .weighRows, shape: shape, samples: 1 + i % 3))
+  }
   // Rows with several draws of z each.
   let drawing: [OperationKind] = [
     .linearForward, .likelihood, .logDensity, .reparameterize, .reparameterizeBackward,
     .linearBackwardInput, .linearBackwardWeights, .varianceBackward,
   ]
-  let repeated = cases.enumerated().filter { drawing.contains($1.kind) && $0 % 5 == 0 }
+  let repeated = cases.enumerated().filter {
+    drawing.contains($1.kind) && $1.objective == LATENT_OBJECTIVE_ELBO && $0 % 5 == 0
+  }
   for (i, example) in repeated {
     var example = example
     example.samples = 2 + i / 5 % 3

@@ -1,8 +1,10 @@
+import Foundation
 import LatentIO
 import LatentKernels
-import LatentModels
 import LatentNetworks
 import Testing
+
+@testable import LatentModels
 
 @Suite struct TrainerTests {
   let digits = try! Dataset.digitsSplit()
@@ -121,6 +123,13 @@ import Testing
     }
     #expect(rates(.constant) == [1, 1, 1, 1, 1, 1, 1, 1])
     #expect(rates(.linear) == [1, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125])
+    let stages = rates(.stages)
+    #expect(stages[0] == 1 && Set(stages[1...3]).count == 1 && Set(stages[4...7]).count == 1)
+    for (i, rate) in TrainingProtocol.IWAE2016.rates.enumerated() {
+      #expect(abs(rate - pow(10, -Double(i) / 7)) < 1e-15)
+    }
+    #expect(
+      (1...8).map(TrainingProtocol.IWAE2016.epochs(stages:)).suffix(3) == [364, 1093, 3280])
     #expect(rates(.halving) == [1, 1, 1, 1, 0.5, 0.5, 0.25, 0.125])
   }
 }

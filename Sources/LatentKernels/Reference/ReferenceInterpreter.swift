@@ -23,6 +23,8 @@ public struct ReferenceInterpreter<Scalar: BinaryFloatingPoint & Sendable>: Send
       case LATENT_OP_ADAM: step.adam()
       case LATENT_OP_VARIANCE_BACKWARD: step.varianceBackward()
       case LATENT_OP_LIST_ONES: break  // only makes the dense products faster
+      case LATENT_OP_DRAW_WEIGHTS: step.drawWeights()
+      case LATENT_OP_WEIGH_ROWS: step.weighRows()
       default: preconditionFailure("unknown operation \(operation.kind.rawValue)")
       }
     }

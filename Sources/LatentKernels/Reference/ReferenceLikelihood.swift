@@ -23,7 +23,8 @@ extension ReferenceStep {
   }
 
   /// The gradient of the learned raw log-variance. With g the gradient of the mean,
-  /// -log p = 1/2 (log 2 pi + lv + (x - mean)^2 e^-lv) has the derivative 1/2 - 1/2 g^2 e^lv by lv.
+  /// -log p = 1/2 (log 2 pi + lv + (x - mean)^2 e^-lv) has the derivative 1/2 - 1/2 g^2 e^lv by lv. Rows
+  /// that were weighed are weighed here too; below 2^-60 a draw counts for nothing.
   func varianceBackward() {
     let shared = operation.likelihood == LATENT_LIKELIHOOD_GAUSSIAN_SHARED
     let meanGradient = matrix(operation.gradient)
@@ -34,9 +35,12 @@ extension ReferenceStep {
       for dimension in 0..<dimensions {
         let index = shared ? 0 : dimension
         let g = meanGradient[row, dimension]
+        let weight = operation.draw_weight.exists ? vector(operation.draw_weight)[row] : 1
+        guard weight >= 0x1p-60 else { continue }
         let logVariance = BoundedLogVariance(raw: variance[index])
         sums[index] +=
-          (scale / 2 - g * g * exp(logVariance.value) / scale / 2) * logVariance.slope
+          (scale * weight / 2 - g * g * exp(logVariance.value) / (scale * weight) / 2)
+          * logVariance.slope
       }
     }
     let m = vector(operation.bias_first_moment)

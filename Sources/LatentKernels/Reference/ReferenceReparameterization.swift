@@ -30,6 +30,7 @@ extension ReferenceStep {
 
   /// From dz to the gradients of means and raw log-variances, summed over draws; the KL adds its own.
   func reparameterizeBackward() {
+    guard operation.objective == LATENT_OBJECTIVE_ELBO else { return objectiveBackward() }
     let dz = matrix(operation.gradient)
     let (input, epsilon) = (matrix(operation.input), matrix(operation.epsilon))
     let logVariance = matrix(operation.log_variance)

@@ -38,9 +38,13 @@ typealias Floats = UnsafeMutablePointer<Float>
 
 /// The lanes as they are for a whole panel, with zeros past the first `count` of a partial one.
 @inline(__always) func first(_ count: Int, _ lanes: Lanes) -> Lanes {
-  if count >= 16 { return lanes }
+  count >= 16 ? lanes : select(first(count), lanes, Lanes())
+}
+
+/// The first `count` lanes.
+@inline(__always) func first(_ count: Int) -> LaneMask {
   let index = SIMD16<Int32>(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)
-  return select(index .< SIMD16(repeating: Int32(count)), lanes, Lanes())
+  return index .< SIMD16(repeating: Int32(min(16, count)))
 }
 
 @inline(__always) func bits(_ lanes: Lanes) -> SIMD16<Int32> {

@@ -52,6 +52,8 @@ struct SIMDStep {
     case LATENT_OP_REPARAMETERIZE: reparameterize(rowShare)
     case LATENT_OP_REPARAMETERIZE_BACKWARD:
       reparameterizeBackward(share(rows / samples, part, parts))
+    case LATENT_OP_DRAW_WEIGHTS: drawWeights(share(rows / samples, part, parts))
+    case LATENT_OP_WEIGH_ROWS: weighRows(rowShare)
     case LATENT_OP_KL_GATE: if part == 0 { klGate() }
     case LATENT_OP_VARIANCE_BACKWARD: if part == 0 { varianceBackward() }
     case LATENT_OP_LIST_ONES: break  // only makes the dense products faster

@@ -128,23 +128,27 @@ extension SIMDStep {
   /// The gradient of the learned raw log-variance: see the reference.
   func varianceBackward() {
     if operation.likelihood == LATENT_LIKELIHOOD_GAUSSIAN_SHARED {
-      var total = 0.0
+      var (total, terms) = (0.0, 0.0)
       forEachPanel(dimensions) { column, width in
-        total += Double(sum(squaredGradients(column, width)))
+        let (squares, weights) = squaredGradients(column, width)
+        total += Double(sum(squares))
+        terms += Double(sum(first(width, weights)))
       }
-      varianceGradient(0, 1, Lanes(repeating: Float(total)), terms: rows * dimensions)
+      varianceGradient(
+        0, 1, Lanes(repeating: Float(total)), terms: Lanes(repeating: Float(terms)))
     } else {
       forEachPanel(dimensions) { column, width in
-        varianceGradient(column, width, squaredGradients(column, width), terms: rows)
+        let (squares, weights) = squaredGradients(column, width)
+        varianceGradient(column, width, squares, terms: weights)
       }
     }
   }
 
-  private func varianceGradient(_ column: Int, _ width: Int, _ squares: Lanes, terms: Int) {
+  private func varianceGradient(_ column: Int, _ width: Int, _ squares: Lanes, terms: Lanes) {
     let logVariance = boundedLogVariance(raw: rawVariance(column, width))
     let scale = run.objective_scale
     let gradient =
-      (scale * Float(terms) - squares * exp(logVariance) / scale) * 0.5 * boundedSlope(logVariance)
+      (terms * scale - squares * exp(logVariance) / scale) * 0.5 * boundedSlope(logVariance)
     if operation.update {
       update(
         floats(operation.variance) + column, floats(operation.bias_first_moment) + column,
@@ -154,14 +158,17 @@ extension SIMDStep {
     }
   }
 
-  /// The squared gradients of 16 means, summed over rows.
-  private func squaredGradients(_ column: Int, _ width: Int) -> Lanes {
-    var sums = Lanes()
+  /// The squared gradients of 16 means by the weights of their rows, and the weights, summed over rows.
+  private func squaredGradients(_ column: Int, _ width: Int) -> (squares: Lanes, weights: Lanes) {
+    var (squares, weights) = (Lanes(), Lanes())
     for row in 0..<rows {
+      let weight = operation.draw_weight.exists ? floats(operation.draw_weight)[row] : 1
+      guard weight >= 0x1p-60 else { continue }
       let gradient = load(self.row(operation.gradient, row) + column, width)
-      sums += gradient * gradient
+      squares += gradient * gradient / weight
+      weights += weight
     }
-    return sums
+    return (squares, weights)
   }
 
   @inline(__always) private func rawVariance(_ column: Int, _ width: Int) -> Lanes {

@@ -29,6 +29,7 @@ extension SIMDStep {
 
   /// From dz to the gradients of means and raw log-variances, summed over draws; the KL adds its own.
   func reparameterizeBackward(_ rows: Range<Int>) {
+    guard operation.objective == LATENT_OBJECTIVE_ELBO else { return objectiveBackward(rows) }
     let scale = run.objective_scale * run.beta
     for row in rows {
       let means = self.row(operation.input, row)

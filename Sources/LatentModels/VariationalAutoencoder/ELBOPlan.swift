@@ -1,10 +1,12 @@
 import LatentKernels
 import LatentNetworks
 
-/// The evidence lower bound of a batch, and where wanted its gradient and the step on it, as one plan
-/// (Kingma and Welling 2014):
+/// The evidence lower bound of a batch, or another ``Objective``, and where wanted its gradient and the
+/// step on it, as one plan (Kingma and Welling 2014):
 ///
-///     loss = 1/rows Σ (−log p(x|z) + β D_KL(q(z|x) ‖ p(z))),  z = μ(x) + σ(x) ε
+///     loss = −1/rows Σ bound,  z = μ(x) + σ(x) ε
+///
+/// The gradient of every objective stands alone in a plan with `work: .gradient`.
 public struct ELBOPlan {
   public enum Work: Sendable, Equatable {
     /// Forward only.
@@ -15,28 +17,51 @@ public struct ELBOPlan {
     case step
   }
 
+  /// Which parameters get gradients.
+  public enum Subject: Sendable, Equatable {
+    case bothNetworks
+    /// The decoder stays as it is.
+    case encoder
+  }
+
   public private(set) var plan: Plan
   /// What each operation is; an operation's label is its index here.
   public let phases: [String]
   public let capacity: Int
+  public let objective: Objective
+  /// Draws of z a row.
+  public let samples: Int
   private let workspace: Storage<Float>
   private let rowIndex: Storage<UInt32>
   private let batches: BatchSource
   private let logDensity, kl: Operand
+  /// Nil where the bound is what ``logDensity`` and ``kl`` make.
+  private let bound: Operand?
+  private let latents: StepBuilder.Latents
+  private let latentDimensions: Int
 
+  /// - Throws: ``ShapeError`` when the data has another width than the model; ``SettingError`` for a
+  ///   number of samples out of range.
   public init(
     _ networks: VariationalNetworks, batches: BatchSource, capacity: Int, work: Work,
-    freeBits: Bool = false
+    objective: Objective = .elbo, samples: Int = 1, freeBits: Bool = false,
+    subject: Subject = .bothNetworks
   ) throws {
     let architecture = networks.architecture
     guard batches.columns == architecture.dimensions else {
       throw ShapeError(
         "The model expects \(architecture.dimensions) columns, the data has \(batches.columns).")
     }
+    guard 1...1_000_000 ~= samples else {
+      throw SettingError("The number of samples must be 1...1000000, found \(samples).")
+    }
     self.capacity = capacity
+    self.objective = objective
+    self.samples = samples
     self.batches = batches
     rowIndex = Storage<UInt32>(count: capacity)
     let latents = architecture.latentDimensions
+    latentDimensions = latents
     var builder = StepBuilder(
       parameters: networks.parameters, capacity: capacity, rowIndex: rowIndex)
     let x = batches.appendLoad(to: &builder)
@@ -44,36 +69,69 @@ public struct ELBOPlan {
     if ones { builder.listOnes(of: x, columns: batches.columns) }
     let encoded = builder.forwardHidden(networks.encoder, input: x, ones: ones)
     let heads = builder.forward(networks.encoder.outputLayer, input: encoded[encoded.count - 1])
-    let latent = builder.reparameterize(heads, latentDimensions: latents)
+    builder.samples = samples
+    let latent = builder.reparameterize(
+      heads, latentDimensions: latents, logRatio: objective != .elbo)
     let decoded = builder.forwardHidden(networks.decoder, input: latent.z)
     let output = builder.likelihood(
       networks, input: decoded[decoded.count - 1], target: x, gradient: work != .evaluation)
+    var weights: (bound: Operand, weight: Operand?)?
+    var density: Operand?
+    if objective != .elbo {
+      density = builder.likelihoodRows(networks, partial: output.partial, reads: .allRows)
+      weights = builder.drawWeights(objective, latents: latent, logDensity: density!)
+    }
     if let gradient = output.gradient {
+      let weight = weights?.weight
+      if let weight, objective.isImportanceWeighted {
+        builder.weighRows(
+          gradient, columns: networks.decoder.outputLayer.columns, weight: weight)
+      }
+      builder.samples = 1
       let gate = freeBits ? builder.gate(latent, latentDimensions: latents) : nil
+      builder.samples = samples
       let decoderGradients = builder.backwardInputs(
-        networks.decoder, activations: decoded, gradient: gradient, inputGradient: true)
+        networks.decoder, activations: decoded, gradient: gradient,
+        inputGradient: objective != .score)
       let headGradient = builder.reparameterizeBackward(
-        latent, gradient: decoderGradients.input!, gate: gate, latentDimensions: latents)
+        latent, gradient: decoderGradients.input ?? Operand(), gate: gate,
+        latentDimensions: latents, objective: objective, weight: weight)
+      builder.samples = 1
       let encoderGradients = builder.backwardInputs(
         networks.encoder, activations: encoded, gradient: headGradient, inputGradient: false)
-      logDensity = builder.likelihoodRows(networks, partial: output.partial, reads: .settled)
+      builder.samples = samples
+      logDensity =
+        density
+        ?? builder.likelihoodRows(networks, partial: output.partial, reads: .settled)
       let update = work == .step
-      builder.backwardWeights(
-        networks.decoder, activations: decoded, gradients: decoderGradients.layers, update: update)
-      builder.varianceBackward(networks, gradient: gradient, update: update)
+      if subject == .bothNetworks {
+        builder.backwardWeights(
+          networks.decoder, activations: decoded, gradients: decoderGradients.layers, update: update
+        )
+        builder.varianceBackward(
+          networks, gradient: gradient,
+          weight: objective.isImportanceWeighted ? weight : nil, update: update)
+      }
+      builder.samples = 1
       builder.backwardWeights(
         networks.encoder, activations: encoded, ones: ones, gradients: encoderGradients.layers,
         update: update)
     } else {
-      logDensity = builder.likelihoodRows(networks, partial: output.partial, reads: .allRows)
+      logDensity =
+        density
+        ?? builder.likelihoodRows(networks, partial: output.partial, reads: .allRows)
     }
+    bound = weights?.bound
     kl = latent.kl
+    self.latents = latent
     phases = builder.phases
     (plan, workspace) = builder.finish()
     try plan.check(rows: capacity)
   }
 
   /// Runs the plan on a batch of the data's rows.
+  ///
+  /// - Parameter run: `objective_scale` is 1 / rows for a mean over the rows, whatever the samples.
   public func execute(on backend: any Backend, rows: ArraySlice<UInt32>, run: Run) {
     precondition(rows.count <= capacity)
     for (position, row) in rows.enumerated() {
@@ -82,13 +140,34 @@ public struct ELBOPlan {
     }
     var run = run
     run.rows = UInt32(rows.count)
+    if samples > 1 {
+      // Kernels take the scale of a draw; the closed form is one a row.
+      run.objective_scale /= Float(samples)
+      if objective == .elbo { run.beta *= Float(samples) }
+    }
     plan.execute(on: backend, run: run)
   }
 
-  /// log p(x|z) of a row of the last batch, nats.
-  public func logDensity(_ row: Int) -> Float { workspace.pointer[Int(logDensity.offset) + row] }
+  /// log p(x|z) of a row of the last batch, its mean over draws, nats.
+  public func logDensity(_ row: Int) -> Float {
+    let densities = workspace.pointer + Int(logDensity.offset) + row * samples
+    return (0..<samples).reduce(0) { $0 + densities[$1] } / Float(samples)
+  }
+  /// The objective's bound of a row of the last batch, nats; β is in it where the KL is sampled.
+  public func bound(_ row: Int) -> Float {
+    bound.map { workspace.pointer[Int($0.offset) + row] } ?? logDensity(row) - kl(row)
+  }
   /// D_KL(q(z|x) ‖ p(z)) of a row of the last batch, nats.
   public func kl(_ row: Int) -> Float { workspace.pointer[Int(kl.offset) + row] }
+
+  /// q(z|x) of a row of the last batch: means and log-variances, [L] each.
+  public func posterior(_ row: Int) -> (mean: [Float], logVariance: [Float]) {
+    func read(_ operand: Operand) -> [Float] {
+      let start = workspace.pointer + Int(operand.offset) + row * Int(operand.stride)
+      return Array(UnsafeBufferPointer(start: start, count: latentDimensions))
+    }
+    return (read(latents.heads), read(latents.logVariance))
+  }
 
   /// The first phase whose result in the last batch of `rows` rows is not finite.
   public func firstNonFinitePhase(rows: Int) -> String? {

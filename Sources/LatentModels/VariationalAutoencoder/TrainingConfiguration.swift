@@ -1,4 +1,5 @@
 import LatentKernels
+import LatentNetworks
 
 /// How a variational autoencoder is trained. Everything here decides bits, and is saved with the
 /// checkpoint; threads and backend do not, and are not.
@@ -9,6 +10,8 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
     case linear
     /// Half after 1/2, 3/4, 7/8 ... of the epochs.
     case halving
+    /// Stages of 1, 3, 9, 27 ... epochs, each at 10^(−1/7) of the rate before (Burda et al. 2016).
+    case stages
   }
 
   public var epochs = 30
@@ -27,8 +30,40 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
   public var beta2 = 0.999
   public var epsilon = 1e-8
   public var seed: UInt64 = 0
+  /// Where q(z) of a row comes from.
+  public var inference = Inference.amortized
+  /// Steps on each row's own variational parameters before a step on the networks.
+  public var innerSteps = 20
+  /// Draws of z a row behind each gradient.
+  public var samples = 1
+  /// What a step maximizes, and by which gradient.
+  public var objective = Objective.elbo
 
   public init() {}
+
+  /// Settings that a file from before them lacks have their defaults.
+  public init(from decoder: any Swift.Decoder) throws {
+    let values = try decoder.container(keyedBy: CodingKeys.self)
+    func read<Value: Decodable>(_ value: inout Value, _ key: CodingKeys) throws {
+      value = try values.decodeIfPresent(Value.self, forKey: key) ?? value
+    }
+    try read(&epochs, .epochs)
+    try read(&batchSize, .batchSize)
+    try read(&learningRate, .learningRate)
+    try read(&schedule, .schedule)
+    try read(&beta, .beta)
+    try read(&warmUpEpochs, .warmUpEpochs)
+    try read(&freeBits, .freeBits)
+    try read(&patience, .patience)
+    try read(&beta1, .beta1)
+    try read(&beta2, .beta2)
+    try read(&epsilon, .epsilon)
+    try read(&seed, .seed)
+    try read(&inference, .inference)
+    try read(&innerSteps, .innerSteps)
+    try read(&samples, .samples)
+    try read(&objective, .objective)
+  }
 
   /// - Throws: ``SettingError`` naming the first setting out of its range.
   public func validate() throws {
@@ -48,6 +83,19 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
     try need(0..<1 ~= beta1, "Adam's beta 1", "in [0, 1)", beta1)
     try need(0..<1 ~= beta2, "Adam's beta 2", "in [0, 1)", beta2)
     try need(epsilon > 0 && epsilon.isFinite, "Adam's epsilon", "above 0", epsilon)
+    try need(1...10_000 ~= innerSteps, "The number of inner steps", "1...10000", innerSteps)
+    try need(1...100_000 ~= samples, "The number of samples", "1...100000", samples)
+    guard inference == .amortized || objective == .elbo else {
+      throw SettingError(
+        "Inference by gradient steps maximizes the elbo, found \(objective.rawValue).")
+    }
+    guard objective == .elbo || freeBits == 0 else {
+      throw SettingError(
+        "Free bits need the closed-form KL of the elbo objective, found \(objective.rawValue).")
+    }
+    guard inference == .amortized || freeBits == 0 else {
+      throw SettingError("Free bits go with amortized inference, found \(inference.rawValue).")
+    }
   }
 
   /// The learning rate of an epoch (from 0), by exact arithmetic.
@@ -55,6 +103,9 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
     switch schedule {
     case .constant: return learningRate
     case .linear: return learningRate * Double(epochs - epoch) / Double(epochs)
+    case .stages:
+      return learningRate
+        * TrainingProtocol.IWAE2016.rates[TrainingProtocol.IWAE2016.stage(of: epoch)]
     case .halving:
       var rate = learningRate
       var left = epochs

@@ -13,6 +13,10 @@ public struct VAEConfiguration: Codable, Sendable, Equatable {
   public var imageHeight: Int?
   public var imageWidth: Int?
   public var columnNames: [String]?
+  /// Where q(z) of a row comes from; nil: from the encoder.
+  public var inference: Inference?
+  /// Of semi-amortized inference: steps from the encoder's posterior.
+  public var innerSteps: Int?
 
   public init(
     architecture: Architecture, transform: Transform = .none,
@@ -87,17 +91,27 @@ public final class VAE {
   public func scoreSamples(_ batches: BatchSource, backend: any Backend, seed: UInt64 = 0) throws
     -> [RowELBO]
   {
+    if let inferred = try infer(batches, backend: backend, seed: seed) {
+      return zip(inferred.reconstruction, inferred.kl).map {
+        RowELBO(reconstruction: $0, kl: $1)
+      }
+    }
     let plan = try ELBOPlan(
       networks, batches: batches, capacity: Self.evaluationBatch, work: .evaluation)
     return score(plan, count: batches.count, backend: backend, seed: seed)
   }
 
-  func score(_ plan: ELBOPlan, count: Int, backend: any Backend, seed: UInt64) -> [RowELBO] {
+  /// - Parameter bound: is given the objective's bound of each row, in their order.
+  func score(
+    _ plan: ELBOPlan, count: Int, backend: any Backend, seed: UInt64,
+    bound: (Double) -> Void = { _ in }
+  ) -> [RowELBO] {
     var run = Run()
     run.seed = seed
     // No training epoch: the held-out rows meet the same noise after every one.
     run.epoch = .max
     run.objective_scale = 1
+    run.beta = 1
     let order = (0..<UInt32(count)).map { $0 }
     let jacobian = logJacobian
     var result: [RowELBO] = []
@@ -106,6 +120,7 @@ public final class VAE {
       let rows = order[start..<min(start + plan.capacity, count)]
       plan.execute(on: backend, rows: rows, run: run)
       for row in 0..<rows.count {
+        bound(Double(plan.bound(row)) + jacobian)
         result.append(
           RowELBO(
             reconstruction: Double(plan.logDensity(row)) + jacobian, kl: Double(plan.kl(row))))
@@ -114,11 +129,12 @@ public final class VAE {
     return result
   }
 
-  /// q(z|x) of each row.
+  /// q(z) of each row: the encoder's, or the one that the model's inference finds.
   public func transform(_ batches: BatchSource, backend: any Backend, seed: UInt64 = 0) throws
     -> DiagonalGaussian
   {
-    try VAEPasses(self, backend: backend).posterior(batches, seed: seed)
+    try infer(batches, backend: backend, seed: seed)?.posterior
+      ?? VAEPasses(self, backend: backend).posterior(batches, seed: seed)
   }
 
   /// E[x|z] for latents [rows x L], in the data's own units.

@@ -1,3 +1,4 @@
+import Foundation
 import LatentIO
 import LatentKernels
 import LatentNetworks
@@ -24,7 +25,10 @@ extension VAETrainer {
           shape: slot.shape, values: .float32(parameters.read(slot, aspect)))
       }
     }
+    // The posteriors go before the checkpoint that names their epoch.
+    try posteriors?.save(to: Self.posteriorsPath(beside: path, epoch: progress.epoch))
     try file.write(to: path)
+    removeOldPosteriors(beside: path)
   }
 
   /// Goes on where the checkpoint was written.
@@ -34,6 +38,10 @@ extension VAETrainer {
   public func restore(from path: String) throws {
     let file = try TensorFile(contentsOf: path)
     let saved = try SavedRun(file, path: path)
+    if let change = saved.training.inferenceDifference(from: configuration) {
+      throw ModelFileError(
+        path, "the checkpoint was trained with \(change); resume with the same settings.")
+    }
     guard saved.model == model.configuration else {
       let (was, now) = (saved.model.architecture, model.configuration.architecture)
       throw ModelFileError(
@@ -61,7 +69,24 @@ extension VAETrainer {
       }
     }
     try model.readParameters(from: file, path: path)
-    progress = try file.decode(Progress.self, from: "progress", path: path)
+    try posteriors?.load(Self.posteriorsPath(beside: path, epoch: saved.progress.epoch))
+    progress = saved.progress
+  }
+
+  private static func posteriorsPath(beside path: String, epoch: Int) -> String {
+    let directory = URL(fileURLWithPath: path).deletingLastPathComponent()
+    return directory.appendingPathComponent("posteriors-\(epoch).npy").relativePath
+  }
+
+  private func removeOldPosteriors(beside path: String) {
+    guard posteriors != nil else { return }
+    let current = URL(fileURLWithPath: Self.posteriorsPath(beside: path, epoch: progress.epoch))
+    let directory = current.deletingLastPathComponent()
+    let names = try? FileManager.default.contentsOfDirectory(atPath: directory.relativePath)
+    for name in names ?? [] where name.hasPrefix("posteriors-") && name.hasSuffix(".npy") {
+      guard name != current.lastPathComponent else { continue }
+      try? FileManager.default.removeItem(at: directory.appendingPathComponent(name))
+    }
   }
 }
 
@@ -84,6 +109,12 @@ public struct SavedRun: Sendable {
 }
 
 extension TrainingConfiguration {
+  /// What the model's own configuration repeats.
+  fileprivate func inferenceDifference(from now: TrainingConfiguration) -> String? {
+    guard inference != now.inference else { return nil }
+    return "\(inference.rawValue) inference, now \(now.inference.rawValue)"
+  }
+
   /// The first setting that differs and would change the bits of the epochs to come, as
   /// "setting a, now b". More epochs at a constant rate, and another patience, are no such change.
   func difference(from now: TrainingConfiguration) -> String? {
@@ -92,12 +123,14 @@ extension TrainingConfiguration {
       return "\(name) \(self[keyPath: path]), now \(now[keyPath: path])"
     }
     let differences: [String?] = [
-      schedule == .constant ? nil : compare("epochs", \.epochs),
+      schedule == .constant || schedule == .stages ? nil : compare("epochs", \.epochs),
       compare("batch size", \.batchSize), compare("learning rate", \.learningRate),
       compare("schedule", \.schedule), compare("beta", \.beta),
       compare("warm-up epochs", \.warmUpEpochs), compare("free bits", \.freeBits),
       compare("Adam's beta 1", \.beta1), compare("Adam's beta 2", \.beta2),
       compare("Adam's epsilon", \.epsilon), compare("seed", \.seed),
+      compare("samples", \.samples), compare("objective", \.objective),
+      inference == .amortized ? nil : compare("inner steps", \.innerSteps),
     ]
     return differences.compactMap { $0 }.first
   }

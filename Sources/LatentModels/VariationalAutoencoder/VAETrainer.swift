@@ -6,6 +6,7 @@ import LatentNetworks
 public struct EpochMetrics: Codable, Sendable, Equatable {
   /// From 1.
   public var epoch: Int
+  /// Of an importance-weighted objective its bound over all samples.
   public var elbo: Double
   public var reconstruction: Double
   public var kl: Double
@@ -46,16 +47,27 @@ public final class VAETrainer {
 
   private let batches: BatchSource
   private let heldOut: BatchSource?
-  private let plan: ELBOPlan
+  private let step: any TrainingStep
   private let evaluation: ELBOPlan?
+  private let heldOutInference: HeldOutInference?
+  /// Of every row, training rows first, where they are not amortized.
+  let posteriors: PosteriorStore?
   private var order: [UInt32]
 
-  /// - Throws: ``SettingError``, ``ShapeError`` or ``DataError`` before anything is trained.
+  /// - Parameter posteriorsPath: a file to keep each row's variational parameters in while training,
+  ///   in place of memory, where they are not amortized. It has no name after this call.
+  /// - Throws: ``SettingError``, ``ShapeError`` or ``DataError`` before anything is trained;
+  ///   ``FileError`` where the file cannot be had.
   public init(
     _ model: VAE, configuration: TrainingConfiguration, data: Dataset, heldOut: Dataset?,
-    backend: any Backend
+    backend: any Backend, posteriorsPath: String? = nil
   ) throws {
     try configuration.validate()
+    guard configuration.inference == model.configuration.inference ?? .amortized else {
+      throw SettingError(
+        "The model is of \((model.configuration.inference ?? .amortized).rawValue) inference, the "
+          + "training of \(configuration.inference.rawValue).")
+    }
     guard data.rows.count > 0 else { throw DataError("\(data.name) has no rows to train on.") }
     self.model = model
     self.configuration = configuration
@@ -63,12 +75,38 @@ public final class VAETrainer {
     batches = try model.batches(of: data)
     self.heldOut = try heldOut.flatMap { $0.rows.count > 0 ? try model.batches(of: $0) : nil }
     let capacity = min(configuration.batchSize, data.rows.count)
-    plan = try ELBOPlan(
-      model.networks, batches: batches, capacity: capacity, work: .step,
-      freeBits: configuration.freeBits > 0)
-    evaluation = try self.heldOut.map {
-      try ELBOPlan(
-        model.networks, batches: $0, capacity: VAE.evaluationBatch, work: .evaluation)
+    if configuration.inference == .svi {
+      posteriors = try PosteriorStore(
+        count: batches.count + (self.heldOut?.count ?? 0),
+        dimensions: model.architecture.latentDimensions, mappedTo: posteriorsPath)
+    } else {
+      posteriors = nil
+    }
+    if configuration.inference == .amortized {
+      // What is watched: the bound itself where it depends on the samples.
+      let bound: (objective: Objective, samples: Int) =
+        configuration.objective.isImportanceWeighted ? (.iwae, configuration.samples) : (.elbo, 1)
+      step = try ELBOPlan(
+        model.networks, batches: batches, capacity: capacity, work: .step,
+        objective: configuration.objective, samples: configuration.samples,
+        freeBits: configuration.freeBits > 0)
+      evaluation = try self.heldOut.map {
+        try ELBOPlan(
+          model.networks, batches: $0, capacity: max(1, VAE.evaluationBatch / bound.samples),
+          work: .evaluation, objective: bound.objective, samples: bound.samples)
+      }
+      heldOutInference = nil
+    } else {
+      let (batches, posteriors) = (batches, posteriors)
+      step = try InferenceStep(
+        model, batches: batches, capacity: capacity, configuration: configuration,
+        posteriors: posteriors, backend: backend)
+      evaluation = nil
+      heldOutInference = try self.heldOut.map {
+        try HeldOutInference(
+          model, batches: $0, configuration: configuration, posteriors: posteriors,
+          firstPosterior: batches.count, backend: backend)
+      }
     }
     order = (0..<UInt32(data.rows.count)).map { $0 }
   }
@@ -80,7 +118,7 @@ public final class VAETrainer {
       .map { "\($0.count) x \($0.columns), \($0.hash)" }.joined(separator: "; ")
   }
 
-  public var stepsPerEpoch: Int { (batches.count + plan.capacity - 1) / plan.capacity }
+  public var stepsPerEpoch: Int { (batches.count + step.capacity - 1) / step.capacity }
   public var rowsPerEpoch: Int { batches.count }
   public var hasHeldOut: Bool { heldOut != nil }
 
@@ -101,8 +139,10 @@ public final class VAETrainer {
   @discardableResult
   public func trainEpoch(onStep: (Int) -> Void = { _ in }) throws -> EpochMetrics {
     shuffle()
+    let isWeighted = configuration.objective.isImportanceWeighted
     var reconstruction = 0.0
     var kl = 0.0
+    var bound = 0.0
     var run = Run()
     run.seed = configuration.seed
     run.epoch = UInt32(progress.epoch)
@@ -110,17 +150,18 @@ public final class VAETrainer {
     let rate = configuration.learningRate(epoch: progress.epoch)
     var done = 0
     while done < order.count {
-      let rows = order[done..<min(done + plan.capacity, order.count)]
+      let rows = order[done..<min(done + step.capacity, order.count)]
       run.objective_scale = 1 / Float(rows.count)
       run.beta = Float(
         configuration.beta(step: progress.step, stepsPerEpoch: stepsPerEpoch))
       advanceAdam(&run, rate: rate)
-      plan.execute(on: backend, rows: rows, run: run)
+      try step.execute(on: backend, rows: rows, run: run)
       var rowSum = 0.0
       var klSum = 0.0
       for row in 0..<rows.count {
-        rowSum += Double(plan.logDensity(row))
-        klSum += Double(plan.kl(row))
+        rowSum += Double(step.logDensity(row))
+        klSum += Double(step.kl(row))
+        if isWeighted { bound += Double(step.bound(row)) }
       }
       guard (rowSum - klSum).isFinite else { throw divergence(rows: rows.count) }
       reconstruction += rowSum
@@ -133,12 +174,11 @@ public final class VAETrainer {
     reconstruction = reconstruction / count + model.logJacobian
     kl /= count
     var metrics = EpochMetrics(
-      epoch: progress.epoch + 1, elbo: reconstruction - kl, reconstruction: reconstruction, kl: kl,
+      epoch: progress.epoch + 1,
+      elbo: isWeighted ? bound / count + model.logJacobian : reconstruction - kl,
+      reconstruction: reconstruction, kl: kl,
       beta: Double(run.beta), learningRate: rate)
-    if let evaluation, let heldOut {
-      let scores = model.score(
-        evaluation, count: heldOut.count, backend: backend, seed: configuration.seed)
-      let mean = scores.mean
+    if let mean = try heldOutScore() {
       guard mean.elbo.isFinite else {
         throw DivergenceError(
           description:
@@ -159,6 +199,23 @@ public final class VAETrainer {
       progress.bestELBO = warm ? watched : nil
     }
     return metrics
+  }
+
+  /// The mean over the held-out rows, where there are any.
+  private func heldOutScore() throws -> (elbo: Double, reconstruction: Double, kl: Double)? {
+    if let heldOutInference {
+      let mean = try heldOutInference.score().mean
+      return (mean.elbo, mean.reconstruction, mean.kl)
+    }
+    guard let evaluation, let heldOut else { return nil }
+    var bounds = 0.0
+    let mean = model.score(
+      evaluation, count: heldOut.count, backend: backend, seed: configuration.seed
+    ) { bounds += $0 }.mean
+    let isWeighted = evaluation.objective.isImportanceWeighted
+    return (
+      isWeighted ? bounds / Double(heldOut.count) : mean.elbo, mean.reconstruction, mean.kl
+    )
   }
 
   /// Fisher-Yates, keyed by seed and epoch.
@@ -185,7 +242,7 @@ public final class VAETrainer {
   }
 
   private func divergence(rows: Int) -> DivergenceError {
-    let phase = plan.firstNonFinitePhase(rows: rows) ?? "the log-likelihood"
+    let phase = step.firstNonFinitePhase(rows: rows) ?? "the log-likelihood"
     return DivergenceError(
       description:
         "Training stopped: \(phase) is not finite at epoch \(progress.epoch + 1), step "

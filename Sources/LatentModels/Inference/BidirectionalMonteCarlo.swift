@@ -1,0 +1,63 @@
+import LatentKernels
+import LatentNetworks
+
+/// Annealed importance sampling on data drawn from the model, forward and in reverse from the z that
+/// made each row, an exact draw of p(z|x): a lower and an upper bound on log p(x), in expectation
+/// (Grosse, Ghahramani and Adams 2015). How far apart they are says what the same chains are worth on
+/// other rows.
+public struct BidirectionalMonteCarlo: Sendable {
+  public var sampling: AnnealedImportanceSampling
+  /// Rows to draw.
+  public var rows: Int
+
+  public init(_ sampling: AnnealedImportanceSampling, rows: Int = 20) {
+    self.sampling = sampling
+    self.rows = rows
+  }
+
+  public struct Result: Sendable {
+    /// The simulated rows, as the model takes them: standardized, binary and so on.
+    public let data: Matrix<Float>
+    /// Of log p(x), in the data's own units.
+    public let lower, upper: [DensityEstimate]
+
+    /// The mean distance of the bounds, nats a row, and its standard error.
+    public var gap: (mean: Double, standardError: Double) {
+      var sum = RunningMean()
+      for (low, high) in zip(lower, upper) { sum.add(high.logDensity - low.logDensity) }
+      return (sum.mean, sum.standardError)
+    }
+  }
+
+  /// - Throws: ``SettingError``.
+  public func simulate(
+    _ model: VAE, backend: any Backend, seed: UInt64 = 0, progress: (Int) -> Void = { _ in }
+  ) throws -> Result {
+    guard rows > 0 else {
+      throw SettingError("The number of simulated rows must be at least 1, found \(rows).")
+    }
+    let latents = model.priorLatents(rows, seed: seed)
+    let decoder = try Decoder(model.networks, capacity: rows, backend: backend)
+    let drawn = try decoder.decode(latents).drawn(seed: seed, firstRow: 0).mean
+    let batches = BatchSource(Rows(drawn), transform: .none)
+    let posterior = (0..<rows).map { Array(latents.row($0)) }
+    var done = 0
+    let lower = try sampling.anneal(
+      model, batches, rows: 0..<rows, from: nil, backend: backend, seed: seed
+    ) {
+      done = $0
+      progress($0)
+    }
+    let upper = try sampling.anneal(
+      model, batches, rows: 0..<rows, from: posterior, backend: backend, seed: seed
+    ) { progress(done + $0) }
+    return Result(
+      data: drawn, lower: lower,
+      upper: upper.map {
+        var estimate = $0
+        // The chains estimate 1/p(x).
+        estimate.logDensity = -$0.logDensity
+        return estimate
+      })
+  }
+}

@@ -1,0 +1,90 @@
+import Foundation
+import LatentIO
+import LatentKernels
+import LatentNetworks
+import Testing
+
+@testable import LatentModels
+
+@Suite struct VariationalInferenceTests {
+  let backend = try! FusedBackend(threads: 2)
+
+  /// The bound of a diagonal q on a factor model has a known optimum.
+  @Test func reachesTheKnownOptimum() throws {
+    let linear = try LinearVAE(columns: 12, factors: 3)
+    let rows = linear.truth.sample(16, seed: 4)
+    let exact = try linear.truth.scoreSamples(Rows(rows))
+    let batches = BatchSource(Rows(rows), transform: .none)
+    let found = try VariationalInference(linear.model, backend: backend).fit(batches, seed: 1)
+    for row in 0..<rows.rows {
+      #expect(found.converged[row])
+      let difference = found.elbo[row] - linear.optimum(exact[row])
+      #expect(abs(difference) < 1e-3, "row \(row): \(difference) nats")
+    }
+  }
+
+  /// Semi-amortized: whatever the encoder, the same optimum; from one that has learned something, in
+  /// fewer steps.
+  @Test func startsFromAnEncoder() throws {
+    let linear = try LinearVAE(columns: 12, factors: 3, encoderError: 0.1)
+    let rows = linear.truth.sample(16, seed: 4)
+    let exact = try linear.truth.scoreSamples(Rows(rows))
+    let batches = BatchSource(Rows(rows), transform: .none)
+    let inference = try VariationalInference(linear.model, backend: backend)
+    let learned = try linear.model.transform(batches, backend: backend)
+    let untrained = try VAE(linear.model.configuration)
+    untrained.parameters.initialize(seed: 8)
+    let arbitrary = try untrained.transform(batches, backend: backend)
+    for start in [learned, arbitrary] {
+      let found = try inference.fit(batches, start: start, seed: 1)
+      for row in 0..<rows.rows {
+        let difference = found.elbo[row] - linear.optimum(exact[row])
+        #expect(abs(difference) < 1e-3, "row \(row): \(difference) nats")
+      }
+    }
+    let steps = try inference.fit(batches, start: learned, seed: 1).steps.reduce(0, +)
+    let stepsFromPrior = try inference.fit(batches, seed: 1).steps.reduce(0, +)
+    #expect(steps < stepsFromPrior, "\(steps) steps from the encoder, \(stepsFromPrior) without")
+  }
+
+  /// A row's bits depend on no other row.
+  @Test func rowsAreIndependent() throws {
+    let digits = try Dataset.digitsSplit().heldOut.selecting(Array(0..<9))
+    let model = try VAE(
+      VAEConfiguration(
+        architecture: Architecture(dimensions: 64, hidden: [20], latentDimensions: 4),
+        transform: .threshold))
+    model.initialize(for: digits.rows, seed: 2)
+    let batches = try model.batches(of: digits)
+    var configuration = InferenceConfiguration()
+    configuration.samples = 16
+    configuration.maximumSteps = 25
+    let inference = try VariationalInference(model, configuration: configuration, backend: backend)
+    let together = try inference.fit(batches, seed: 3)
+    let alone = try inference.fit(batches, rows: [5], seed: 3)
+    #expect(alone.posterior.mean.row(0).elementsEqual(together.posterior.mean.row(5)))
+    #expect(alone.posterior.logVariance.row(0).elementsEqual(together.posterior.logVariance.row(5)))
+    #expect(alone.elbo[0] == together.elbo[5] && alone.steps[0] <= 25)
+    let encoder = try model.transform(batches, backend: backend)
+    let before = try inference.reconstructions(
+      batches, rows: Array(0..<9), of: encoder, seed: 3, epoch: .max)
+    let refined = try inference.fit(batches, start: encoder, seed: 3)
+    for (row, kl) in encoder.divergences().enumerated() {
+      #expect(refined.elbo[row] > before.mean[row] - kl)
+    }
+  }
+
+  @Test func refusesWhatCannotBeFitted() throws {
+    let linear = try LinearVAE(columns: 5, factors: 2)
+    let batches = BatchSource(Rows(linear.truth.sample(3, seed: 1)), transform: .none)
+    var configuration = InferenceConfiguration()
+    configuration.samples = 0
+    #expect(throws: SettingError.self) {
+      try VariationalInference(linear.model, configuration: configuration, backend: backend)
+    }
+    #expect(throws: ShapeError.self) {
+      try VariationalInference(linear.model, backend: backend).fit(
+        batches, start: DiagonalGaussian(standardNormals: 2, dimensions: 2))
+    }
+  }
+}
