@@ -8,7 +8,8 @@ import LatentKernels
     abstract: "Fast latent variable models on the CPU.",
     version: version,
     subcommands: [
-      Fit.self, ScoreCommand.self, SampleCommand.self, TransformCommand.self, Doctor.self,
+      Fit.self, ScoreCommand.self, SampleCommand.self, TransformCommand.self,
+      ReconstructCommand.self, Doctor.self,
     ] + tableCommands)
 
   #if OpenBLAS
@@ -41,10 +42,12 @@ struct Fit: ParsableCommand {
 
   #if OpenBLAS
     private static let subcommands: [any ParsableCommand.Type] = [
-      FitVAE.self, FitMixture.self, FitFactors.self,
+      FitVAE.self, FitAutoencoder.self, FitMixture.self, FitFactors.self,
     ]
   #else
-    private static let subcommands: [any ParsableCommand.Type] = [FitVAE.self, FitFactors.self]
+    private static let subcommands: [any ParsableCommand.Type] = [
+      FitVAE.self, FitAutoencoder.self, FitFactors.self,
+    ]
   #endif
 }
 

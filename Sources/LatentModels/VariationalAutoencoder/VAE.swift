@@ -15,6 +15,8 @@ public struct VAEConfiguration: Codable, Sendable, Equatable {
   public var columnNames: [String]?
   /// Where q(z) of a row comes from; nil: from the encoder.
   public var inference: Inference?
+  /// Of a deterministic autoencoder: the normal distribution of its codes, to sample from.
+  public var codes: CodeDistribution?
   /// Of semi-amortized inference: steps from the encoder's posterior.
   public var innerSteps: Int?
 
@@ -49,7 +51,7 @@ public struct RowELBO: Sendable, Equatable {
 /// A variational autoencoder (Kingma and Welling 2014): p(z) = N(0, I), a decoder p(x|z), and an
 /// encoder q(z|x) = N(μ(x), diag σ²(x)).
 public final class VAE {
-  public let configuration: VAEConfiguration
+  public internal(set) var configuration: VAEConfiguration
   public let networks: VariationalNetworks
   public var parameters: Parameters { networks.parameters }
   public var architecture: Architecture { configuration.architecture }
@@ -157,7 +159,7 @@ public final class VAE {
       .decode(latents, observationSeed: observations ? seed : nil)
   }
 
-  /// z ~ N(0, I) [count x L].
+  /// z ~ N(0, I) [count x L], or from the distribution of an autoencoder's codes.
   public func priorLatents(_ count: Int, seed: UInt64) -> Matrix<Float> {
     let kernels = InstructionSet.best.kernels
     let size = architecture.latentDimensions
@@ -168,7 +170,7 @@ public final class VAE {
           size, seed, LATENT_PURPOSE_PRIOR, 0, UInt32(row), 0, values.baseAddress! + row * size)
       }
     }
-    return latents
+    return configuration.codes?.place(latents) ?? latents
   }
 }
 
@@ -230,7 +232,8 @@ extension Architecture {
     func count(_ widths: [Int]) -> Double {
       zip(widths, widths.dropFirst()).reduce(0) { $0 + (Double($1.0) + 1) * Double($1.1) }
     }
-    return count([dimensions] + hidden + [2 * latentDimensions])
+    return count(
+      [dimensions] + hidden + [(posterior == .point ? 1 : 2) * latentDimensions])
       + count(
         [latentDimensions] + hidden.reversed() + [dimensions * (likelihood == .gaussian ? 2 : 1)])
   }
