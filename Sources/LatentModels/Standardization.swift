@@ -5,18 +5,25 @@ public struct Standardization: Codable, Sendable, Equatable {
   public let mean: [Double]
   public let scale: [Double]
 
-  /// From the rows that a model is fitted to.
+  /// From the rows that a model is fitted to; what is missing (NaN) is left out.
   public init(_ rows: Rows) {
     var mean = [Double](repeating: 0, count: rows.columns)
     var scale = mean
-    let count = Double(max(1, rows.count))
     for column in 0..<rows.columns {
       var sum = 0.0
-      for row in 0..<rows.count { sum += rows.value(row, column) }
+      var observed = 0
+      for row in 0..<rows.count {
+        let value = rows.value(row, column)
+        guard !value.isNaN else { continue }
+        sum += value
+        observed += 1
+      }
+      let count = Double(max(1, observed))
       mean[column] = sum / count
       var squares = 0.0
       for row in 0..<rows.count {
         let error = rows.value(row, column) - mean[column]
+        guard !error.isNaN else { continue }
         squares += error * error
       }
       let deviation = (squares / count).squareRoot()

@@ -89,6 +89,10 @@ struct NetworkFit {
     resuming saved: VAESettings?
   ) throws -> (VAESettings, training: Dataset, heldOut: Dataset?, VAE) {
     let source = try VAESettings.data(data, resuming: saved?.data)
+    guard name == "vae" || source.missing != true else {
+      throw SettingError(
+        "A deterministic autoencoder has no bound over what was observed; drop --missing.")
+    }
     var chosen: VAESettings.Model?
     let seed = training.seed ?? saved?.training.seed ?? 0
     let (rows, heldOut) = try source.load(seed: seed) { data in
@@ -107,7 +111,9 @@ struct NetworkFit {
       training: try VAESettings.training(
         training, bound, rows: rows.rows.count, resuming: saved?.training),
       notes: VAESettings.notes(chosen!, for: rows))
-    let configuration = VAEConfiguration(chosen!, for: rows, training: settings.training)
+    let configuration = VAEConfiguration(
+      chosen!, for: rows, training: settings.training,
+      missing: source.missing ?? false)
     return (settings, rows, heldOut, try VAE(configuration))
   }
 }

@@ -49,6 +49,12 @@ struct FitDataOptions: ParsableArguments {
 
   @Option(help: "The column that is a label, not data.")
   var label: String?
+
+  @Flag(
+    help: """
+      Values may be missing (NaN, empty cells): the bound is over what was observed of a row (vae).
+      """)
+  var missing = false
 }
 
 /// The model. Every option is optional, so that a resumed run knows which were given.

@@ -51,6 +51,7 @@ extension VAESettings {
     }
     if let columns = options.columns { data.columns = columns.elements }
     if let label = options.label { data.label = label }
+    if options.missing { data.missing = true }
     return data
   }
 
@@ -212,7 +213,8 @@ extension BoundOptions {
 extension VAEConfiguration {
   /// - Parameter data: the rows to train on.
   init(
-    _ model: VAESettings.Model, for data: Dataset, training: TrainingConfiguration? = nil
+    _ model: VAESettings.Model, for data: Dataset, training: TrainingConfiguration? = nil,
+    missing: Bool = false
   ) {
     self.init(
       architecture: Architecture(
@@ -222,6 +224,7 @@ extension VAEConfiguration {
       transform: model.transform,
       standardization: model.standardize ? Standardization(data.rows) : nil,
       imageShape: data.imageShape, columnNames: data.columnNames)
+    self.missing = missing ? true : nil
     guard let training, training.inference != .amortized else { return }
     inference = training.inference
     innerSteps = training.inference == .semiAmortized ? training.innerSteps : nil

@@ -27,6 +27,8 @@ public struct BatchSource: Sendable {
   public let count: Int
   public let columns: Int
   public let transform: Transform
+  /// Whether a value is NaN: not observed.
+  public let hasMissing: Bool
   private let bytes: Storage<UInt8>?
   private let floats: Storage<Float>?
 
@@ -39,17 +41,21 @@ public struct BatchSource: Sendable {
       _ = storage.values.update(fromContentsOf: values)
       bytes = storage
       floats = nil
+      hasMissing = false
     } else {
       let storage = Storage<Float>(count: rows.count * rows.columns)
+      var isMissing = false
       for row in 0..<rows.count {
         for column in 0..<rows.columns {
           let value = rows.value(row, column)
+          isMissing = isMissing || value.isNaN
           storage.pointer[row * rows.columns + column] =
             Float(standardization?.apply(value, column: column) ?? value)
         }
       }
       bytes = nil
       floats = storage
+      hasMissing = isMissing
     }
   }
 
@@ -74,12 +80,13 @@ public struct BatchSource: Sendable {
     return String(hash, radix: 16)
   }
 
-  func appendLoad(to builder: inout StepBuilder) -> Operand {
+  /// - Parameter fillsMissing: 0 for what is missing, as an encoder takes it; else it stays NaN.
+  func appendLoad(to builder: inout StepBuilder, fillsMissing: Bool = false) -> Operand {
     let buffer =
       if let bytes { builder.addBuffer(bytes) } else { builder.addBuffer(floats!) }
     return builder.load(
       source: Operand(buffer: buffer, stride: UInt32(columns), offset: 0),
       kind: bytes != nil ? LATENT_SOURCE_BYTES : LATENT_SOURCE_FLOATS, transform: transform.code,
-      columns: columns)
+      columns: columns, fillsMissing: fillsMissing && hasMissing)
   }
 }

@@ -66,7 +66,8 @@ public struct ELBOPlan {
     latentDimensions = latents
     var builder = StepBuilder(
       parameters: networks.parameters, capacity: capacity, rowIndex: rowIndex)
-    let x = batches.appendLoad(to: &builder)
+    let x = batches.appendLoad(to: &builder, fillsMissing: true)
+    let target = batches.hasMissing ? batches.appendLoad(to: &builder) : x
     let encoded = builder.forwardHidden(networks.encoder, input: x)
     let heads = builder.forward(networks.encoder.outputLayer, input: encoded[encoded.count - 1])
     builder.samples = samples
@@ -82,7 +83,8 @@ public struct ELBOPlan {
       : builder.reparameterize(heads, latentDimensions: latents, logRatio: objective != .elbo)
     let decoded = builder.forwardHidden(networks.decoder, input: latent?.z ?? heads)
     let output = builder.likelihood(
-      networks, input: decoded[decoded.count - 1], target: x, gradient: work != .evaluation)
+      networks, input: decoded[decoded.count - 1], target: target,
+      missing: batches.hasMissing, gradient: work != .evaluation)
     var weights: (bound: Operand, weight: Operand?)?
     var density: Operand?
     if let latent, objective != .elbo {
@@ -121,7 +123,8 @@ public struct ELBOPlan {
         )
         builder.varianceBackward(
           networks, gradient: gradient,
-          weight: objective.isImportanceWeighted ? weight : nil, update: update)
+          weight: objective.isImportanceWeighted ? weight : nil,
+          missingIn: batches.hasMissing ? target : nil, update: update)
       }
       builder.samples = 1
       builder.backwardWeights(
@@ -183,6 +186,8 @@ public struct ELBOPlan {
   /// The first phase whose result in the last batch of `rows` rows is not finite.
   public func firstNonFinitePhase(rows: Int) -> String? {
     for operation in plan.operations {
+      // What is missing in the data is no number either.
+      guard !(batches.hasMissing && operation.kind == LATENT_OP_LOAD_ROWS) else { continue }
       for operand in [operation.output, operation.gradient, operation.kl, operation.log_density]
       where operand.exists && Int(operand.buffer) < plan.buffers.count {
         guard plan.buffers[Int(operand.buffer)].data == workspace.pointer else { continue }

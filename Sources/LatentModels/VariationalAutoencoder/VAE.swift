@@ -17,6 +17,8 @@ public struct VAEConfiguration: Codable, Sendable, Equatable {
   public var inference: Inference?
   /// Of a deterministic autoencoder: the normal distribution of its codes, to sample from.
   public var codes: CodeDistribution?
+  /// Whether rows may lack values (NaN), and the bound is over what was observed.
+  public var missing: Bool?
   /// Of semi-amortized inference: steps from the encoder's posterior.
   public var innerSteps: Int?
 
@@ -70,15 +72,19 @@ public final class VAE {
 
   /// The data as the model takes it.
   ///
+  /// - Parameter allowMissing: whether NaN may stand for a value that was not observed; as the model
+  ///   was fitted, if nil.
   /// - Throws: ``ShapeError`` when the width is not the model's; ``DataError`` when a likelihood on
-  ///   [0, 1] meets a value outside it.
-  public func batches(of data: Dataset) throws -> BatchSource {
+  ///   [0, 1] meets a value outside it, or a row has nothing observed.
+  public func batches(of data: Dataset, allowMissing: Bool? = nil) throws -> BatchSource {
     guard data.rows.columns == architecture.dimensions else {
       throw ShapeError(
         "The model expects \(architecture.dimensions) columns, \(data.name) has "
           + "\(data.rows.columns).")
     }
-    try data.validateFinite()
+    let allowMissing = allowMissing ?? (configuration.missing ?? false)
+    try data.validateFinite(allowMissing: allowMissing)
+    if allowMissing { try data.validateSomeObserved() }
     try configuration.validateRange(of: data)
     return BatchSource(
       data.rows, transform: configuration.transform, standardization: configuration.standardization)
@@ -214,7 +220,7 @@ extension VAEConfiguration {
     for row in 0..<data.rows.count {
       for column in 0..<data.rows.columns {
         let value = data.rows.value(row, column)
-        guard !(0...1 ~= value) else { continue }
+        guard !(0...1 ~= value), !value.isNaN else { continue }
         let cause =
           transform != .none
           ? "--binarize and --dequantize" : "the \(architecture.likelihood.rawValue) likelihood"
