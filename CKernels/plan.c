@@ -174,6 +174,7 @@ static bool operands_fit(const checker *check, const latent_op *op) {
       uint64_t variances = op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN_SHARED ? 1 : size;
       return matrix(check, op->gradient, rows, size) && holds(check, op->variance, variances) &&
              optional(op->draw_weight, holds(check, op->draw_weight, rows)) &&
+             (!op->missing || matrix(check, op->target, batch, size)) &&
              (op->update ? holds(check, op->bias_first_moment, variances) &&
                                holds(check, op->bias_second_moment, variances)
                          : holds(check, op->bias_gradient, variances));

@@ -86,7 +86,7 @@ typedef enum latent_op_kind {
   LATENT_OP_ADAM,
   // Gradient of the learned log-variance of a Gaussian likelihood (LATENT_LIKELIHOOD_GAUSSIAN_SHARED
   // or _DIAGONAL) from `gradient`, the gradient of the mean, whose rows were multiplied with
-  // draw_weight if given: to bias_gradient, or into Adam.
+  // draw_weight if given: to bias_gradient, or into Adam. `target` only where values are missing.
   LATENT_OP_VARIANCE_BACKWARD,
   // log_density[rows] of target from parameters that stand in `input` [rows x dimensions]: logits,
   // natural parameters or means; beside means their log-variances in `log_variance` (GAUSSIAN, as
@@ -201,6 +201,8 @@ typedef struct latent_op {
   bool split_columns;        // threads own columns (weight panels) instead of rows
   bool update;               // Adam instead of a written gradient
   bool ones;                 // use the lists of the LIST_ONES before, one input's in a plan
+  bool missing;              // NaN in `target` (of LOAD_ROWS in `source`) is a value not observed: it
+                             // adds nothing to a density or a gradient, and is loaded as 0
   latent_activation activation;
   latent_likelihood likelihood;
   latent_transform transform;

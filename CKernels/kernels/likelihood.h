@@ -48,6 +48,12 @@ LATENT_INLINE vf continuous_bernoulli_normalizer(vf l, vf *mean) {
   return vf_select(l == l, result, l);
 }
 
+// The lanes that count: of dimensions, and where values may be missing of numbers.
+LATENT_INLINE vi observed_lanes(const latent_op *op, size_t column, vf target) {
+  vi valid = vf_first((int)(op->dimensions - column));
+  return op->missing ? valid & (target == target) : valid;
+}
+
 // One vector of `count` lanes of dimensions. Adds log p to *sum (for a Bernoulli without its
 // logarithm, whose factors multiply into *product) and gives d(-log p)/d(parameter) * scale.
 LATENT_INLINE vf likelihood_vector(latent_likelihood likelihood, vf parameter, vf target, vi valid,
@@ -126,10 +132,10 @@ LATENT_INLINE void likelihood_epilogue(latent_likelihood likelihood,
     vf sum = {}, product = vf_all(1.0f);
     if (likelihood == LATENT_LIKELIHOOD_GAUSSIAN) {
       size_t column = panel / 2 * 16;
-      vi valid = vf_first((int)(op->dimensions - column));
+      vf x = load_panel(target, column, op->dimensions, op->target.stride);
+      vi valid = observed_lanes(op, column, x);
       vf mean_gradient, raw_gradient;
-      gaussian_pair(vf_load(tile->values[m][0]), vf_load(tile->values[m][1]),
-                    load_panel(target, column, op->dimensions, op->target.stride), valid, at->scale,
+      gaussian_pair(vf_load(tile->values[m][0]), vf_load(tile->values[m][1]), x, valid, at->scale,
                     &sum, &mean_gradient, &raw_gradient);
       if (gradient) {
         vf_store(gradient + panel * 16, mean_gradient);
@@ -138,10 +144,10 @@ LATENT_INLINE void likelihood_epilogue(latent_likelihood likelihood,
     } else {
       for (int p = 0; p < panels; ++p) {
         size_t column = (panel + (size_t)p) * 16;
-        vi valid = vf_first((int)(op->dimensions - column));
-        vf slope = likelihood_vector(likelihood, vf_load(tile->values[m][p]),
-                                     load_panel(target, column, op->dimensions, op->target.stride),
-                                     valid, log_variance[p], precision[p], at->scale, &sum,
+        vf x = load_panel(target, column, op->dimensions, op->target.stride);
+        vi valid = observed_lanes(op, column, x);
+        vf slope = likelihood_vector(likelihood, vf_load(tile->values[m][p]), x, valid,
+                                     log_variance[p], precision[p], at->scale, &sum,
                                      &product);
         if (gradient)
           store_panel(gradient, column, slope, op->columns, op->gradient.stride);
@@ -233,19 +239,27 @@ LATENT_INLINE void variance_sums(const latent_task *task, size_t column, vf *wei
   const latent_op *op = task->op;
   const float *gradient = latent_floats(task, op->gradient);
   const float *draw_weights = latent_floats(task, op->draw_weight);
+  const float *target = latent_floats(task, op->target);
   *weights = *squares = (vf){};
   for (size_t row = 0; row < task->run->rows; ++row) {
     vf g = load_panel(gradient + row * op->gradient.stride, column, op->dimensions,
                       op->gradient.stride);
-    if (!draw_weights) {
+    if (!draw_weights && !op->missing) {
       *squares = vf_fma(g, g, *squares);
       continue;
     }
-    if (draw_weights[row] < LATENT_LEAST_WEIGHT) continue;
-    *weights += draw_weights[row];
-    *squares = vf_fma(g / draw_weights[row], g, *squares);
+    float weight = draw_weights ? draw_weights[row] : 1.0f;
+    if (weight < LATENT_LEAST_WEIGHT) continue;
+    vi valid = vf_first(16);
+    if (op->missing) {
+      vf x = load_panel(target + row / latent_samples(op) * op->target.stride, column,
+                        op->dimensions, op->target.stride);
+      valid = x == x;
+    }
+    *weights += vf_select(valid, vf_all(weight), (vf){});
+    *squares = vf_fma(g / weight, g, *squares);
   }
-  if (!draw_weights) *weights = vf_all((float)task->run->rows);
+  if (!draw_weights && !op->missing) *weights = vf_all((float)task->run->rows);
 }
 
 // d/d(raw log-variance) from the gradient g of the mean: objective_scale / 2 - g^2 sigma^2 / (2
@@ -312,16 +326,17 @@ LATENT_INLINE void log_density_row(const latent_op *op, float scale, const float
   latent_row_density row = {{}, vf_all(1.0f), 0};
   for (size_t column = 0; column < dimensions; column += 16) {
     int count = (int)(dimensions - column < 16 ? dimensions - column : 16);
-    vi valid = vf_first(count);
     vf parameter = vf_load_first(input + column, count), x = vf_load_first(target + column, count);
+    vi valid = observed_lanes(op, column, x);
     vf slope;
     if (op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN) {
       vf spread = vf_load_first(log_variance + column, count);
       vf error = parameter - x, weighted = error * vf_exp(-spread), square = error * weighted;
       row.sum += vf_select(valid, (square + (spread + LATENT_LOG_TWO_PI)) * -0.5f, (vf){});
-      slope = weighted * scale;
+      slope = vf_select(valid, weighted * scale, (vf){});
       if (variance_gradient)
-        vf_store_first(variance_gradient + column, (1.0f - square) * (0.5f * scale), count);
+        vf_store_first(variance_gradient + column,
+                       vf_select(valid, (1.0f - square) * (0.5f * scale), (vf){}), count);
     } else {
       vf bounded = {}, precision = {}, ignored;
       if (op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN_SHARED ||

@@ -53,6 +53,8 @@ static void execute_load_rows(const latent_task *task) {
           value = ((bytes ? raw : raw * 255.0f) + vf_uniform(words[column % 64 / 16])) * 0x1p-8f;
           break;
       }
+      // A value that is missing stays so through every transform, unless it is to be zero.
+      if (!bytes) value = vf_select(raw == raw, value, op->missing ? (vf){} : raw);
       store_panel(out, column, value, columns, op->output.stride);
     }
   }

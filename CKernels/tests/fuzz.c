@@ -44,6 +44,7 @@ static latent_op operation(void) {
       .activation = (latent_activation)below(LATENT_ACTIVATION_COUNT + (below(50) == 0)),
       .likelihood = (latent_likelihood)below(LATENT_LIKELIHOOD_COUNT + (below(50) == 0)),
       .transform = (latent_transform)below(LATENT_TRANSFORM_DEQUANTIZE + 1 + (below(50) == 0)),
+      .missing = below(2),
       .objective = (latent_objective)below(LATENT_OBJECTIVE_COUNT + (below(50) == 0)),
       .source_kind = (latent_source)below(2 + (below(50) == 0)),
       .inner = below(100) ? size() : (uint32_t)number(70, UINT32_MAX),

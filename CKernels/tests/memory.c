@@ -227,6 +227,7 @@ static void describe(bench *to) {
       size_t count = op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN_SHARED ? 1 : size;
       matrix(to, "gradient", &op->gradient, INPUT, rows, size, -1, 1);
       variance(to, op->update ? UPDATED : INPUT);
+      if (op->missing) matrix(to, "target", &op->target, INPUT, batch, size, 0, 1);
       if (below(to, 2)) vector(to, "draw weight", &op->draw_weight, INPUT, rows, 0, 2);
       if (op->update) {
         vector(to, "first moment", &op->bias_first_moment, UPDATED, count, -1, 1);
@@ -268,6 +269,7 @@ static void choose(bench *to, latent_op_kind kind) {
       .kind = kind,
       .split_columns = below(to, 2),
       .update = below(to, 2),
+      .missing = below(to, 2),
       .activation = (latent_activation)below(to, LATENT_ACTIVATION_COUNT),
       .likelihood = (latent_likelihood)below(to, LATENT_LIKELIHOOD_COUNT),
       .transform = (latent_transform)below(to, LATENT_TRANSFORM_DEQUANTIZE + 1),

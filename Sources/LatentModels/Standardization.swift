@@ -16,24 +16,29 @@ public struct Standardization: Codable, Sendable, Equatable {
     try! self.init(streaming: rows)  // what is in memory can be read
   }
 
-  /// From the rows that a model is fitted to, in two passes.
+  /// From the rows that a model is fitted to, in two passes; what is missing (NaN) is left out.
   ///
   /// - Throws: what reading the rows throws.
   public init(streaming rows: some RowSource) throws {
-    let count = Double(max(1, rows.count))
-    func sums(_ term: (Double, Int) -> Double) throws -> [Double] {
-      var result = [Double](repeating: 0, count: rows.columns)
+    func means(_ term: (Double, Int) -> Double) throws -> [Double] {
+      var sums = [Double](repeating: 0, count: rows.columns)
+      var counts = [Int](repeating: 0, count: rows.columns)
       try rows.forEachChunk(multipleOf: 1) { _, chunk in
         for row in 0..<chunk.count {
-          for column in result.indices { result[column] += term(chunk.value(row, column), column) }
+          for column in sums.indices {
+            let value = chunk.value(row, column)
+            guard !value.isNaN else { continue }
+            sums[column] += term(value, column)
+            counts[column] += 1
+          }
         }
       }
-      return result
+      return zip(sums, counts).map { $0 / Double(max(1, $1)) }
     }
-    let mean = try sums { value, _ in value }.map { $0 / count }
-    let squares = try sums { value, column in (value - mean[column]) * (value - mean[column]) }
-    scale = zip(squares, mean).map { squares, mean in
-      let deviation = (squares / count).squareRoot()
+    let mean = try means { value, _ in value }
+    let variance = try means { value, column in (value - mean[column]) * (value - mean[column]) }
+    scale = zip(variance, mean).map { variance, mean in
+      let deviation = variance.squareRoot()
       return deviation > 1e-12 * max(1, abs(mean)) ? deviation : 1
     }
     self.mean = mean

@@ -1,5 +1,13 @@
 import LatentKernels
 
+/// What an encoder says about z.
+public enum PosteriorFamily: String, CaseIterable, Codable, Sendable {
+  /// q(z|x) = N(μ(x), diag σ²(x)).
+  case diagonalGaussian
+  /// One point, the code: a deterministic autoencoder.
+  case point
+}
+
 /// Sizes and kinds of a variational autoencoder's two networks.
 public struct Architecture: Codable, Sendable, Equatable {
   /// Columns of the data.
@@ -9,16 +17,32 @@ public struct Architecture: Codable, Sendable, Equatable {
   public var latentDimensions: Int
   public var activation: Activation
   public var likelihood: Likelihood
+  public var posterior: PosteriorFamily
 
   public init(
     dimensions: Int, hidden: [Int] = [200, 200], latentDimensions: Int = 2,
-    activation: Activation = .relu, likelihood: Likelihood = .bernoulli
+    activation: Activation = .relu, likelihood: Likelihood = .bernoulli,
+    posterior: PosteriorFamily = .diagonalGaussian
   ) {
     self.dimensions = dimensions
     self.hidden = hidden
     self.latentDimensions = latentDimensions
     self.activation = activation
     self.likelihood = likelihood
+    self.posterior = posterior
+  }
+
+  /// Files from before there was another family name none.
+  public init(from decoder: any Swift.Decoder) throws {
+    let values = try decoder.container(keyedBy: CodingKeys.self)
+    try self.init(
+      dimensions: values.decode(Int.self, forKey: .dimensions),
+      hidden: values.decode([Int].self, forKey: .hidden),
+      latentDimensions: values.decode(Int.self, forKey: .latentDimensions),
+      activation: values.decode(Activation.self, forKey: .activation),
+      likelihood: values.decode(Likelihood.self, forKey: .likelihood),
+      posterior: values.decodeIfPresent(PosteriorFamily.self, forKey: .posterior)
+        ?? .diagonalGaussian)
   }
 
   /// The largest width that is accepted: sizes beyond it are typing errors.
@@ -56,7 +80,7 @@ public struct VariationalNetworks: Sendable {
     encoder = Self.encoder(
       inputs: architecture.dimensions, hidden: architecture.hidden,
       latentDimensions: architecture.latentDimensions, activation: architecture.activation,
-      inputNeedsGradient: false, layout: &layout)
+      posterior: architecture.posterior, inputNeedsGradient: false, layout: &layout)
     decoder = Self.decoder(
       latentDimensions: architecture.latentDimensions, hidden: architecture.hidden.reversed(),
       dimensions: architecture.dimensions, activation: architecture.activation,
@@ -67,12 +91,20 @@ public struct VariationalNetworks: Sendable {
     parameters = Parameters(layout)
   }
 
-  /// x -> (mean | raw log-variance)[rows x 2 L]
+  /// x -> (mean | raw log-variance)[rows x 2 L], or the code [rows x L] of a point.
   static func encoder(
     inputs: Int, hidden: [Int], latentDimensions: Int, activation: Activation,
-    inputNeedsGradient: Bool, layout: inout ParameterLayout
+    posterior: PosteriorFamily = .diagonalGaussian, inputNeedsGradient: Bool,
+    layout: inout ParameterLayout
   ) -> MultilayerPerceptron {
-    MultilayerPerceptron(
+    guard posterior == .diagonalGaussian else {
+      return MultilayerPerceptron(
+        prefix: "encoder", inputs: inputs, hidden: hidden, activation: activation,
+        outputColumns: latentDimensions,
+        output: [ColumnSlice(name: "encoder.code", count: latentDimensions)],
+        inputNeedsGradient: inputNeedsGradient, layout: &layout)
+    }
+    return MultilayerPerceptron(
       prefix: "encoder", inputs: inputs, hidden: hidden, activation: activation,
       outputColumns: 2 * latentDimensions,
       output: [

@@ -47,11 +47,17 @@ public final class Encoder {
       stack, parameters: parameters, capacity: capacity, backend: backend)
   }
 
-  /// The posterior of each row of `batch` [rows x inputs].
+  /// The posterior of each row of `batch` [rows x inputs]; a point's log-variance is −∞.
   ///
   /// - Throws: ``ShapeError`` when the batch has another width, or more rows than the capacity.
   public func forward(_ batch: Matrix<Float>) throws -> DiagonalGaussian {
     heads = try network.forward(batch)
+    guard heads.columns > latentDimensions else {
+      // A point: no variance at all.
+      return DiagonalGaussian(
+        mean: heads,
+        logVariance: Matrix(rows: heads.rows, columns: latentDimensions, repeating: -.infinity))
+    }
     let mean = heads.columns(0..<latentDimensions)
     var logVariance = heads.columns(latentDimensions..<2 * latentDimensions)
     LogVariance.bound(&logVariance.values)

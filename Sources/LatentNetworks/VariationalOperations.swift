@@ -11,14 +11,16 @@ extension StepBuilder {
     public let logRatio: Operand
   }
 
-  /// A batch [rows x columns] from the data set's rows.
+  /// A batch [rows x columns] from the data set's rows; NaN stays NaN, or becomes 0 where it is filled.
   public mutating func load(
-    source: Operand, kind: latent_source, transform: latent_transform, columns: Int
+    source: Operand, kind: latent_source, transform: latent_transform, columns: Int,
+    fillsMissing: Bool = false
   ) -> Operand {
     var operation = PlanOperation()
     operation.kind = LATENT_OP_LOAD_ROWS
     operation.source = source
     operation.source_kind = kind
+    operation.missing = fillsMissing
     operation.transform = transform
     operation.columns = UInt32(columns)
     operation.row_index = Operand(rowIndex, 0)
@@ -97,9 +99,10 @@ extension StepBuilder {
   }
 
   /// The output layer with log p(target|z) in its epilogue; its gradient with respect to the layer's
-  /// output where wanted.
+  /// output where wanted. Where values are missing, NaN in the target is one that was not observed.
   public mutating func likelihood(
-    _ networks: VariationalNetworks, input: Operand, target: Operand, gradient: Bool
+    _ networks: VariationalNetworks, input: Operand, target: Operand, missing: Bool = false,
+    gradient: Bool
   ) -> (partial: Operand, gradient: Operand?) {
     let layer = networks.decoder.outputLayer
     var operation = operation(LATENT_OP_LIKELIHOOD_FORWARD, layer, input: input)
@@ -107,6 +110,7 @@ extension StepBuilder {
     operation.likelihood = networks.architecture.likelihood.code
     operation.dimensions = UInt32(networks.architecture.dimensions)
     operation.target = target
+    operation.missing = missing
     if let variance = networks.variance {
       operation.variance = Operand(parameters, variance.offset)
     }
@@ -132,8 +136,11 @@ extension StepBuilder {
   }
 
   /// The gradient of the likelihood's learned variances, if it has any.
+  ///
+  /// - Parameter missingIn: the target, where values of it are missing.
   public mutating func varianceBackward(
-    _ networks: VariationalNetworks, gradient: Operand, weight: Operand? = nil, update: Bool
+    _ networks: VariationalNetworks, gradient: Operand, weight: Operand? = nil,
+    missingIn target: Operand? = nil, update: Bool
   ) {
     guard let variance = networks.variance, networks.architecture.likelihood != .gaussianUnit else {
       return
@@ -145,6 +152,8 @@ extension StepBuilder {
     operation.update = update
     operation.gradient = gradient
     operation.draw_weight = weight ?? Operand()
+    operation.missing = target != nil
+    operation.target = target ?? Operand()
     operation.variance = Operand(parameters, variance.offset)
     operation.bias_gradient = Operand(gradients, variance.offset)
     operation.bias_first_moment = Operand(firstMoments, variance.offset)

@@ -15,6 +15,7 @@ public struct RunDirectory: Sendable {
   public var metrics: String { path + "/metrics.csv" }
   public var reconstructions: String { path + "/reconstructions.png" }
   public var samples: String { path + "/samples.png" }
+  public var beside: String { path + "/beside.png" }
   public var manifold: String { path + "/manifold.png" }
 
   public var components: String { path + "/components.csv" }

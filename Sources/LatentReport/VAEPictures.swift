@@ -45,6 +45,36 @@ public struct VAEPictures {
       }
     }
     return try ImageGrid(columns: side)
-      .image(of: model.inverseTransform(latents, backend: backend), shape: shape)
+      .image(
+        of: model.inverseTransform(model.latents(at: latents), backend: backend), shape: shape)
+  }
+
+  /// What the autoencoder's latent space gives, left, beside another model's.
+  ///
+  /// - Throws: ``ShapeError`` when the other model is of other images.
+  public func samples(beside other: VAE, count: Int = 64, seed: UInt64 = 0) throws -> GreyImage {
+    guard other.configuration.imageShape == shape else {
+      throw ShapeError(
+        "The models are of different images: \(shape.height) x \(shape.width) and "
+          + (other.configuration.imageShape.map { "\($0.height) x \($0.width)." } ?? "none."))
+    }
+    let mine = try model.sample(count, backend: backend, seed: seed)
+    let its = try other.sample(count, backend: backend, seed: seed)
+    return try ImageGrid().image(of: mine, shape: shape).beside(
+      ImageGrid().image(of: its, shape: shape))
+  }
+}
+
+extension GreyImage {
+  /// Both pictures, with a white line between them.
+  func beside(_ other: GreyImage, gap: Int = 12) -> GreyImage {
+    var result = GreyImage(
+      height: max(height, other.height), width: width + gap + other.width, repeating: 255)
+    for (picture, left) in [(self, 0), (other, width + gap)] {
+      for y in 0..<picture.height {
+        for x in 0..<picture.width { result[y, left + x] = picture[y, x] }
+      }
+    }
+    return result
   }
 }

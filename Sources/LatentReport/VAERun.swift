@@ -48,15 +48,29 @@ public final class VAERun {
 
   /// Writes the model and, for images, the pictures; `examples` are reconstructed.
   ///
+  /// - Parameters:
+  ///   - training: where the codes of a deterministic autoencoder are found to lie.
+  ///   - other: a model whose samples are shown beside this one's.
   /// - Returns: the model that was written.
-  public func finish(examples: Dataset) throws -> VAE {
+  public func finish(
+    examples: Dataset, training: Dataset? = nil, beside other: VAE? = nil
+  ) throws -> VAE {
     try directory.write(metrics: trainer.progress.history)
     if !keepsBest { try trainer.model.save(to: directory.model) }
-    let model = keepsBest ? try VAE.load(directory.model) : trainer.model
+    let model =
+      keepsBest || trainer.model.isDeterministic ? try VAE.load(directory.model) : trainer.model
+    if let training, model.isDeterministic {
+      try model.fitCodes(to: training, backend: trainer.backend)
+      try model.save(to: directory.model)
+    }
     if let pictures = VAEPictures(model, backend: trainer.backend) {
       try PNG.write(pictures.reconstructions(of: examples), to: directory.reconstructions)
       try PNG.write(
         pictures.samples(seed: trainer.configuration.seed), to: directory.samples)
+      if let other {
+        try PNG.write(
+          pictures.samples(beside: other, seed: trainer.configuration.seed), to: directory.beside)
+      }
       if let manifold = try pictures.manifold() {
         try PNG.write(manifold, to: directory.manifold)
       }

@@ -71,10 +71,14 @@ final class EpochProgress {
     guard !quiet else { return }
     clear()
     printError(
-      "\(epochTitle(metrics.epoch))  ELBO \(decimal(metrics.elbo, 3))  "
-        + "reconstruction \(decimal(metrics.reconstruction, 3))  KL \(decimal(metrics.kl, 3))"
-        + (metrics.heldOutELBO.map { "  held-out ELBO \(decimal($0, 3))" } ?? "")
-        + "  \(grouped(Int(rate))) \(noun)/s")
+      trainer.model.isDeterministic
+        ? "\(epochTitle(metrics.epoch))  log p(x|z) \(decimal(metrics.reconstruction, 3))"
+          + (metrics.heldOutReconstruction.map { "  held-out \(decimal($0, 3))" } ?? "")
+          + "  \(grouped(Int(rate))) \(noun)/s"
+        : "\(epochTitle(metrics.epoch))  ELBO \(decimal(metrics.elbo, 3))  "
+          + "reconstruction \(decimal(metrics.reconstruction, 3))  KL \(decimal(metrics.kl, 3))"
+          + (metrics.heldOutELBO.map { "  held-out ELBO \(decimal($0, 3))" } ?? "")
+          + "  \(grouped(Int(rate))) \(noun)/s")
   }
 
   func clear() {

@@ -46,8 +46,8 @@ struct ExactRun {
     // Its error says what else is wrong.
     _ = try SavedModel(path)
     throw SettingError(
-      "\(path) is a variational autoencoder, which cannot \(verb); it can score, sample and "
-        + "transform.")
+      "\(path) is a variational autoencoder, which cannot \(verb); it can score, sample, "
+        + "transform, reconstruct and impute.")
   }
 
   private static func load(_ file: TensorFile, path: String) throws -> (any ExactModel)? {

@@ -42,6 +42,16 @@ struct FitResult: Encodable {
   }
 
   var summary: String {
+    if kl == 0 {
+      let score =
+        heldOutReconstruction.map { "held-out log p(x|z) \(decimal($0, 3)), training " }
+        ?? "log p(x|z) "
+      return """
+        \(score)\(decimal(reconstruction, 3)) nats after epoch \(modelEpoch) of \(epochs), \
+        \(decimal(seconds, 1)) s
+        \(output)
+        """
+    }
     let score =
       heldOutELBO.map { "held-out ELBO \(decimal($0, 3)), training ELBO \(decimal(elbo, 3)) nats" }
       ?? "ELBO \(decimal(elbo, 3)) nats"

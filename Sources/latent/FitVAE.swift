@@ -17,6 +17,7 @@ struct FitVAE: ParsableCommand {
   @OptionGroup(title: "Data") var data: FitDataOptions
   @OptionGroup(title: "Model") var model: VAEModelOptions
   @OptionGroup(title: "Training") var training: TrainingOptions
+  @OptionGroup(title: "The bound") var bound: BoundOptions
   @OptionGroup(title: "Computing") var compute: ComputeOptions
 
   @Option(
@@ -44,87 +45,14 @@ struct FitVAE: ParsableCommand {
   @Flag(help: "No progress on standard error.") var quiet = false
 
   func run() throws {
-    let (run, settings, examples) = try prepare()
-    let progress = EpochProgress(run.trainer, noun: examples.noun, quiet: quiet)
-    progress.announce(settings, examples: examples)
-    do {
-      try run.train(onStep: progress.step, onEpoch: progress.finish)
-    } catch {
-      progress.clear()
-      if !run.directory.hasCheckpoint { run.directory.remove() }
-      throw error
-    }
-    let model = try run.finish(examples: examples)
-    let result = FitResult(run, model: model, settings: settings, progress: progress)
-    try json ? printJSON(result) : print(result.summary)
-  }
-
-  /// Checks everything; only then makes the directory.
-  private func prepare() throws -> (VAERun, VAESettings, examples: Dataset) {
-    guard checkpointEvery > 0 else {
-      throw SettingError("--checkpoint-every must be at least 1, found \(checkpointEvery).")
-    }
-    guard resume == nil || output == nil else {
-      throw SettingError("A resumed run stays in its directory; drop --output.")
-    }
-    let resumed = try resume.map { try RunDirectory.open($0) }
-    let saved = try resumed?.readConfiguration(VAESettings.self)
-    if let output { try RunDirectory.checkFree(output) }
-    let settings: VAESettings
-    let (rows, heldOut, network, trainer): (Dataset, Dataset?, VAE, VAETrainer?)
-    (settings, rows, heldOut, network) = try build(resuming: saved)
-    let backend = try compute.makeBackend(default: settings.backend)
-    guard !posteriorsOnDisk || settings.training.inference == .svi else {
-      throw SettingError("--posteriors-on-disk needs --inference svi; other kinds keep none.")
-    }
-    network.initialize(for: rows.rows, seed: settings.training.seed)
-    func makeTrainer(in directory: RunDirectory?) throws -> VAETrainer {
-      try VAETrainer(
-        network, configuration: settings.training, data: rows, heldOut: heldOut, backend: backend,
-        posteriorsPath: directory.map { "\($0.path)/.latent-posteriors-\(getpid()).tmp" })
-    }
-    // A file of posteriors needs the directory, everything else is checked before there is one.
-    trainer = try posteriorsOnDisk ? nil : makeTrainer(in: nil)
-    let path = output ?? RunDirectory.nextName("runs/vae-\(settings.data.shortName)-")
-    let directory = try resumed ?? RunDirectory.create(path)
-    do {
-      let run = try VAERun(
-        trainer ?? makeTrainer(in: directory), in: directory, checkpointEvery: checkpointEvery)
-      try directory.write(configuration: settings)
-      directory.removeLeftovers()
-      return (run, settings, heldOut ?? rows)
-    } catch {
-      if resumed == nil { directory.remove() }
-      throw error
-    }
-  }
-
-  private func build(
-    resuming saved: VAESettings?
-  ) throws -> (VAESettings, training: Dataset, heldOut: Dataset?, VAE) {
-    let source = try VAESettings.data(data, resuming: saved?.data)
-    var chosen: VAESettings.Model?
-    let seed = training.seed ?? saved?.training.seed ?? 0
-    let (rows, heldOut) = try source.load(seed: seed) { data in
-      let choice =
-        try chosen
-        ?? training.protocol.map { try VAESettings.model($0, model, for: data) }
-        ?? VAESettings.model(model, for: data, resuming: saved?.model)
-      chosen = choice
-      try VAEConfiguration(choice, for: data).validateRange(of: data)
-    }
-    let backend = compute.backend ?? saved?.backend ?? .fused
-    if let saved, saved.backend != backend {
-      throw SettingError(
-        "The run was trained with the \(saved.backend.rawValue) backend, now \(backend.rawValue): "
-          + "other bits; resume with the same one.")
-    }
-    let settings = VAESettings(
-      backend: backend, data: source, model: chosen!,
-      training: try VAESettings.training(
-        training, rows: rows.rows.count, resuming: saved?.training),
-      notes: VAESettings.notes(chosen!, for: rows))
-    let configuration = VAEConfiguration(chosen!, for: rows, training: settings.training)
-    return (settings, rows, heldOut, try VAE(configuration))
+    try NetworkFit(
+      name: "vae", data: data, training: training, bound: bound, compute: compute, output: output,
+      resume: resume, checkpointEvery: checkpointEvery, posteriorsOnDisk: posteriorsOnDisk,
+      json: json, quiet: quiet,
+      chooseModel: { data, saved in
+        try bound.protocol.map { try VAESettings.model($0, model, for: data) }
+          ?? VAESettings.model(model, for: data, resuming: saved)
+      }
+    ).run()
   }
 }

@@ -2,11 +2,18 @@ import ArgumentParser
 import Foundation
 import LatentIO
 import LatentKernels
+import LatentModels
+
+extension ImputationMethod: ExpressibleByArgument {}
 
 struct ImputeCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "impute",
-    abstract: "Fill the gaps of a table with their exact conditional means under a model.")
+    abstract: "Fill the gaps of a table with their conditional means under a model.",
+    discussion: """
+      Mixtures and factor analyses give exact means; a VAE estimates them, by importance sampling \
+      or by a chain.
+      """)
 
   @Argument(help: ArgumentHelp("A run directory or a model file.", valueName: "run"))
   var model: String
@@ -24,6 +31,13 @@ struct ImputeCommand: ParsableCommand {
     help:
       "Also the standard errors of what is filled in, into <output>-errors.csv; needs --output.")
   var standardErrors = false
+  @Option(help: "How a VAE fills. (default: importance)")
+  var method: ImputationMethod?
+
+  @Option(
+    parsing: .unconditional,
+    help: "A VAE's draws of z a row, or steps of the chain. (default: 1000)")
+  var samples: Int?
 
   @Option(parsing: .unconditional, help: "Keys the draws.") var seed: UInt64 = 0
 
@@ -37,6 +51,10 @@ struct ImputeCommand: ParsableCommand {
     var data, output: String
     var draws: [String]
     var standardErrors: String?
+    var method: String?
+    var samples: Int?
+    /// Of importance sampling, the least over rows: few mean that it should not be trusted.
+    var leastEffectiveSamples: Double?
   }
 
   func validate() throws {
@@ -56,34 +74,72 @@ struct ImputeCommand: ParsableCommand {
 
   func run() throws {
     if let output { try TableFile.check(output) }
-    let run = try ExactRun.open(model, verb: "impute")
+    guard let run = try ExactRun(model) else { return try fillWithVAE() }
+    guard method == nil, samples == nil else {
+      throw SettingError("\(model) fills exactly; --method and --samples are for a VAE.")
+    }
     let rows = try run.data(data)
     let backend = try compute.makeFusedBackend()
     let names = rows.columnNames ?? run.columnNames
-    let target = output ?? TableFile.standardOutput
     let imputation = try run.model.imputed(rows.rows, backend: backend)
-    try TableFile.write(imputation.values, columnNames: names, to: target)
+    try report(
+      rows, names: names, filled: imputation.values,
+      fillings: draws > 0
+        ? run.model.filledByChance(rows.rows, count: draws, seed: seed, backend: backend) : [],
+      standardErrors: standardErrors ? imputation.standardErrors : nil)
+  }
+
+  private func fillWithVAE() throws {
+    let saved = try SavedModel(model)
+    guard !standardErrors else {
+      throw SettingError(
+        "--standard-errors is for models that fill exactly; a VAE's --draws tell how far to trust it."
+      )
+    }
+    let rows = try saved.data(data, allowMissing: true)
+    let backend = try compute.makeBackend()
+    let imputation = try VAEImputation(
+      saved.model, method: method ?? .importance, samples: samples ?? 1000, backend: backend)
+    let found = try imputation.fill(rows, draws: draws, seed: seed)
+    try report(
+      rows, names: rows.columnNames ?? saved.model.configuration.columnNames, filled: found.mean,
+      fillings: found.draws, imputation: imputation,
+      leastEffectiveSamples: found.effectiveSamples?.min())
+  }
+
+  private func report(
+    _ rows: Dataset, names: [String]?, filled: Matrix<Double>, fillings: [Matrix<Double>],
+    standardErrors: Matrix<Double>? = nil, imputation: VAEImputation? = nil,
+    leastEffectiveSamples: Double? = nil
+  ) throws {
+    let target = output ?? TableFile.standardOutput
+    try TableFile.write(filled, columnNames: names, to: target)
     let url = URL(fileURLWithPath: target)
     let stem = target.dropLast(url.pathExtension.count + 1)
-    let errors = standardErrors ? "\(stem)-errors.\(url.pathExtension)" : nil
-    if let errors {
-      try TableFile.write(imputation.standardErrors, columnNames: names, to: errors)
+    let errors = standardErrors == nil ? nil : "\(stem)-errors.\(url.pathExtension)"
+    if let errors, let standardErrors {
+      try TableFile.write(standardErrors, columnNames: names, to: errors)
     }
     var files: [String] = []
-    if draws > 0 {
-      let fillings = try run.model.filledByChance(
-        rows.rows, count: draws, seed: seed, backend: backend)
-      for (index, filling) in fillings.enumerated() {
-        files.append("\(stem)-\(index + 1).\(url.pathExtension)")
-        try TableFile.write(filling, columnNames: names, to: files[index])
-      }
+    for (index, filling) in fillings.enumerated() {
+      files.append("\(stem)-\(index + 1).\(url.pathExtension)")
+      try TableFile.write(filling, columnNames: names, to: files[index])
+    }
+    if let least = leastEffectiveSamples, let imputation, least < 10,
+      least < Double(imputation.samples)
+    {
+      printError(
+        "warning: a row has only \(decimal(least, 1)) effective samples of \(imputation.samples); "
+          + "raise --samples")
     }
     let gaps = (0..<rows.rows.count).map { row in
       (0..<rows.rows.columns).count { rows.rows.value(row, $0).isNaN }
     }
     let result = Result(
       rows: gaps.count, rowsWithGaps: gaps.count { $0 > 0 }, values: gaps.reduce(0, +),
-      data: rows.name, output: target, draws: files, standardErrors: errors)
+      data: rows.name, output: target, draws: files, standardErrors: errors,
+      method: imputation?.method.rawValue, samples: imputation?.samples,
+      leastEffectiveSamples: leastEffectiveSamples)
     if json {
       try printJSON(result)
     } else if output != nil {

@@ -9,7 +9,7 @@ import LatentKernels
     version: version,
     subcommands: [
       Fit.self, ScoreCommand.self, CompareCommand.self, GapCommand.self, SampleCommand.self,
-      TransformCommand.self, Doctor.self,
+      TransformCommand.self, ReconstructCommand.self, Doctor.self,
     ] + tableCommands)
 
   #if OpenBLAS
@@ -42,10 +42,12 @@ struct Fit: ParsableCommand {
 
   #if OpenBLAS
     private static let subcommands: [any ParsableCommand.Type] = [
-      FitVAE.self, FitMixture.self, FitFactors.self,
+      FitVAE.self, FitAutoencoder.self, FitMixture.self, FitFactors.self,
     ]
   #else
-    private static let subcommands: [any ParsableCommand.Type] = [FitVAE.self, FitFactors.self]
+    private static let subcommands: [any ParsableCommand.Type] = [
+      FitVAE.self, FitAutoencoder.self, FitFactors.self,
+    ]
   #endif
 }
 

@@ -40,8 +40,9 @@ struct SavedModel {
   }
 
   /// The rows that the options name, else those that the run held out (all, where it held none out).
-  func data(_ options: NewDataOptions) throws -> Dataset {
+  func data(_ options: NewDataOptions, allowMissing: Bool = false) throws -> Dataset {
     var source = settings?.data ?? DataSettings(source: "")
+    if allowMissing { source.missing = true }
     if options.columns != nil || options.label != nil {
       source.columns = options.columns?.elements
       source.label = options.label

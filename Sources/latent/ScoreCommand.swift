@@ -76,8 +76,11 @@ struct ScoreCommand: ParsableCommand {
           data: rows.name, output: output))
     } else {
       let line =
-        "ELBO \(decimal(mean.elbo, 4))  reconstruction \(decimal(mean.reconstruction, 4))  "
-        + "KL \(decimal(mean.kl, 4)) nats a row, \(grouped(scores.count)) rows of \(rows.name)"
+        saved.model.isDeterministic
+        ? "log p(x|z) \(decimal(mean.reconstruction, 4)) nats a row at its code (an autoencoder has "
+          + "no log p(x)), \(grouped(scores.count)) rows of \(rows.name)"
+        : "ELBO \(decimal(mean.elbo, 4))  reconstruction \(decimal(mean.reconstruction, 4))  "
+          + "KL \(decimal(mean.kl, 4)) nats a row, \(grouped(scores.count)) rows of \(rows.name)"
       if output == TableFile.standardOutput { printError(line) } else { print(line) }
     }
   }

@@ -2,6 +2,7 @@ import ArgumentParser
 import LatentKernels
 import LatentModels
 import LatentNetworks
+import LatentReport
 
 struct TransformCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -14,6 +15,11 @@ struct TransformCommand: ParsableCommand {
   @OptionGroup(title: "Computing") var compute: ComputeOptions
 
   @Flag(help: "Variances beside the means.") var variances = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Also a map of the means as PNG, coloured by the label (VAE).", valueName: "path"))
+  var map: String?
 
   @Option(help: ArgumentHelp("CSV or NPY. (default: CSV on standard output)", valueName: "path"))
   var output: String?
@@ -33,15 +39,26 @@ struct TransformCommand: ParsableCommand {
 
   func run() throws {
     if let output { try TableFile.check(output) }
-    if let exact = try ExactRun(model) { return try transform(exact) }
+    if let map, TableFile.fileExtension(map) != "png" {
+      throw SettingError("\(map): expected a name that ends in .png.")
+    }
+    if let exact = try ExactRun(model) {
+      guard map == nil else { throw SettingError("--map is for a VAE or an autoencoder.") }
+      return try transform(exact)
+    }
     let saved = try SavedModel(model)
     let rows = try saved.data(data)
     let backend = try compute.makeBackend()
     let posterior = try saved.model.transform(
       saved.model.batches(of: rows), backend: backend, seed: saved.seed)
     let size = posterior.mean.columns
+    if let map {
+      try PNG.write(LatentMap(posterior.mean, labels: rows.labels).picture(), to: map)
+    }
     var names = (1...size).map { "mean\($0)" }
     if variances { names += (1...size).map { "variance\($0)" } }
+    // A map alone leaves standard output alone.
+    guard map == nil || output != nil else { return print(map!) }
     let target = output ?? TableFile.standardOutput
     try TableFile.write(
       variances ? posterior.meansAndVariances : posterior.mean, columnNames: names, to: target)

@@ -49,6 +49,12 @@ struct FitDataOptions: ParsableArguments {
 
   @Option(help: "The column that is a label, not data.")
   var label: String?
+
+  @Flag(
+    help: """
+      Values may be missing (NaN, empty cells): the bound is over what was observed of a row (vae).
+      """)
+  var missing = false
 }
 
 /// The model. Every option is optional, so that a resumed run knows which were given.
@@ -85,22 +91,12 @@ struct VAEModelOptions: ParsableArguments {
   var standardize: Bool?
 }
 
+/// How networks learn, whatever they maximize.
 struct TrainingOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help: "Passes over the data. (default: as many as make 10,000 steps, 20 to 300)")
   var epochs: Int?
-
-  @Option(
-    help: ArgumentHelp(
-      "Train as a paper did: iwae2016 is 200-200-50 tanh, binarized afresh, batches of 20, rates "
-        + "that fall in stages of 1, 3, 9 ... 2187 epochs. --objective and --samples stay free."))
-  var `protocol`: TrainingProtocol?
-
-  @Option(
-    parsing: .unconditional,
-    help: "How many of the protocol's stages: 6 make 364 epochs. (default: all 8, 3280 epochs)")
-  var stages: Int?
 
   @Option(parsing: .unconditional, help: "Rows a step. (default: 64)")
   var batchSize: Int?
@@ -111,6 +107,19 @@ struct TrainingOptions: ParsableArguments {
   @Option(help: "How the learning rate falls. (default: constant)")
   var schedule: TrainingConfiguration.Schedule?
 
+  @Option(
+    parsing: .unconditional,
+    help:
+      "Stop after so many epochs without a better held-out ELBO; keep the best. (default: 0, never)"
+  )
+  var patience: Int?
+
+  @Option(parsing: .unconditional, help: "Keys all randomness. (default: 0)")
+  var seed: UInt64?
+}
+
+/// What a variational autoencoder maximizes, and how.
+struct BoundOptions: ParsableArguments {
   @Option(parsing: .unconditional, help: "Weight of the KL. (default: 1, the ELBO)")
   var beta: Double?
 
@@ -121,16 +130,6 @@ struct TrainingOptions: ParsableArguments {
   @Option(
     parsing: .unconditional, help: "Nats a latent dimension that the KL leaves free. (default: 0)")
   var freeBits: Double?
-
-  @Option(
-    parsing: .unconditional,
-    help:
-      "Stop after so many epochs without a better held-out ELBO; keep the best. (default: 0, never)"
-  )
-  var patience: Int?
-
-  @Option(parsing: .unconditional, help: "Keys all randomness. (default: 0)")
-  var seed: UInt64?
 
   @Option(
     help: ArgumentHelp(
@@ -152,4 +151,15 @@ struct TrainingOptions: ParsableArguments {
     parsing: .unconditional,
     help: "Gradient steps a row on its own q(z) before a step on the networks. (default: 20)")
   var innerSteps: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Train as a paper did: iwae2016 is 200-200-50 tanh, binarized afresh, batches of 20, rates "
+        + "that fall in stages of 1, 3, 9 ... 2187 epochs. --objective and --samples stay free."))
+  var `protocol`: TrainingProtocol?
+
+  @Option(
+    parsing: .unconditional,
+    help: "How many of the protocol's stages: 6 make 364 epochs. (default: all 8, 3280 epochs)")
+  var stages: Int?
 }

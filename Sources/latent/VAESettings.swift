@@ -12,6 +12,7 @@ struct VAESettings: Codable, Equatable {
     var likelihood: Likelihood
     var transform: Transform
     var standardize: Bool
+    var posterior: PosteriorFamily?
   }
 
   var command = "fit vae"
@@ -50,6 +51,7 @@ extension VAESettings {
     }
     if let columns = options.columns { data.columns = columns.elements }
     if let label = options.label { data.label = label }
+    if options.missing { data.missing = true }
     return data
   }
 
@@ -111,27 +113,28 @@ extension VAESettings {
   }
 
   static func training(
-    _ options: TrainingOptions, rows: Int, resuming saved: TrainingConfiguration?
+    _ options: TrainingOptions, _ bound: BoundOptions?, rows: Int,
+    resuming saved: TrainingConfiguration?
   ) throws -> TrainingConfiguration {
     var training = saved ?? TrainingConfiguration()
-    try options.checkProtocol(resuming: saved)
-    if let chosen = options.protocol {
-      try chosen.configure(&training, stages: options.stages ?? TrainingProtocol.IWAE2016.stages)
-    } else if let stages = options.stages {
+    try bound?.checkProtocol(options, resuming: saved)
+    if let chosen = bound?.protocol {
+      try chosen.configure(&training, stages: bound?.stages ?? TrainingProtocol.IWAE2016.stages)
+    } else if let stages = bound?.stages {
       try TrainingProtocol.iwae2016.configure(&training, stages: stages)
     }
     if let value = options.batchSize { training.batchSize = value }
     if let value = options.learningRate { training.learningRate = value }
     if let value = options.schedule { training.schedule = value }
-    if let value = options.beta { training.beta = value }
-    if let value = options.warmUpEpochs { training.warmUpEpochs = value }
-    if let value = options.freeBits { training.freeBits = value }
+    if let value = bound?.beta { training.beta = value }
+    if let value = bound?.warmUpEpochs { training.warmUpEpochs = value }
+    if let value = bound?.freeBits { training.freeBits = value }
     if let value = options.patience { training.patience = value }
     if let value = options.seed { training.seed = value }
-    if let value = options.objective { training.objective = value }
-    if let value = options.samples { training.samples = value }
-    if let value = options.inference { training.inference = value }
-    if let value = options.innerSteps {
+    if let value = bound?.objective { training.objective = value }
+    if let value = bound?.samples { training.samples = value }
+    if let value = bound?.inference { training.inference = value }
+    if let value = bound?.innerSteps {
       guard training.inference != .amortized else {
         throw SettingError("--inner-steps needs --inference svi or semi-amortized.")
       }
@@ -139,7 +142,7 @@ extension VAESettings {
     }
     if let epochs = options.epochs {
       training.epochs = epochs
-    } else if saved == nil && options.protocol == nil {
+    } else if saved == nil && bound?.protocol == nil {
       let steps = max(1, rows / max(1, training.batchSize))
       training.epochs = min(300, max(20, 10_000 / steps))
     }
@@ -169,6 +172,10 @@ extension VAESettings {
 
   static func notes(_ model: Model, for data: Dataset) -> [String] {
     var notes: [String] = []
+    if model.posterior == .point {
+      notes.append(
+        "a deterministic autoencoder: what stands for the elbo is log p(x|z) at the code")
+    }
     if model.likelihood == .bernoulli && model.transform != .threshold
       && model.transform != .sample && !data.isBinary
     {
@@ -181,9 +188,11 @@ extension VAESettings {
   }
 }
 
-extension TrainingOptions {
+extension BoundOptions {
   /// - Throws: ``SettingError`` for options that a protocol decides.
-  fileprivate func checkProtocol(resuming saved: TrainingConfiguration?) throws {
+  fileprivate func checkProtocol(
+    _ training: TrainingOptions, resuming saved: TrainingConfiguration?
+  ) throws {
     guard let chosen = self.protocol else {
       guard stages == nil || saved?.schedule == .stages else {
         throw SettingError("--stages needs --protocol, or a run to resume that was begun with it.")
@@ -191,8 +200,9 @@ extension TrainingOptions {
       return
     }
     let given: [(String, Bool)] = [
-      ("--epochs", epochs != nil), ("--batch-size", batchSize != nil),
-      ("--learning-rate", learningRate != nil), ("--schedule", schedule != nil),
+      ("--epochs", training.epochs != nil), ("--batch-size", training.batchSize != nil),
+      ("--learning-rate", training.learningRate != nil),
+      ("--schedule", training.schedule != nil),
     ]
     if let (name, _) = given.first(where: \.1) {
       throw SettingError("--protocol \(chosen.rawValue) decides \(name); drop one of them.")
@@ -203,16 +213,18 @@ extension TrainingOptions {
 extension VAEConfiguration {
   /// - Parameter data: the rows to train on.
   init(
-    _ model: VAESettings.Model, for data: Dataset, training: TrainingConfiguration? = nil
+    _ model: VAESettings.Model, for data: Dataset, training: TrainingConfiguration? = nil,
+    missing: Bool = false
   ) {
     self.init(
       architecture: Architecture(
         dimensions: data.rows.columns, hidden: model.hidden,
         latentDimensions: model.latentDimensions, activation: model.activation,
-        likelihood: model.likelihood),
+        likelihood: model.likelihood, posterior: model.posterior ?? .diagonalGaussian),
       transform: model.transform,
       standardization: model.standardize ? Standardization(data.rows) : nil,
       imageShape: data.imageShape, columnNames: data.columnNames)
+    self.missing = missing ? true : nil
     guard let training, training.inference != .amortized else { return }
     inference = training.inference
     innerSteps = training.inference == .semiAmortized ? training.innerSteps : nil

@@ -193,7 +193,7 @@ import Testing
           ["predict", "factors"],
           saying: "a factor analysis, which cannot predict; it can score, sample, transform")
         _ = try Command.run(["fit", "vae", "--data", "iris", "--output", "vae"] + small, in: place)
-        try place.latentFails(["impute", "vae"], saying: "autoencoder, which cannot impute")
+        try place.latentFails(["predict", "vae"], saying: "autoencoder, which cannot predict")
         try place.latentFails(["score", "vae", "--flag", "0.1"], saying: "exact densities")
         try place.latentFails(["predict", "nowhere"], saying: "no such run")
         try place.latentFails(["score", "run", "--data", "iris"], saying: "expects 2 columns")

@@ -23,6 +23,7 @@ struct CaseOperands {
     operation.source_kind = example.source
     operation.layout = example.layout
     operation.objective = example.objective
+    operation.missing = example.missing
     operation.inner = UInt32(shape.inner)
     operation.columns = UInt32(shape.columns)
     operation.dimensions = UInt32(shape.columns)
@@ -54,8 +55,9 @@ struct CaseOperands {
 
   private mutating func loadRows(_ example: Case) {
     let bytes = example.source == LATENT_SOURCE_BYTES
-    let values = (0..<dataRows * shape.columns).map { _ in
-      bytes ? Double(random.next() % 256) : random.float(in: 0...1)
+    let values = (0..<dataRows * shape.columns).map { index in
+      example.missing && index % 4 == 1
+        ? .nan : bytes ? Double(random.next() % 256) : random.float(in: 0...1)
     }
     matrix(
       "source", \.source, dataRows, shape.columns, .input, values, element: bytes ? .byte : .scalar)
@@ -97,7 +99,7 @@ struct CaseOperands {
     add("weights", \.weights, .panels(rows: shape.inner, columns: columns), .input, weights)
     let bias = isReal.map { $0 ? random.float(in: -1...1) : 0 }
     add("bias", \.bias, .panels(rows: 1, columns: columns), .input, bias)
-    matrix("target", \.target, shape.rows, shape.columns, .input, in: 0...1)
+    target(example)
     variance(example, .input)
     if example.complete { matrix("gradient", \.gradient, rows, columns, .output) }
     add(
@@ -110,7 +112,7 @@ struct CaseOperands {
 
   private mutating func logDensity(_ example: Case) {
     matrix("input", \.input, rows, shape.columns, .input, in: -2...2)
-    matrix("target", \.target, shape.rows, shape.columns, .input, in: 0...1)
+    target(example)
     variance(example, .input)
     let paired = example.likelihood == LATENT_LIKELIHOOD_GAUSSIAN
     if paired {
@@ -123,8 +125,15 @@ struct CaseOperands {
   }
 
   private mutating func varianceBackward(_ example: Case) {
-    matrix("gradient", \.gradient, rows, shape.columns, .input, in: -1...1)
+    // Where a value is missing, its likelihood left no gradient.
+    let gradient = floats(rows * shape.columns, in: -1...1).enumerated().map { place, value in
+      let (row, column) = place.quotientAndRemainder(dividingBy: shape.columns)
+      let index = row / example.samples * shape.columns + column
+      return example.missing && index % 4 == 1 ? 0 : value
+    }
+    matrix("gradient", \.gradient, rows, shape.columns, .input, gradient)
     variance(example, example.update ? .updated : .input)
+    if example.missing { target(example) }
     if example.objective != LATENT_OBJECTIVE_ELBO {
       // Some draws that count for nothing.
       let weights = (0..<rows).map { $0 % 5 == 3 ? 0 : random.float(in: 0.1...2) }
@@ -243,6 +252,13 @@ struct CaseOperands {
         "weights transposed", \.weights_transposed,
         .panels(rows: shape.columns, columns: shape.inner), .output)
     }
+  }
+
+  private mutating func target(_ example: Case) {
+    let values = floats(shape.rows * shape.columns, in: 0...1).enumerated().map {
+      example.missing && $0.offset % 4 == 1 ? .nan : $0.element
+    }
+    matrix("target", \.target, shape.rows, shape.columns, .input, values)
   }
 
   private mutating func variance(_ example: Case, _ role: Tensor.Role) {

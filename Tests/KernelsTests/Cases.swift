@@ -14,6 +14,8 @@ struct Case: Sendable, CustomStringConvertible {
   var update = false
   /// Whether what the operation may do without is there: gate, gradient, weights_transposed.
   var complete = true
+  /// Whether some values of the data are not there.
+  var missing = false
   /// Draws of z a row.
   var samples = 1
 
@@ -38,7 +40,7 @@ struct Case: Sendable, CustomStringConvertible {
       (true, "\(shape.rows) rows, \(shape.inner) x \(shape.columns)"),
       (true, "stride \(shape.stride)"),
       (shape.splitColumns, "split columns"), (update, "update"), (complete, "complete"),
-      (samples > 1, "\(samples) samples"),
+      (missing, "missing"), (samples > 1, "\(samples) samples"),
     ]
     return words.filter(\.0).map(\.1).joined(separator: ", ")
   }
@@ -154,13 +156,22 @@ let cases: [Case] = {
         shape: shape, update: i % 3 == 0, samples: 2))
     cases.append(Case(kind: .weighRows, shape: shape, samples: 1 + i % 3))
   }
+  // The same with values missing.
+  let gapped: [OperationKind] = [.loadRows, .likelihood, .logDensity, .varianceBackward]
+  for (i, example) in cases.enumerated() where gapped.contains(example.kind) && i % 3 != 0 {
+    guard example.source != LATENT_SOURCE_BYTES else { continue }
+    var example = example
+    example.missing = true
+    cases.append(example)
+  }
   // Rows with several draws of z each.
   let drawing: [OperationKind] = [
     .linearForward, .likelihood, .logDensity, .reparameterize, .reparameterizeBackward,
     .linearBackwardInput, .linearBackwardWeights, .varianceBackward,
   ]
   let repeated = cases.enumerated().filter {
-    drawing.contains($1.kind) && $1.objective == LATENT_OBJECTIVE_ELBO && $0 % 5 == 0
+    drawing.contains($1.kind) && $1.objective == LATENT_OBJECTIVE_ELBO && $1.samples == 1
+      && $0 % 5 == 0
   }
   for (i, example) in repeated {
     var example = example

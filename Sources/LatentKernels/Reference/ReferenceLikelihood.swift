@@ -24,7 +24,8 @@ extension ReferenceStep {
 
   /// The gradient of the learned raw log-variance. With g the gradient of the mean,
   /// -log p = 1/2 (log 2 pi + lv + (x - mean)^2 e^-lv) has the derivative 1/2 - 1/2 g^2 e^lv by lv. Rows
-  /// that were weighed are weighed here too; below 2^-60 a draw counts for nothing.
+  /// that were weighed are weighed here too; below 2^-60 a draw counts for nothing, and so does a
+  /// value that is missing.
   func varianceBackward() {
     let shared = operation.likelihood == LATENT_LIKELIHOOD_GAUSSIAN_SHARED
     let meanGradient = matrix(operation.gradient)
@@ -36,7 +37,7 @@ extension ReferenceStep {
         let index = shared ? 0 : dimension
         let g = meanGradient[row, dimension]
         let weight = operation.draw_weight.exists ? vector(operation.draw_weight)[row] : 1
-        guard weight >= 0x1p-60 else { continue }
+        guard weight >= 0x1p-60, isObserved(row, dimension) else { continue }
         let logVariance = BoundedLogVariance(raw: variance[index])
         sums[index] +=
           (scale * weight / 2 - g * g * exp(logVariance.value) / (scale * weight) / 2)
@@ -60,6 +61,11 @@ extension ReferenceStep {
     let parameters = matrix(operation.input)
     for row in 0..<rows {
       vector(operation.log_density)[row] = (0..<dimensions).reduce(0.0) { sum, d in
+        guard isObserved(row, d) else {
+          writeGradient(row, d, 0)
+          if operation.output.exists { matrix(operation.output)[row, d] = 0 }
+          return sum
+        }
         guard operation.likelihood == LATENT_LIKELIHOOD_GAUSSIAN else {
           return sum + density(row, d, target[row / samples, d], parameter: parameters[row, d])
         }
@@ -76,8 +82,20 @@ extension ReferenceStep {
     }
   }
 
+  /// Whether a value of the target is there; all are, unless the operation knows of missing ones.
+  private func isObserved(_ row: Int, _ dimension: Int) -> Bool {
+    !operation.missing || !matrix(operation.target)[row / samples, dimension].isNaN
+  }
+
   /// log p of one value x, whose parameters the layer gives; writes the gradient of -log p by them.
   private func density(_ row: Int, _ dimension: Int, _ x: Double) -> Double {
+    guard isObserved(row, dimension) else {
+      let paired = operation.likelihood == LATENT_LIKELIHOOD_GAUSSIAN
+      let column = paired ? dimension / 16 * 32 + dimension % 16 : dimension
+      writeGradient(row, column, 0)
+      if paired { writeGradient(row, column + 16, 0) }
+      return 0
+    }
     guard operation.likelihood == LATENT_LIKELIHOOD_GAUSSIAN else {
       return density(row, dimension, x, parameter: linear(row, dimension))
     }

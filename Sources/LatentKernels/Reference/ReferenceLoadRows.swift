@@ -11,6 +11,7 @@ extension ReferenceStep {
 
   private func transformed(_ row: Int, _ column: Int) -> Double {
     let value = sourceValue(dataRow(row), column)
+    guard !value.isNaN else { return operation.missing ? 0 : value }
     switch operation.transform {
     case LATENT_TRANSFORM_THRESHOLD:
       return value > 0.5 ? 1 : 0

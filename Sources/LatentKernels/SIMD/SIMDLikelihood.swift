@@ -29,7 +29,8 @@ extension SIMDStep {
     let target = self.row(operation.target, row / samples)
     var sums = Lanes()
     forEachPanel(dimensions) { column, width in
-      sums += first(width, density(row, column, width, load(target + column, width), parameters))
+      let x = load(target + column, width)
+      sums += observed(x, first(width, density(row, column, width, x, parameters)))
     }
     self.row(operation.partial, row)[0] = sum(sums)
   }
@@ -48,7 +49,7 @@ extension SIMDStep {
           paired
           ? gaussian(row, column, width, x, mean: parameter)
           : density(row, column, width, x, parameter: parameter)
-        sums += first(width, logP)
+        sums += observed(x, first(width, logP))
       }
       floats(operation.log_density)[row] = sum(sums)
     }
@@ -64,7 +65,8 @@ extension SIMDStep {
     writeGradient(row, column, width, (mean - x) * precision)
     if operation.output.exists {
       store(
-        (1 - square) * (0.5 * run.objective_scale), self.row(operation.output, row) + column, width)
+        observed(x, (1 - square) * (0.5 * run.objective_scale)),
+        self.row(operation.output, row) + column, width)
     }
     return (logVariance + square + logTwoPi) * -0.5
   }
@@ -116,10 +118,18 @@ extension SIMDStep {
     }
   }
 
+  /// Zero where the target's value is missing.
+  @inline(__always) private func observed(_ x: Lanes, _ logP: Lanes) -> Lanes {
+    operation.missing ? select(x .== x, logP, Lanes()) : logP
+  }
+
   @inline(__always) private func writeGradient(
     _ row: Int, _ column: Int, _ width: Int, _ gradient: Lanes
   ) {
     guard operation.gradient.exists else { return }
+    // Of a value that is missing it is not a number.
+    let gradient =
+      operation.missing ? select(gradient .== gradient, gradient, Lanes()) : gradient
     store(gradient * run.objective_scale, self.row(operation.gradient, row) + column, width)
   }
 
@@ -165,8 +175,13 @@ extension SIMDStep {
       let weight = operation.draw_weight.exists ? floats(operation.draw_weight)[row] : 1
       guard weight >= 0x1p-60 else { continue }
       let gradient = load(self.row(operation.gradient, row) + column, width)
+      var counts = Lanes(repeating: weight)
+      if operation.missing {
+        let x = load(self.row(operation.target, row / samples) + column, width)
+        counts = select(x .== x, counts, Lanes())
+      }
       squares += gradient * gradient / weight
-      weights += weight
+      weights += counts
     }
     return (squares, weights)
   }

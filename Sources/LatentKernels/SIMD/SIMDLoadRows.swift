@@ -10,21 +10,35 @@ extension SIMDStep {
           let isAbove = sourceLanes(source + column, width) .> Lanes(repeating: 0.5)
           store(select(isAbove, Lanes(repeating: 1), Lanes()), output + column, width)
         }
+        keepMissing(row, source, output)
       case LATENT_TRANSFORM_BINARIZE:
         random(LATENT_PURPOSE_BINARIZATION, row: row).forEach(columns) { column, width, bits in
           let isOne = uniform(bits) .< sourceLanes(source + column, width)
           store(select(isOne, Lanes(repeating: 1), Lanes()), output + column, width)
         }
+        keepMissing(row, source, output)
       case LATENT_TRANSFORM_DEQUANTIZE:
         random(LATENT_PURPOSE_DEQUANTIZATION, row: row).forEach(columns) { column, width, bits in
           let level = sourceLanes(source + column, width) * 255
           store((level + uniform(bits)) / 256, output + column, width)
         }
+        keepMissing(row, source, output)
       default:
         forEachPanel(columns) { column, width in
           store(sourceLanes(source + column, width), output + column, width)
         }
+        if operation.missing { keepMissing(row, source, output) }
       }
+    }
+  }
+
+  /// What is missing stays so, or becomes 0 where the operation fills.
+  private func keepMissing(_ row: Int, _ source: Int, _ output: Floats) {
+    guard operation.source_kind != LATENT_SOURCE_BYTES else { return }
+    forEachPanel(columns) { column, width in
+      let raw = sourceLanes(source + column, width)
+      let missing = operation.missing ? Lanes() : raw
+      store(select(raw .== raw, load(output + column, width), missing), output + column, width)
     }
   }
 

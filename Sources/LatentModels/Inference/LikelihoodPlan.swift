@@ -47,7 +47,8 @@ public struct LikelihoodPlan {
     z = builder.matrix(columns: architecture.latentDimensions)
     let decoded = builder.forwardHidden(networks.decoder, input: z)
     let output = builder.likelihood(
-      networks, input: decoded[decoded.count - 1], target: x, gradient: work != .evaluation)
+      networks, input: decoded[decoded.count - 1], target: x,
+      missing: batches.hasMissing, gradient: work != .evaluation)
     logDensity = builder.likelihoodRows(networks, partial: output.partial, reads: .allRows)
     if let gradient = output.gradient {
       let gradients = builder.backwardInputs(
@@ -58,7 +59,9 @@ public struct LikelihoodPlan {
         builder.backwardWeights(
           networks.decoder, activations: decoded, gradients: gradients.layers,
           update: work == .step)
-        builder.varianceBackward(networks, gradient: gradient, update: work == .step)
+        builder.varianceBackward(
+          networks, gradient: gradient, missingIn: batches.hasMissing ? x : nil,
+          update: work == .step)
       }
     } else {
       latentGradient = nil

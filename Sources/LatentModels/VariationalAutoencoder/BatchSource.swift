@@ -29,6 +29,8 @@ public struct BatchSource: Sendable {
   public let transform: Transform
   /// Whether batches hold nothing but zeros and ones, and products may make use of it.
   let isBinary: Bool
+  /// Whether a value is NaN: not observed.
+  public let hasMissing: Bool
   private let bytes: Storage<UInt8>?
   private let floats: Storage<Float>?
 
@@ -47,11 +49,14 @@ public struct BatchSource: Sendable {
       bytes = storage
       floats = nil
       isBinary = gathersOnes && (transform == .threshold || transform == .sample)
+      hasMissing = false
     } else {
       let storage = Storage<Float>(count: rows.count * rows.columns)
+      var isMissing = false
       for row in 0..<rows.count {
         for column in 0..<rows.columns {
           let value = rows.value(row, column)
+          isMissing = isMissing || value.isNaN
           storage.pointer[row * rows.columns + column] =
             Float(standardization?.apply(value, column: column) ?? value)
         }
@@ -62,6 +67,7 @@ public struct BatchSource: Sendable {
         gathersOnes
         && (transform == .threshold || transform == .sample
           || transform == .none && storage.values.allSatisfy { $0 == 0 || $0 == 1 })
+      hasMissing = isMissing
     }
   }
 
@@ -86,12 +92,13 @@ public struct BatchSource: Sendable {
     return String(hash, radix: 16)
   }
 
-  func appendLoad(to builder: inout StepBuilder) -> Operand {
+  /// - Parameter fillsMissing: 0 for what is missing, as an encoder takes it; else it stays NaN.
+  func appendLoad(to builder: inout StepBuilder, fillsMissing: Bool = false) -> Operand {
     let buffer =
       if let bytes { builder.addBuffer(bytes) } else { builder.addBuffer(floats!) }
     return builder.load(
       source: Operand(buffer: buffer, stride: UInt32(columns), offset: 0),
       kind: bytes != nil ? LATENT_SOURCE_BYTES : LATENT_SOURCE_FLOATS, transform: transform.code,
-      columns: columns)
+      columns: columns, fillsMissing: fillsMissing && hasMissing)
   }
 }

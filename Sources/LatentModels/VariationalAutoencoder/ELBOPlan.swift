@@ -34,10 +34,12 @@ public struct ELBOPlan {
   private let workspace: Storage<Float>
   private let rowIndex: Storage<UInt32>
   private let batches: BatchSource
-  private let logDensity, kl: Operand
+  private let logDensity: Operand
+  /// Nil for a point, which has none.
+  private let kl: Operand?
   /// Nil where the bound is what ``logDensity`` and ``kl`` make.
   private let bound: Operand?
-  private let latents: StepBuilder.Latents
+  private let latents: StepBuilder.Latents?
   private let latentDimensions: Int
 
   /// - Throws: ``ShapeError`` when the data has another width than the model; ``SettingError`` for a
@@ -64,20 +66,30 @@ public struct ELBOPlan {
     latentDimensions = latents
     var builder = StepBuilder(
       parameters: networks.parameters, capacity: capacity, rowIndex: rowIndex)
-    let x = batches.appendLoad(to: &builder)
+    let x = batches.appendLoad(to: &builder, fillsMissing: true)
+    let target = batches.hasMissing ? batches.appendLoad(to: &builder) : x
     let ones = batches.isBinary && !networks.encoder.hidden.isEmpty
     if ones { builder.listOnes(of: x, columns: batches.columns) }
     let encoded = builder.forwardHidden(networks.encoder, input: x, ones: ones)
     let heads = builder.forward(networks.encoder.outputLayer, input: encoded[encoded.count - 1])
     builder.samples = samples
-    let latent = builder.reparameterize(
-      heads, latentDimensions: latents, logRatio: objective != .elbo)
-    let decoded = builder.forwardHidden(networks.decoder, input: latent.z)
+    let isPoint = architecture.posterior == .point
+    guard !isPoint || (objective == .elbo && samples == 1 && !freeBits) else {
+      throw SettingError(
+        "A deterministic autoencoder has one code a row and no bound: it knows no objectives, "
+          + "samples or free bits.")
+    }
+    let latent =
+      isPoint
+      ? nil
+      : builder.reparameterize(heads, latentDimensions: latents, logRatio: objective != .elbo)
+    let decoded = builder.forwardHidden(networks.decoder, input: latent?.z ?? heads)
     let output = builder.likelihood(
-      networks, input: decoded[decoded.count - 1], target: x, gradient: work != .evaluation)
+      networks, input: decoded[decoded.count - 1], target: target,
+      missing: batches.hasMissing, gradient: work != .evaluation)
     var weights: (bound: Operand, weight: Operand?)?
     var density: Operand?
-    if objective != .elbo {
+    if let latent, objective != .elbo {
       density = builder.likelihoodRows(networks, partial: output.partial, reads: .allRows)
       weights = builder.drawWeights(objective, latents: latent, logDensity: density!)
     }
@@ -88,14 +100,17 @@ public struct ELBOPlan {
           gradient, columns: networks.decoder.outputLayer.columns, weight: weight)
       }
       builder.samples = 1
-      let gate = freeBits ? builder.gate(latent, latentDimensions: latents) : nil
+      let gate = freeBits ? latent.map { builder.gate($0, latentDimensions: latents) } : nil
       builder.samples = samples
       let decoderGradients = builder.backwardInputs(
         networks.decoder, activations: decoded, gradient: gradient,
         inputGradient: objective != .score)
-      let headGradient = builder.reparameterizeBackward(
-        latent, gradient: decoderGradients.input ?? Operand(), gate: gate,
-        latentDimensions: latents, objective: objective, weight: weight)
+      let headGradient =
+        latent.map {
+          builder.reparameterizeBackward(
+            $0, gradient: decoderGradients.input ?? Operand(), gate: gate,
+            latentDimensions: latents, objective: objective, weight: weight)
+        } ?? decoderGradients.input!
       builder.samples = 1
       let encoderGradients = builder.backwardInputs(
         networks.encoder, activations: encoded, gradient: headGradient, inputGradient: false)
@@ -110,7 +125,8 @@ public struct ELBOPlan {
         )
         builder.varianceBackward(
           networks, gradient: gradient,
-          weight: objective.isImportanceWeighted ? weight : nil, update: update)
+          weight: objective.isImportanceWeighted ? weight : nil,
+          missingIn: batches.hasMissing ? target : nil, update: update)
       }
       builder.samples = 1
       builder.backwardWeights(
@@ -122,7 +138,7 @@ public struct ELBOPlan {
         ?? builder.likelihoodRows(networks, partial: output.partial, reads: .allRows)
     }
     bound = weights?.bound
-    kl = latent.kl
+    kl = latent?.kl
     self.latents = latent
     phases = builder.phases
     (plan, workspace) = builder.finish()
@@ -158,7 +174,7 @@ public struct ELBOPlan {
     bound.map { workspace.pointer[Int($0.offset) + row] } ?? logDensity(row) - kl(row)
   }
   /// D_KL(q(z|x) ‖ p(z)) of a row of the last batch, nats.
-  public func kl(_ row: Int) -> Float { workspace.pointer[Int(kl.offset) + row] }
+  public func kl(_ row: Int) -> Float { kl.map { workspace.pointer[Int($0.offset) + row] } ?? 0 }
 
   /// q(z|x) of a row of the last batch: means and log-variances, [L] each.
   public func posterior(_ row: Int) -> (mean: [Float], logVariance: [Float]) {
@@ -166,12 +182,15 @@ public struct ELBOPlan {
       let start = workspace.pointer + Int(operand.offset) + row * Int(operand.stride)
       return Array(UnsafeBufferPointer(start: start, count: latentDimensions))
     }
+    guard let latents else { preconditionFailure("a point has no posterior") }
     return (read(latents.heads), read(latents.logVariance))
   }
 
   /// The first phase whose result in the last batch of `rows` rows is not finite.
   public func firstNonFinitePhase(rows: Int) -> String? {
     for operation in plan.operations {
+      // What is missing in the data is no number either.
+      guard !(batches.hasMissing && operation.kind == LATENT_OP_LOAD_ROWS) else { continue }
       for operand in [operation.output, operation.gradient, operation.kl, operation.log_density]
       where operand.exists && Int(operand.buffer) < plan.buffers.count {
         guard plan.buffers[Int(operand.buffer)].data == workspace.pointer else { continue }

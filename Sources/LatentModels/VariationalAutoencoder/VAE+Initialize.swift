@@ -28,6 +28,7 @@ extension VAE {
       return [Double](repeating: 0, count: data.columns)
     }
     var sums = [Double](repeating: 0, count: data.columns)
+    var missing = [Int](repeating: 0, count: data.columns)
     if case .bytes(let values) = data.storage {
       var totals = [Int](repeating: 0, count: data.columns)
       values.withUnsafeBufferPointer { values in
@@ -42,9 +43,12 @@ extension VAE {
       sums = totals.map { Double($0) / 255 }
     } else {
       for row in 0..<data.count {
-        for column in 0..<data.columns { sums[column] += data.value(row, column) }
+        for column in 0..<data.columns {
+          let value = data.value(row, column)
+          if value.isNaN { missing[column] += 1 } else { sums[column] += value }
+        }
       }
     }
-    return sums.map { $0 / Double(max(1, data.count)) }
+    return sums.indices.map { sums[$0] / Double(max(1, data.count - missing[$0])) }
   }
 }

@@ -15,6 +15,10 @@ public struct VAEConfiguration: Codable, Sendable, Equatable {
   public var columnNames: [String]?
   /// Where q(z) of a row comes from; nil: from the encoder.
   public var inference: Inference?
+  /// Of a deterministic autoencoder: the normal distribution of its codes, to sample from.
+  public var codes: CodeDistribution?
+  /// Whether rows may lack values (NaN), and the bound is over what was observed.
+  public var missing: Bool?
   /// Of semi-amortized inference: steps from the encoder's posterior.
   public var innerSteps: Int?
 
@@ -49,7 +53,7 @@ public struct RowELBO: Sendable, Equatable {
 /// A variational autoencoder (Kingma and Welling 2014): p(z) = N(0, I), a decoder p(x|z), and an
 /// encoder q(z|x) = N(μ(x), diag σ²(x)).
 public final class VAE {
-  public let configuration: VAEConfiguration
+  public internal(set) var configuration: VAEConfiguration
   public let networks: VariationalNetworks
   public var parameters: Parameters { networks.parameters }
   public var architecture: Architecture { configuration.architecture }
@@ -68,15 +72,19 @@ public final class VAE {
 
   /// The data as the model takes it.
   ///
+  /// - Parameter allowMissing: whether NaN may stand for a value that was not observed; as the model
+  ///   was fitted, if nil.
   /// - Throws: ``ShapeError`` when the width is not the model's; ``DataError`` when a likelihood on
-  ///   [0, 1] meets a value outside it.
-  public func batches(of data: Dataset) throws -> BatchSource {
+  ///   [0, 1] meets a value outside it, or a row has nothing observed.
+  public func batches(of data: Dataset, allowMissing: Bool? = nil) throws -> BatchSource {
     guard data.rows.columns == architecture.dimensions else {
       throw ShapeError(
         "The model expects \(architecture.dimensions) columns, \(data.name) has "
           + "\(data.rows.columns).")
     }
-    try data.validateFinite()
+    let allowMissing = allowMissing ?? (configuration.missing ?? false)
+    try data.validateFinite(allowMissing: allowMissing)
+    if allowMissing { try data.validateSomeObserved() }
     try configuration.validateRange(of: data)
     return BatchSource(
       data.rows, transform: configuration.transform, standardization: configuration.standardization)
@@ -157,7 +165,7 @@ public final class VAE {
       .decode(latents, observationSeed: observations ? seed : nil)
   }
 
-  /// z ~ N(0, I) [count x L].
+  /// z ~ N(0, I) [count x L], or from the distribution of an autoencoder's codes.
   public func priorLatents(_ count: Int, seed: UInt64) -> Matrix<Float> {
     let kernels = InstructionSet.best.kernels
     let size = architecture.latentDimensions
@@ -168,7 +176,7 @@ public final class VAE {
           size, seed, LATENT_PURPOSE_PRIOR, 0, UInt32(row), 0, values.baseAddress! + row * size)
       }
     }
-    return latents
+    return configuration.codes?.place(latents) ?? latents
   }
 }
 
@@ -212,7 +220,7 @@ extension VAEConfiguration {
     for row in 0..<data.rows.count {
       for column in 0..<data.rows.columns {
         let value = data.rows.value(row, column)
-        guard !(0...1 ~= value) else { continue }
+        guard !(0...1 ~= value), !value.isNaN else { continue }
         let cause =
           transform != .none
           ? "--binarize and --dequantize" : "the \(architecture.likelihood.rawValue) likelihood"
@@ -230,7 +238,8 @@ extension Architecture {
     func count(_ widths: [Int]) -> Double {
       zip(widths, widths.dropFirst()).reduce(0) { $0 + (Double($1.0) + 1) * Double($1.1) }
     }
-    return count([dimensions] + hidden + [2 * latentDimensions])
+    return count(
+      [dimensions] + hidden + [(posterior == .point ? 1 : 2) * latentDimensions])
       + count(
         [latentDimensions] + hidden.reversed() + [dimensions * (likelihood == .gaussian ? 2 : 1)])
   }

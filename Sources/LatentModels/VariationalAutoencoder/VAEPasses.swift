@@ -20,7 +20,7 @@ struct VAEPasses {
     let index = Storage<UInt32>(count: VAE.evaluationBatch)
     var builder = StepBuilder(
       parameters: model.parameters, capacity: VAE.evaluationBatch, rowIndex: index)
-    let x = batches.appendLoad(to: &builder)
+    let x = batches.appendLoad(to: &builder, fillsMissing: true)
     let (plan, workspace) = builder.finish()
     try plan.check(rows: VAE.evaluationBatch)
     var run = Run()
