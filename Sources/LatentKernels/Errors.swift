@@ -13,3 +13,11 @@ public struct SettingError: LatentError, Equatable {
   public let description: String
   public init(_ description: String) { self.description = description }
 }
+
+/// Outputs that lie where an input or another output does.
+public struct OverlapError: LatentError, Equatable {
+  /// One sentence that names both.
+  public let description: String
+  /// An error that says `description`.
+  public init(_ description: String) { self.description = description }
+}

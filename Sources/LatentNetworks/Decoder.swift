@@ -78,6 +78,41 @@ public final class Decoder {
     try network.backward(latents, outputGradient: outputGradient)
   }
 
+  /// The raw output [rows x ``BatchedNetwork/outputs``] of latents [rows x L], in the caller's memory.
+  ///
+  /// - Throws: ``ShapeError`` when the counts are not whole rows of the decoder's widths, or the batch
+  ///   is larger than the capacity.
+  public func forward(
+    _ latents: UnsafeBufferPointer<Float>, into output: UnsafeMutableBufferPointer<Float>
+  ) throws {
+    try network.forward(latents, into: output)
+  }
+
+  /// From d loss / d raw output of the last `forward`, and its latents, in the caller's memory: the
+  /// gradients of all parameters, and, where asked for, d loss / d latents [rows x L].
+  ///
+  /// - Throws: ``ShapeError`` when the rows are not those of the last `forward`.
+  public func backward(
+    latents: UnsafeBufferPointer<Float>, outputGradient: UnsafeBufferPointer<Float>,
+    latentsGradient: UnsafeMutableBufferPointer<Float>? = nil
+  ) throws {
+    try network.backward(
+      input: latents, outputGradient: outputGradient, inputGradient: latentsGradient)
+  }
+
+  /// As the version on unsafe buffers, from span to span.
+  public func forward(_ latents: Span<Float>, into output: inout MutableSpan<Float>) throws {
+    try network.forward(latents, into: &output)
+  }
+
+  /// As the version on unsafe buffers, from and to spans.
+  public func backward(
+    latents: Span<Float>, outputGradient: Span<Float>, latentsGradient: inout MutableSpan<Float>
+  ) throws {
+    try network.backward(
+      input: latents, outputGradient: outputGradient, inputGradient: &latentsGradient)
+  }
+
   /// Mean and log-variance of p(x|z) for latents [rows x L].
   public func decode(_ latents: Matrix<Float>) throws -> Reconstruction {
     let output = try forward(latents)

@@ -18,7 +18,11 @@ public final class Encoder {
   /// own.
   public let network: BatchedNetwork
   public let latentDimensions: Int
-  private var heads = Matrix<Float>(rows: 0, columns: 0)
+  // (mean | raw log-variance) of the last forward pass, and their gradients [capacity x 2 L].
+  private let heads, headGradients: Storage<Float>
+  // [capacity x L]: raw log-variances on their way through the bound.
+  private let bounded: Storage<Float>
+  private var rows = 0
 
   public var parameters: Parameters { network.parameters }
 
@@ -27,6 +31,7 @@ public final class Encoder {
     latentDimensions = networks.architecture.latentDimensions
     network = try BatchedNetwork(
       networks.encoder, parameters: networks.parameters, capacity: capacity, backend: backend)
+    (heads, headGradients, bounded) = Self.memory(capacity, latentDimensions)
   }
 
   /// An encoder of its own, Glorot-initialized, that can give the gradient of its input.
@@ -45,57 +50,102 @@ public final class Encoder {
     self.latentDimensions = latentDimensions
     network = try BatchedNetwork(
       stack, parameters: parameters, capacity: capacity, backend: backend)
+    (heads, headGradients, bounded) = Self.memory(capacity, latentDimensions)
   }
 
-  /// The posterior of each row of `batch` [rows x inputs].
+  private static func memory(_ capacity: Int, _ latentDimensions: Int) -> (
+    Storage<Float>, Storage<Float>, Storage<Float>
+  ) {
+    let count = capacity * latentDimensions
+    return (Storage(count: 2 * count), Storage(count: 2 * count), Storage(count: count))
+  }
+
+  /// The posterior of each row of x[rows x inputs], read in place: mean[rows x L] and
+  /// logVariance[rows x L], within ±``LogVariance/bound``, written to the caller's memory.
   ///
-  /// - Throws: ``ShapeError`` when the batch has another width, or more rows than the capacity.
-  public func forward(_ batch: Matrix<Float>) throws -> DiagonalGaussian {
-    heads = try network.forward(batch)
-    let mean = heads.columns(0..<latentDimensions)
-    var logVariance = heads.columns(latentDimensions..<2 * latentDimensions)
-    LogVariance.bound(&logVariance.values)
-    return DiagonalGaussian(mean: mean, logVariance: logVariance)
-  }
-
-  /// From d loss / d mean and d loss / d log-variance [rows x L] of the last `forward`, and its batch:
-  /// the gradients of all parameters, into `parameters.gradients`, and d loss / d batch where the
-  /// encoder was built to give it.
-  @discardableResult
-  public func backward(_ batch: Matrix<Float>, gradient: DiagonalGaussian) throws -> Matrix<Float>?
-  {
-    guard gradient.mean.rows == heads.rows, gradient.mean.columns == latentDimensions,
-      gradient.logVariance.rows == heads.rows, gradient.logVariance.columns == latentDimensions
+  /// - Throws: ``ShapeError`` when the counts are not whole rows of the encoder's widths, or the batch
+  ///   is larger than the capacity.
+  public func forward(
+    _ x: UnsafeBufferPointer<Float>, mean: UnsafeMutableBufferPointer<Float>,
+    logVariance: UnsafeMutableBufferPointer<Float>
+  ) throws {
+    let (rows, L) = (x.count / network.inputs, latentDimensions)
+    guard rows > network.capacity || (mean.count == rows * L && logVariance.count == rows * L)
     else {
       throw ShapeError(
-        "The encoder expects gradients of \(heads.rows) x \(latentDimensions), found "
-          + "\(gradient.mean.rows) x \(gradient.mean.columns) and "
-          + "\(gradient.logVariance.rows) x \(gradient.logVariance.columns).")
+        "The posterior of \(rows) rows takes \(rows) x \(L) values each, found room for "
+          + "\(mean.count) means and \(logVariance.count) log-variances.")
     }
-    var raw = heads.columns(latentDimensions..<2 * latentDimensions).values
-    let slopes = LogVariance.bound(&raw)
-    var output = Matrix<Float>(rows: heads.rows, columns: 2 * latentDimensions)
-    for row in 0..<heads.rows {
-      for l in 0..<latentDimensions {
-        output[row, l] = gradient.mean[row, l]
-        output[row, latentDimensions + l] =
-          gradient.logVariance[row, l] * slopes[row * latentDimensions + l]
+    try network.forward(
+      x,
+      into: UnsafeMutableBufferPointer(
+        start: heads.pointer, count: min(rows, network.capacity) * 2 * L))
+    self.rows = rows
+    for row in 0..<rows {
+      let head = heads.pointer + row * 2 * L
+      for l in 0..<L {
+        mean[row * L + l] = head[l]
+        logVariance[row * L + l] = head[L + l]
       }
     }
-    return try network.backward(batch, outputGradient: output)
+    LogVariance.bound(logVariance)
+  }
+
+  /// From d loss / d mean and d loss / d log-variance [rows x L] of the last `forward`, and its input:
+  /// the gradients of all parameters, into `parameters.gradients`, and, where asked for,
+  /// d loss / d input[rows x inputs].
+  ///
+  /// - Throws: ``ShapeError`` when the rows are not those of the last `forward`, or the input's
+  ///   gradient is asked of an encoder that was built without it.
+  public func backward(
+    input x: UnsafeBufferPointer<Float>, meanGradient: UnsafeBufferPointer<Float>,
+    logVarianceGradient: UnsafeBufferPointer<Float>,
+    inputGradient: UnsafeMutableBufferPointer<Float>? = nil
+  ) throws {
+    let L = latentDimensions
+    guard meanGradient.count == rows * L, logVarianceGradient.count == rows * L else {
+      throw ShapeError(
+        "The encoder expects gradients of \(rows) x \(L), found \(meanGradient.count) values of "
+          + "the mean's and \(logVarianceGradient.count) of the log-variance's.")
+    }
+    for row in 0..<rows {
+      for l in 0..<L { bounded.pointer[row * L + l] = heads.pointer[row * 2 * L + L + l] }
+    }
+    LogVariance.slopes(UnsafeMutableBufferPointer(start: bounded.pointer, count: rows * L))
+    for row in 0..<rows {
+      let gradient = headGradients.pointer + row * 2 * L
+      for l in 0..<L {
+        gradient[l] = meanGradient[row * L + l]
+        gradient[L + l] = logVarianceGradient[row * L + l] * bounded.pointer[row * L + l]
+      }
+    }
+    try network.backward(
+      input: x,
+      outputGradient: UnsafeBufferPointer(start: headGradients.pointer, count: rows * 2 * L),
+      inputGradient: inputGradient)
   }
 }
 
 extension LogVariance {
-  /// raw -> B tanh(raw / B) in place; returns the slopes, 1 − tanh².
-  @discardableResult
-  static func bound(_ values: inout [Float]) -> [Float] {
-    for i in values.indices { values[i] /= bound }
-    values.withUnsafeMutableBufferPointer {
-      InstructionSet.best.kernels.tanh($0.count, $0.baseAddress, $0.baseAddress)
-    }
-    let slopes = values.map { 1 - $0 * $0 }
+  /// raw -> B tanh(raw / B) in place.
+  static func bound(_ values: UnsafeMutableBufferPointer<Float>) {
+    relativeBound(values)
     for i in values.indices { values[i] *= bound }
-    return slopes
+  }
+
+  /// raw -> the bound's slope there, 1 − tanh²(raw / B), in place.
+  static func slopes(_ values: UnsafeMutableBufferPointer<Float>) {
+    relativeBound(values)
+    for i in values.indices { values[i] = 1 - values[i] * values[i] }
+  }
+
+  private static func relativeBound(_ values: UnsafeMutableBufferPointer<Float>) {
+    for i in values.indices { values[i] /= bound }
+    InstructionSet.best.kernels.tanh(values.count, values.baseAddress, values.baseAddress)
+  }
+
+  /// raw -> B tanh(raw / B) in place.
+  static func bound(_ values: inout [Float]) {
+    values.withUnsafeMutableBufferPointer { bound($0) }
   }
 }
