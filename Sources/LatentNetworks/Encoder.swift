@@ -69,23 +69,25 @@ public final class Encoder {
     _ x: UnsafeBufferPointer<Float>, mean: UnsafeMutableBufferPointer<Float>,
     logVariance: UnsafeMutableBufferPointer<Float>
   ) throws {
-    let (rows, L) = (x.count / network.inputs, latentDimensions)
-    guard rows > network.capacity || (mean.count == rows * L && logVariance.count == rows * L)
+    let (rows, latents) = (x.count / network.inputs, latentDimensions)
+    guard
+      rows > network.capacity
+        || (mean.count == rows * latents && logVariance.count == rows * latents)
     else {
       throw ShapeError(
-        "The posterior of \(rows) rows takes \(rows) x \(L) values each, found room for "
+        "The posterior of \(rows) rows takes \(rows) x \(latents) values each, found room for "
           + "\(mean.count) means and \(logVariance.count) log-variances.")
     }
     try network.forward(
       x,
       into: UnsafeMutableBufferPointer(
-        start: heads.pointer, count: min(rows, network.capacity) * 2 * L))
+        start: heads.pointer, count: min(rows, network.capacity) * 2 * latents))
     self.rows = rows
     for row in 0..<rows {
-      let head = heads.pointer + row * 2 * L
-      for l in 0..<L {
-        mean[row * L + l] = head[l]
-        logVariance[row * L + l] = head[L + l]
+      let head = heads.pointer + row * 2 * latents
+      for l in 0..<latents {
+        mean[row * latents + l] = head[l]
+        logVariance[row * latents + l] = head[latents + l]
       }
     }
     LogVariance.bound(logVariance)
@@ -102,26 +104,29 @@ public final class Encoder {
     logVarianceGradient: UnsafeBufferPointer<Float>,
     inputGradient: UnsafeMutableBufferPointer<Float>? = nil
   ) throws {
-    let L = latentDimensions
-    guard meanGradient.count == rows * L, logVarianceGradient.count == rows * L else {
+    let latents = latentDimensions
+    guard meanGradient.count == rows * latents, logVarianceGradient.count == rows * latents else {
       throw ShapeError(
-        "The encoder expects gradients of \(rows) x \(L), found \(meanGradient.count) values of "
+        "The encoder expects gradients of \(rows) x \(latents), found \(meanGradient.count) values of "
           + "the mean's and \(logVarianceGradient.count) of the log-variance's.")
     }
     for row in 0..<rows {
-      for l in 0..<L { bounded.pointer[row * L + l] = heads.pointer[row * 2 * L + L + l] }
+      for l in 0..<latents {
+        bounded.pointer[row * latents + l] = heads.pointer[row * 2 * latents + latents + l]
+      }
     }
-    LogVariance.slopes(UnsafeMutableBufferPointer(start: bounded.pointer, count: rows * L))
+    LogVariance.slopes(UnsafeMutableBufferPointer(start: bounded.pointer, count: rows * latents))
     for row in 0..<rows {
-      let gradient = headGradients.pointer + row * 2 * L
-      for l in 0..<L {
-        gradient[l] = meanGradient[row * L + l]
-        gradient[L + l] = logVarianceGradient[row * L + l] * bounded.pointer[row * L + l]
+      let gradient = headGradients.pointer + row * 2 * latents
+      for l in 0..<latents {
+        gradient[l] = meanGradient[row * latents + l]
+        gradient[latents + l] =
+          logVarianceGradient[row * latents + l] * bounded.pointer[row * latents + l]
       }
     }
     try network.backward(
       input: x,
-      outputGradient: UnsafeBufferPointer(start: headGradients.pointer, count: rows * 2 * L),
+      outputGradient: UnsafeBufferPointer(start: headGradients.pointer, count: rows * 2 * latents),
       inputGradient: inputGradient)
   }
 }
