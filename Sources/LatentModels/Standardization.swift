@@ -2,7 +2,9 @@ import LatentKernels
 
 /// Columns shifted and scaled to mean 0 and variance 1; a constant column keeps its scale.
 public struct Standardization: Codable, Sendable, Equatable {
+  /// Of each column.
   public let mean: [Double]
+  /// Of each column: its standard deviation, or 1 where that is zero.
   public let scale: [Double]
 
   /// From the rows that a model is fitted to.
@@ -33,6 +35,7 @@ public struct Standardization: Codable, Sendable, Equatable {
     self.mean = mean
   }
 
+  /// (value − mean) / scale of its column.
   public func apply(_ value: Double, column: Int) -> Double {
     (value - mean[column]) / scale[column]
   }

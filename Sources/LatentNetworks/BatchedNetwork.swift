@@ -6,8 +6,11 @@ import LatentKernels
 /// `forward` keeps the activations of its batch; `backward` uses them. Inputs are read where they
 /// lie, row-major and contiguous; nothing is copied. One call at a time.
 public final class BatchedNetwork {
+  /// The layers.
   public let network: MultilayerPerceptron
+  /// What the layers compute with, and where gradients go.
   public let parameters: Parameters
+  /// What computes.
   public let backend: any Backend
   /// Rows of the largest batch.
   public let capacity: Int
@@ -22,6 +25,9 @@ public final class BatchedNetwork {
   /// Columns of a row that `forward` writes.
   public var outputs: Int { network.outputLayer.columns }
 
+  /// A network with room for batches of up to `capacity` rows.
+  ///
+  /// - Throws: ``SettingError`` when the capacity is below 1.
   public init(
     _ network: MultilayerPerceptron, parameters: Parameters, capacity: Int, backend: any Backend
   ) throws {

@@ -2,6 +2,7 @@ import LatentKernels
 
 /// p(x|z) of a batch, as the decoder gives it.
 public struct Reconstruction: Sendable {
+  /// What the output means.
   public let likelihood: Likelihood
   /// E[x|z] [rows x D].
   public let mean: Matrix<Float>
@@ -10,6 +11,9 @@ public struct Reconstruction: Sendable {
   /// Natural parameters of a Bernoulli or continuous Bernoulli [rows x D].
   public let logits: Matrix<Float>?
 
+  /// Parameters of p(x
+  ///
+  /// z), those that its likelihood has.
   public init(
     likelihood: Likelihood, mean: Matrix<Float>, logVariance: Matrix<Float>? = nil,
     logits: Matrix<Float>? = nil
@@ -26,11 +30,13 @@ public final class Decoder {
   /// The network underneath: logits, means, or for the Gaussian with both from the network panels of
   /// 16 means and their 16 raw log-variances in turn.
   public let network: BatchedNetwork
+  /// What the output means.
   public let likelihood: Likelihood
   /// Columns of the data.
   public let dimensions: Int
   private let variance: Parameters.VectorSlot?
 
+  /// What is learned, and its gradients.
   public var parameters: Parameters { network.parameters }
 
   /// The decoder of a model.

@@ -2,10 +2,12 @@ import LatentKernels
 
 /// q(z|x) of a batch: independent normals, [rows x L] each.
 public struct DiagonalGaussian: Sendable, Equatable {
+  /// μ.
   public var mean: Matrix<Float>
   /// log σ², within ±``LogVariance/bound``.
   public var logVariance: Matrix<Float>
 
+  /// Both [rows x L].
   public init(mean: Matrix<Float>, logVariance: Matrix<Float>) {
     self.mean = mean
     self.logVariance = logVariance
@@ -17,6 +19,7 @@ public final class Encoder {
   /// The network underneath, (mean | raw log-variance)[rows x 2 L], for callers with memory of their
   /// own.
   public let network: BatchedNetwork
+  /// Dimensions of z.
   public let latentDimensions: Int
   // (mean | raw log-variance) of the last forward pass, and their gradients [capacity x 2 L].
   private let heads, headGradients: Storage<Float>
@@ -24,6 +27,7 @@ public final class Encoder {
   private let bounded: Storage<Float>
   private var rows = 0
 
+  /// What is learned, and its gradients.
   public var parameters: Parameters { network.parameters }
 
   /// The encoder of a model.

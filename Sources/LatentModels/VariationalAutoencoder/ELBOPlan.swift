@@ -6,6 +6,7 @@ import LatentNetworks
 ///
 ///     loss = 1/rows Σ (−log p(x|z) + β D_KL(q(z|x) ‖ p(z))),  z = μ(x) + σ(x) ε
 public struct ELBOPlan {
+  /// What a plan does with its batch.
   public enum Work: Sendable, Equatable {
     /// Forward only.
     case evaluation
@@ -15,15 +16,20 @@ public struct ELBOPlan {
     case step
   }
 
+  /// The operations.
   public private(set) var plan: Plan
   /// What each operation is; an operation's label is its index here.
   public let phases: [String]
+  /// Rows of the largest batch.
   public let capacity: Int
   private let workspace: Storage<Float>
   private let rowIndex: Storage<UInt32>
   private let batches: BatchSource
   private let logDensity, kl: Operand
 
+  /// Builds the plan of `work` on batches of up to `capacity` rows.
+  ///
+  /// - Throws: ``ShapeError`` when the batches do not fit the networks.
   public init(
     _ networks: VariationalNetworks, batches: BatchSource, capacity: Int, work: Work,
     freeBits: Bool = false
