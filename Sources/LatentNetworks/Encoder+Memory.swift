@@ -55,7 +55,7 @@ extension Encoder {
     return network.givesInputGradient ? result : nil
   }
 
-  /// As ``forward(_:mean:logVariance:)-(UnsafeBufferPointer<Float>,_,_)``, from span to spans.
+  /// As the version on unsafe buffers, from span to spans.
   public func forward(
     _ x: Span<Float>, mean: inout MutableSpan<Float>, logVariance: inout MutableSpan<Float>
   ) throws {

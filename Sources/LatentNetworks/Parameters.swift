@@ -92,8 +92,16 @@ public struct TensorSlot: Sendable {
 }
 
 /// Which of the storages that are laid out alike.
-/// The parameters themselves, d loss / d parameters, and Adam's scaled moments.
-public enum ParameterAspect: Sendable { case values, gradients, firstMoments, secondMoments }
+public enum ParameterAspect: Sendable {
+  /// The parameters themselves.
+  case values
+  /// d loss / d parameters, of the last backward pass.
+  case gradients
+  /// Adam's, scaled: m / (1 − β₁).
+  case firstMoments
+  /// Adam's, scaled: v / (1 − β₂).
+  case secondMoments
+}
 
 extension Parameters {
   /// All named tensors, in the order of the layers.

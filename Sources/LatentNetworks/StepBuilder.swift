@@ -39,7 +39,7 @@ public struct StepBuilder {
   /// What each operation is, for profiles and error messages; an operation's `label` is its index.
   public private(set) var phases: [String] = []
 
-  /// - Parameter gradients: where written gradients go; the parameters' own if nil.
+  /// A step on `set`, for batches of up to `capacity` rows.
   public init(parameters set: Parameters, capacity: Int, rowIndex: Storage<UInt32>? = nil) {
     self.capacity = capacity
     workspace = plan.addExternalBuffer()

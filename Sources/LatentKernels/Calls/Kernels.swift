@@ -121,7 +121,7 @@ extension Kernels {
     table.pointee.random_normal(z.count, seed, purpose, sample, row, epoch, z.baseAddress)
   }
 
-  /// As ``normals(seed:purpose:sample:row:epoch:into:)``, into a span.
+  /// As `normals(seed:into:)`, into a span.
   public func normals(
     seed: UInt64, purpose: latent_purpose = LATENT_PURPOSE_EPSILON, sample: UInt32 = 0,
     row: UInt32 = 0, epoch: UInt32 = 0, into z: inout MutableSpan<Float>
@@ -132,7 +132,7 @@ extension Kernels {
     }
   }
 
-  /// `count` standard normals; see ``normals(seed:purpose:sample:row:epoch:into:)``.
+  /// `count` standard normals; see `normals(seed:into:)`.
   public func normals(
     _ count: Int, seed: UInt64, purpose: latent_purpose = LATENT_PURPOSE_EPSILON,
     sample: UInt32 = 0, row: UInt32 = 0, epoch: UInt32 = 0

@@ -148,7 +148,7 @@ extension PackedLinear {
     try forward(input, into: output, on: backend)
   }
 
-  /// As ``forward(rows:_:into:on:)-(_,UnsafeBufferPointer<Float>,_,_)`` from and to spans.
+  /// As the version on unsafe buffers, from and to spans.
   public func forward(
     rows: Int, _ x: Span<Float>, into y: inout MutableSpan<Float>, on backend: any Backend
   ) throws {
