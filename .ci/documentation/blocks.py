@@ -97,6 +97,8 @@ def execute(info, content, directory, number, files):
             files.append(name)
             return f"file {name}"
         swift(directory, ["main.swift", *files])
+    elif kind == "c" and not shutil.which("cmake"):
+        return "skipped: no cmake"
     elif kind == "c":
         (directory / "program.c").write_text(content)
         c(directory, "program.c")

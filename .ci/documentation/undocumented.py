@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Counts public symbols without a documentation comment in symbol graphs: undocumented.py DIRECTORY.
+"""Counts public symbols without a documentation comment in the symbol graphs of DIRECTORY, a folder
+a module: undocumented.py DIRECTORY.
 
 Left out is what has no place in our sources: members that the compiler synthesizes and what C headers
 declare (the C header has comments of its own)."""
@@ -8,7 +9,7 @@ import pathlib
 import sys
 
 missing = total = 0
-for graph in sorted(pathlib.Path(sys.argv[1]).glob("*.symbols.json")):
+for graph in sorted(pathlib.Path(sys.argv[1]).glob("*/*.symbols.json")):
     for symbol in json.loads(graph.read_text())["symbols"]:
         location = symbol.get("location")
         if not location or "/Sources/" not in location["uri"]:
