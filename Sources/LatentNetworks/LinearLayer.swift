@@ -60,7 +60,7 @@ public struct LinearLayer: Sendable {
 extension StepBuilder {
   /// output[rows x columns] = f(input W + b)
   ///
-  /// - Parameter ones: use what ``listOnes(of:columns:)`` made of the input.
+  /// - Parameter ones: use what `listOnes(of:columns:)` made of the input.
   public mutating func forward(
     _ layer: LinearLayer, input: Operand, ones: Bool = false, output: Operand? = nil
   ) -> Operand {

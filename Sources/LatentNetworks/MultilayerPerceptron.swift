@@ -42,7 +42,7 @@ public struct MultilayerPerceptron: Sendable {
 extension StepBuilder {
   /// The hidden layers' outputs, the network's input first.
   ///
-  /// - Parameter ones: whether ``listOnes(of:columns:)`` has listed the input's ones.
+  /// - Parameter ones: whether `listOnes(of:columns:)` has listed the input's ones.
   public mutating func forwardHidden(
     _ network: MultilayerPerceptron, input: Operand, ones: Bool = false
   ) -> [Operand] {
