@@ -45,6 +45,7 @@ public struct Standardization: Codable, Sendable, Equatable {
     value * scale[column] + mean[column]
   }
 
+  /// The rows with every value standardized, as doubles.
   public func apply(_ rows: Rows) -> Rows {
     var matrix: Matrix<Double> = rows.matrix()
     for row in 0..<matrix.rows {
@@ -61,12 +62,15 @@ public struct StandardizedRows<Source: RowSource>: RowSource {
   let source: Source
   let standardization: Standardization
 
+  /// Rows to be standardized as they are read.
   public init(_ source: Source, _ standardization: Standardization) {
     self.source = source
     self.standardization = standardization
   }
 
+  /// How many rows there are.
   public var count: Int { source.count }
+  /// Values of a row.
   public var columns: Int { source.columns }
   public var chunkRows: Int { source.chunkRows }
 
