@@ -27,7 +27,7 @@ let package = Package(
     .target(
       name: "CKernels",
       path: "CKernels",
-      exclude: ["CMakeLists.txt", "cmake", "tests"],
+      exclude: ["CMakeLists.txt", "cmake", "latent_kernels.map", "tests"],
       cSettings: [
         // A debug build would compile the kernels at -O0, some hundred times slower.
         .unsafeFlags(["-O3"], .when(configuration: .debug))

@@ -6,6 +6,17 @@
 // Matrices are row-major; rows are observations. Weights are held in *panels*: 16 columns each, so
 // that element (k, n) of a matrix of `inner` rows lies at (n / 16) * inner * 16 + k * 16 + n % 16.
 // Lanes past the last column are zero and stay zero.
+//
+// Ownership: pools are the library's, from create to destroy. All other memory is the caller's, and
+// what a call is given it keeps nothing of.
+// Alignment: that of the elements is enough; 64 bytes are faster, and needed for the workspace of a
+// mixture.
+// Overlap: operands of an operation lie apart, but for the same array twice in single kernels.
+// Threads: any function may be called from any thread. A pool runs one plan at a time, and a second
+// caller waits; nobody may use it while it is destroyed, or in a child after fork.
+// Errors: latent_status. latent_plan_check finds operands that reach past their buffers;
+// latent_plan_run checks nothing, and aborts where memory for its scratch runs out.
+// Growth: structures are zeroed by those who fill them, and zero means what it did before.
 
 #ifndef LATENT_KERNELS_H
 #define LATENT_KERNELS_H

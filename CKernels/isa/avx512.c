@@ -4,11 +4,20 @@
 #if defined(__x86_64__)
 #pragma clang diagnostic error "-Wignored-attributes"
 #pragma clang diagnostic ignored "-Wpsabi"
+#if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx512f,avx512dq,avx512bw,avx512vl,avx2,fma"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")
+#endif
 #define LATENT_FUSED 1
 #define LATENT_TILE_ROWS 8
 #define LATENT_TILE_PANELS 3
 #define LATENT_ISA_TABLE latent_backend_avx512
 #include "../kernels/all.h"
+#if defined(__clang__)
 #pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
 #endif

@@ -41,11 +41,17 @@ static latent_ones ones_of(const latent_task *task, size_t columns) {
 
 // A bit for each lane that is true.
 LATENT_INLINE uint32_t lane_bits(vi mask) {
+#if defined(__clang__)
   typedef bool lanes __attribute__((ext_vector_type(16)));
   lanes truth = __builtin_convertvector(-mask, lanes);
   uint16_t bits;
   memcpy(&bits, &truth, sizeof(bits));
   return bits;
+#else
+  uint32_t bits = 0;
+  for (int i = 0; i < 16; ++i) bits |= (uint32_t)(mask[i] & 1) << i;
+  return bits;
+#endif
 }
 
 // The columns of each row's ones: threads share the rows. A lane that is zero is written over by the

@@ -6,6 +6,8 @@
 
 #define LATENT_INLINE static inline __attribute__((always_inline, unused))
 
+#include "gcc.h"
+
 typedef float vf __attribute__((vector_size(64), aligned(4)));
 typedef int32_t vi __attribute__((vector_size(64), aligned(4)));
 typedef uint32_t vu __attribute__((vector_size(64), aligned(4)));
@@ -39,10 +41,12 @@ LATENT_INLINE void vf_store_first(float *p, vf value, int count) {
 
 // a * b + c with one rounding; with two on the `baseline` set, which has no fused operation.
 LATENT_INLINE vf vf_fma(vf a, vf b, vf c) {
-#if LATENT_FUSED
+#if !LATENT_FUSED
+  return a * b + c;
+#elif defined(__clang__)
   return __builtin_elementwise_fma(a, b, c);
 #else
-  return a * b + c;
+  return gcc_fma(a, b, c);
 #endif
 }
 // Compare and select: a NaN in `b` is passed on, whatever the machine's own min and max do.
@@ -52,7 +56,13 @@ LATENT_INLINE vf vf_abs(vf a) { return (vf)((vi)a & vi_all(0x7fffffff)); }
 LATENT_INLINE vf vf_sign_of(vf magnitude, vf sign) {
   return (vf)((vi)magnitude | ((vi)sign & vi_all((int32_t)0x80000000)));
 }
-LATENT_INLINE vf vf_sqrt(vf a) { return __builtin_elementwise_sqrt(a); }
+LATENT_INLINE vf vf_sqrt(vf a) {
+#if defined(__clang__)
+  return __builtin_elementwise_sqrt(a);
+#else
+  return gcc_sqrt(a);
+#endif
+}
 LATENT_INLINE vf vf_from(vi a) { return __builtin_convertvector(a, vf); }
 
 // The 16 lanes joined by one fixed tree: halves onto halves.

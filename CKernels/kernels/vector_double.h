@@ -22,10 +22,12 @@ LATENT_INLINE vd vd_select(vl mask, vd yes, vd no) {
   return (vd)((mask & (vl)yes) | (~mask & (vl)no));
 }
 LATENT_INLINE vd vd_fma(vd a, vd b, vd c) {
-#if LATENT_FUSED
+#if !LATENT_FUSED
+  return a * b + c;
+#elif defined(__clang__)
   return __builtin_elementwise_fma(a, b, c);
 #else
-  return a * b + c;
+  return gcc_fma_double(a, b, c);
 #endif
 }
 // Compare and select: a NaN in `b` is passed on.

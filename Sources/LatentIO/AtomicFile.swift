@@ -110,6 +110,9 @@ public final class FileWriter {
 
   deinit { close() }
 
+  /// Adds bytes to the file that is being written.
+  ///
+  /// - Throws: ``FileError`` when the disk is full or the like.
   public func append(_ bytes: UnsafeRawBufferPointer) throws {
     var rest = bytes
     while !rest.isEmpty {
@@ -122,6 +125,9 @@ public final class FileWriter {
     }
   }
 
+  /// Adds text, as UTF-8.
+  ///
+  /// - Throws: ``FileError`` when the disk is full or the like.
   public func append(_ text: String) throws {
     var text = text
     try text.withUTF8 { try append(UnsafeRawBufferPointer($0)) }

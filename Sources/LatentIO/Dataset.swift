@@ -2,9 +2,12 @@ import LatentKernels
 
 /// Height and width of a grey image, in pixels.
 public struct ImageShape: Sendable, Equatable {
+  /// Rows of pixels.
   public let height: Int
+  /// Pixels of a row.
   public let width: Int
 
+  /// An image of `height` rows of `width` pixels.
   public init(height: Int, width: Int) {
     self.height = height
     self.width = width

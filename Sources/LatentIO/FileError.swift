@@ -15,6 +15,7 @@ public struct FileError: LatentError, Equatable {
   /// One sentence: the file, what was expected, what was found, what to do.
   public let description: String
 
+  /// An error about a file: "path: sentence".
   public init(_ file: String, _ sentence: String) {
     self.file = file
     description = "\(file): \(sentence)"

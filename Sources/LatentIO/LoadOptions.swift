@@ -13,6 +13,7 @@ public struct LoadOptions: Sendable, Equatable {
   /// Whether a CSV starts with a header; nil lets the first two lines decide.
   public var header: Bool?
 
+  /// Options with their defaults: every column is data, none is a label.
   public init(
     columns: [String]? = nil, label: String? = nil, labelsPath: String? = nil, header: Bool? = nil,
     weights: String? = nil

@@ -7,7 +7,9 @@ import LatentKernels
 public struct RowFile: RowSource {
   /// What messages call it: the path it came from.
   public let name: String
+  /// How many rows the file has.
   public let count: Int
+  /// Values of a row.
   public let columns: Int
   public let chunkRows: Int
   /// One name a column.

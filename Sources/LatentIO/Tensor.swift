@@ -4,17 +4,25 @@ import LatentKernels
 ///
 /// In files they are little-endian, as on every machine this package runs on.
 public struct Tensor: Sendable, Equatable {
+  /// Values row after row, in the type that the file holds.
   public enum Values: Sendable, Equatable {
+    /// F32.
     case float32([Float])
+    /// F64.
     case float64([Double])
+    /// U8.
     case uint8([UInt8])
+    /// I64.
     case int64([Int64])
+    /// U64.
     case uint64([UInt64])
+    /// U32.
     case uint32([UInt32])
   }
 
   /// Sizes, the slowest first; empty for a single number.
   public let shape: [Int]
+  /// The elements, row after row.
   public let values: Values
 
   /// - Throws: ``ShapeError`` when the values are not as many as the shape says.
@@ -79,6 +87,7 @@ extension Tensor.Values {
     }
   }
 
+  /// How many elements there are.
   public var count: Int {
     switch self {
     case .float32(let values): values.count

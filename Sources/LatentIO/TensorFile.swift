@@ -2,9 +2,12 @@
 ///
 /// Writing is canonical: the same metadata and tensors give the same bytes.
 public struct TensorFile: Sendable, Equatable {
+  /// Free text by key, as safetensors' `__metadata__` holds it.
   public var metadata: [String: String]
+  /// The tensors by name.
   public var tensors: [String: Tensor]
 
+  /// A file's content, to be written.
   public init(metadata: [String: String] = [:], tensors: [String: Tensor] = [:]) {
     self.metadata = metadata
     self.tensors = tensors

@@ -2,7 +2,9 @@
 ///
 /// Rows are observations and columns are variables everywhere in Latent.
 public struct Matrix<Scalar: BinaryFloatingPoint & SIMDScalar & Sendable>: Sendable, Equatable {
+  /// How many rows there are; rows are observations.
   public let rows: Int
+  /// How many values a row has.
   public let columns: Int
   /// `rows * columns` values, row after row.
   public var values: [Scalar]
@@ -29,6 +31,7 @@ public struct Matrix<Scalar: BinaryFloatingPoint & SIMDScalar & Sendable>: Senda
     self.values = values
   }
 
+  /// The value at a row and a column; both must be inside.
   @inlinable public subscript(row: Int, column: Int) -> Scalar {
     get { values[row * columns + column] }
     set { values[row * columns + column] = newValue }

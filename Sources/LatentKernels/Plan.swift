@@ -3,12 +3,14 @@ import CKernels
 /// A flat list of operations on numbered buffers, built once for a network, a batch size and an
 /// objective, then run as often as wanted without allocating anything.
 public struct Plan: @unchecked Sendable {
+  /// What is executed, in this order.
   public private(set) var operations: [PlanOperation] = []
   /// Number 0 means "none" to an operand, so that the first buffer is number 1.
   public private(set) var buffers: [Buffer] = [Buffer()]
   // Keeps alive what the buffers point into.
   private var owners: [AnyObject?] = [nil]
 
+  /// A plan without operations or buffers.
   public init() {}
 
   /// Adds memory that lives as long as the plan.
@@ -25,6 +27,7 @@ public struct Plan: @unchecked Sendable {
     return UInt32(buffers.count - 1)
   }
 
+  /// Names the caller's memory for a reserved number; it must outlive the runs that use it.
   public mutating func bind<Element>(
     _ number: UInt32, to pointer: UnsafePointer<Element>?, count: Int
   ) {
@@ -38,8 +41,10 @@ public struct Plan: @unchecked Sendable {
     owners[Int(number)] = storage
   }
 
+  /// Adds an operation at the end.
   public mutating func append(_ operation: PlanOperation) { operations.append(operation) }
 
+  /// Adds operations at the end.
   public mutating func append(contentsOf more: some Sequence<PlanOperation>) {
     operations.append(contentsOf: more)
   }
@@ -51,6 +56,7 @@ public struct Plan: @unchecked Sendable {
     return part
   }
 
+  /// Runs the operations on a batch of `run.rows` rows.
   public func execute(on backend: any Backend, run: Run) {
     backend.execute(operations, on: buffers, run: run)
   }

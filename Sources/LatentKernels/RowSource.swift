@@ -2,7 +2,9 @@
 ///
 /// ``Rows`` are one, in a single chunk. What models make of a source does not depend on its chunks.
 public protocol RowSource: Sendable {
+  /// How many rows there are.
   var count: Int { get }
+  /// Values of a row.
   var columns: Int { get }
   /// About how many rows a chunk should have.
   var chunkRows: Int { get }

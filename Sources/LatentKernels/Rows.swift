@@ -1,14 +1,19 @@
 /// Rows of observations, held as they were stored: a data set of grey bytes stays one byte a pixel
 /// until the batch that needs it.
 public struct Rows: Sendable {
+  /// Values row after row, in the type that they were stored in.
   public enum Storage: Sendable {
     /// Grey levels; the value is byte / 255.
     case bytes([UInt8])
+    /// As they are.
     case floats([Float])
+    /// As they are.
     case doubles([Double])
   }
 
+  /// How many rows there are.
   public let count: Int
+  /// How many values a row has.
   public let columns: Int
   /// `count * columns` values, row after row.
   public let storage: Storage
@@ -31,12 +36,14 @@ public struct Rows: Sendable {
     self.storage = storage
   }
 
+  /// The rows of a matrix, as floats.
   public init(_ matrix: Matrix<Float>) {
     count = matrix.rows
     columns = matrix.columns
     storage = .floats(matrix.values)
   }
 
+  /// The rows of a matrix, as doubles.
   public init(_ matrix: Matrix<Double>) {
     count = matrix.rows
     columns = matrix.columns

@@ -9,10 +9,13 @@
 /// Operations write to it from many threads; whoever holds it sees to it that a plan and other
 /// readers take turns.
 public final class Storage<Element: BitwiseCopyable>: @unchecked Sendable {
+  /// The first element; valid as long as the storage lives.
   public let pointer: UnsafeMutablePointer<Element>
+  /// How many elements there are.
   public let count: Int
   private static var hugePage: Int { 2 << 20 }
 
+  /// Room for `count` elements, all zero.
   public init(count: Int) {
     self.count = count
     let bytes = max(64, count * MemoryLayout<Element>.stride)
@@ -30,6 +33,7 @@ public final class Storage<Element: BitwiseCopyable>: @unchecked Sendable {
 
   deinit { UnsafeMutableRawPointer(pointer).deallocate() }
 
+  /// All elements; valid as long as the storage lives.
   public var values: UnsafeMutableBufferPointer<Element> {
     UnsafeMutableBufferPointer(start: pointer, count: count)
   }

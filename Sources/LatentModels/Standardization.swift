@@ -2,7 +2,9 @@ import LatentKernels
 
 /// Columns shifted and scaled to mean 0 and variance 1; a constant column keeps its scale.
 public struct Standardization: Codable, Sendable, Equatable {
+  /// Of each column.
   public let mean: [Double]
+  /// Of each column: its standard deviation, or 1 where that is zero.
   public let scale: [Double]
 
   public init(mean: [Double], scale: [Double]) {
@@ -44,6 +46,7 @@ public struct Standardization: Codable, Sendable, Equatable {
     self.mean = mean
   }
 
+  /// (value − mean) / scale of its column.
   public func apply(_ value: Double, column: Int) -> Double {
     (value - mean[column]) / scale[column]
   }
@@ -53,6 +56,7 @@ public struct Standardization: Codable, Sendable, Equatable {
     value * scale[column] + mean[column]
   }
 
+  /// The rows with every value standardized, as doubles.
   public func apply(_ rows: Rows) -> Rows {
     var matrix: Matrix<Double> = rows.matrix()
     for row in 0..<matrix.rows {
@@ -69,12 +73,15 @@ public struct StandardizedRows<Source: RowSource>: RowSource {
   let source: Source
   let standardization: Standardization
 
+  /// Rows to be standardized as they are read.
   public init(_ source: Source, _ standardization: Standardization) {
     self.source = source
     self.standardization = standardization
   }
 
+  /// How many rows there are.
   public var count: Int { source.count }
+  /// Values of a row.
   public var columns: Int { source.columns }
   public var chunkRows: Int { source.chunkRows }
 

@@ -14,11 +14,15 @@ public struct Architecture: Codable, Sendable, Equatable {
   public var dimensions: Int
   /// Widths of the encoder's hidden layers; the decoder mirrors them.
   public var hidden: [Int]
+  /// Dimensions of z.
   public var latentDimensions: Int
+  /// Of the hidden layers.
   public var activation: Activation
+  /// What the decoder's output means.
   public var likelihood: Likelihood
   public var posterior: PosteriorFamily
 
+  /// Sizes and kinds with their defaults.
   public init(
     dimensions: Int, hidden: [Int] = [200, 200], latentDimensions: Int = 2,
     activation: Activation = .relu, likelihood: Likelihood = .bernoulli,
@@ -66,10 +70,15 @@ public struct Architecture: Codable, Sendable, Equatable {
 
 /// Encoder and decoder as layers on one set of parameters.
 public struct VariationalNetworks: Sendable {
+  /// Sizes and kinds.
   public let architecture: Architecture
+  /// x to (mean, raw log-variance), and z to the parameters of p(x
+  ///
+  /// z).
   public let encoder, decoder: MultilayerPerceptron
   /// The learned raw log-variances of a shared or diagonal Gaussian likelihood.
   public let variance: Parameters.VectorSlot?
+  /// Of both networks.
   public let parameters: Parameters
 
   /// - Throws: ``SettingError`` for sizes out of range.

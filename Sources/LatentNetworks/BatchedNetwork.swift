@@ -6,8 +6,11 @@ import LatentKernels
 /// `forward` keeps the activations of its batch; `backward` uses them. Inputs are read where they
 /// lie, row-major and contiguous; nothing is copied. One call at a time.
 public final class BatchedNetwork {
+  /// The layers.
   public let network: MultilayerPerceptron
+  /// What the layers compute with, and where gradients go.
   public let parameters: Parameters
+  /// What computes.
   public let backend: any Backend
   /// Rows of the largest batch.
   public let capacity: Int
@@ -22,6 +25,9 @@ public final class BatchedNetwork {
   /// Columns of a row that `forward` writes.
   public var outputs: Int { network.outputLayer.columns }
 
+  /// A network with room for batches of up to `capacity` rows.
+  ///
+  /// - Throws: ``SettingError`` when the capacity is below 1.
   public init(
     _ network: MultilayerPerceptron, parameters: Parameters, capacity: Int, backend: any Backend
   ) throws {
@@ -60,10 +66,13 @@ public final class BatchedNetwork {
     (input, output, outputGradient, inputGradient) = (x.buffer, y.buffer, dy.buffer, dx.buffer)
   }
 
+  /// Whether the network was built to give the gradient of its input.
+  public var givesInputGradient: Bool { backwardPlanWithInput != nil }
+
   /// output[rows x outputs] = network(input[rows x inputs])
   ///
   /// - Throws: ``ShapeError`` when the counts are not whole rows of the network's widths, or the batch
-  ///   is larger than ``capacity``.
+  ///   is larger than ``capacity``; ``OverlapError`` when the output lies on the input.
   public func forward(
     _ x: UnsafeBufferPointer<Float>, into y: UnsafeMutableBufferPointer<Float>
   ) throws {
@@ -71,6 +80,9 @@ public final class BatchedNetwork {
     guard y.count == rows * outputs else {
       throw ShapeError(
         "The output of \(rows) rows takes \(rows) x \(outputs) values, found room for \(y.count).")
+    }
+    guard !MatrixExtent(x).overlaps(MatrixExtent(y)) else {
+      throw OverlapError("The network's output overlaps its input; it needs memory of its own.")
     }
     self.rows = rows
     forwardPlan.bind(input, to: x.baseAddress, count: x.count)
@@ -83,7 +95,8 @@ public final class BatchedNetwork {
   /// d loss / d input[rows x inputs].
   ///
   /// - Throws: ``ShapeError`` when the rows are not those of the last `forward`, or the input's
-  ///   gradient is asked of a network that was built without it.
+  ///   gradient is asked of a network that was built without it; ``OverlapError`` when that gradient
+  ///   lies on the input or on the output's gradient.
   public func backward(
     input x: UnsafeBufferPointer<Float>, outputGradient dy: UnsafeBufferPointer<Float>,
     inputGradient dx: UnsafeMutableBufferPointer<Float>? = nil
@@ -95,6 +108,7 @@ public final class BatchedNetwork {
         "The last forward pass had \(rows) rows; backward found \(x.count / inputs) of the input "
           + "and \(dy.count / outputs) of the output's gradient.")
     }
+    if rows == 0 { clearGradients() }
     guard let dx else {
       backwardPlan.bind(input, to: x.baseAddress, count: x.count)
       backwardPlan.bind(outputGradient, to: dy.baseAddress, count: dy.count)
@@ -111,10 +125,24 @@ public final class BatchedNetwork {
         "The gradient of \(rows) rows takes \(rows) x \(inputs) values, found room for \(dx.count)."
       )
     }
+    guard !MatrixExtent(dx).overlaps(MatrixExtent(x)), !MatrixExtent(dx).overlaps(MatrixExtent(dy))
+    else {
+      throw OverlapError(
+        "The gradient of the input overlaps the input or the output's gradient; it needs memory of "
+          + "its own.")
+    }
     backwardPlanWithInput!.bind(input, to: x.baseAddress, count: x.count)
     backwardPlanWithInput!.bind(outputGradient, to: dy.baseAddress, count: dy.count)
     backwardPlanWithInput!.bind(inputGradient, to: UnsafePointer(dx.baseAddress), count: dx.count)
     backwardPlanWithInput!.execute(on: backend, run: run)
+  }
+
+  /// An empty batch runs no operation, and its gradients are zero.
+  private func clearGradients() {
+    for layer in network.layers {
+      (parameters.gradients.pointer + layer.weights).update(repeating: 0, count: layer.weightCount)
+      (parameters.gradients.pointer + layer.bias).update(repeating: 0, count: layer.biasCount)
+    }
   }
 
   private var run: Run {
@@ -134,35 +162,5 @@ public final class BatchedNetwork {
       throw ShapeError("The network was built for \(capacity) rows a batch, the batch has \(rows).")
     }
     return rows
-  }
-}
-
-extension BatchedNetwork {
-  /// The output of a batch.
-  public func forward(_ batch: Matrix<Float>) throws -> Matrix<Float> {
-    guard batch.columns == inputs else {
-      throw ShapeError("The network expects \(inputs) columns, the batch has \(batch.columns).")
-    }
-    var output = Matrix<Float>(rows: batch.rows, columns: outputs)
-    try batch.values.withUnsafeBufferPointer { x in
-      try output.values.withUnsafeMutableBufferPointer { try forward(x, into: $0) }
-    }
-    return output
-  }
-
-  /// The gradient of the batch of the last `forward`; those of the parameters go to
-  /// `parameters.gradients`.
-  public func backward(_ batch: Matrix<Float>, outputGradient: Matrix<Float>) throws -> Matrix<
-    Float
-  > {
-    var gradient = Matrix<Float>(rows: batch.rows, columns: inputs)
-    try batch.values.withUnsafeBufferPointer { x in
-      try outputGradient.values.withUnsafeBufferPointer { dy in
-        try gradient.values.withUnsafeMutableBufferPointer {
-          try backward(input: x, outputGradient: dy, inputGradient: $0)
-        }
-      }
-    }
-    return gradient
   }
 }

@@ -2,6 +2,7 @@ import LatentKernels
 
 /// p(x|z) of a batch, as the decoder gives it.
 public struct Reconstruction: Sendable {
+  /// What the output means.
   public let likelihood: Likelihood
   /// E[x|z] [rows x D].
   public let mean: Matrix<Float>
@@ -10,6 +11,9 @@ public struct Reconstruction: Sendable {
   /// Natural parameters of a Bernoulli or continuous Bernoulli [rows x D].
   public let logits: Matrix<Float>?
 
+  /// Parameters of p(x
+  ///
+  /// z), those that its likelihood has.
   public init(
     likelihood: Likelihood, mean: Matrix<Float>, logVariance: Matrix<Float>? = nil,
     logits: Matrix<Float>? = nil
@@ -26,11 +30,13 @@ public final class Decoder {
   /// The network underneath: logits, means, or for the Gaussian with both from the network panels of
   /// 16 means and their 16 raw log-variances in turn.
   public let network: BatchedNetwork
+  /// What the output means.
   public let likelihood: Likelihood
   /// Columns of the data.
   public let dimensions: Int
   private let variance: Parameters.VectorSlot?
 
+  /// What is learned, and its gradients.
   public var parameters: Parameters { network.parameters }
 
   /// The decoder of a model.
@@ -76,6 +82,41 @@ public final class Decoder {
     Float
   > {
     try network.backward(latents, outputGradient: outputGradient)
+  }
+
+  /// The raw output [rows x ``BatchedNetwork/outputs``] of latents [rows x L], in the caller's memory.
+  ///
+  /// - Throws: ``ShapeError`` when the counts are not whole rows of the decoder's widths, or the batch
+  ///   is larger than the capacity.
+  public func forward(
+    _ latents: UnsafeBufferPointer<Float>, into output: UnsafeMutableBufferPointer<Float>
+  ) throws {
+    try network.forward(latents, into: output)
+  }
+
+  /// From d loss / d raw output of the last `forward`, and its latents, in the caller's memory: the
+  /// gradients of all parameters, and, where asked for, d loss / d latents [rows x L].
+  ///
+  /// - Throws: ``ShapeError`` when the rows are not those of the last `forward`.
+  public func backward(
+    latents: UnsafeBufferPointer<Float>, outputGradient: UnsafeBufferPointer<Float>,
+    latentsGradient: UnsafeMutableBufferPointer<Float>? = nil
+  ) throws {
+    try network.backward(
+      input: latents, outputGradient: outputGradient, inputGradient: latentsGradient)
+  }
+
+  /// As the version on unsafe buffers, from span to span.
+  public func forward(_ latents: Span<Float>, into output: inout MutableSpan<Float>) throws {
+    try network.forward(latents, into: &output)
+  }
+
+  /// As the version on unsafe buffers, from and to spans.
+  public func backward(
+    latents: Span<Float>, outputGradient: Span<Float>, latentsGradient: inout MutableSpan<Float>
+  ) throws {
+    try network.backward(
+      input: latents, outputGradient: outputGradient, inputGradient: &latentsGradient)
   }
 
   /// Mean and log-variance of p(x|z) for latents [rows x L].

@@ -2,10 +2,12 @@ import LatentKernels
 
 /// q(z|x) of a batch: independent normals, [rows x L] each.
 public struct DiagonalGaussian: Sendable, Equatable {
+  /// μ.
   public var mean: Matrix<Float>
   /// log σ², within ±``LogVariance/bound``.
   public var logVariance: Matrix<Float>
 
+  /// Both [rows x L].
   public init(mean: Matrix<Float>, logVariance: Matrix<Float>) {
     self.mean = mean
     self.logVariance = logVariance
@@ -17,9 +19,17 @@ public final class Encoder {
   /// The network underneath, (mean | raw log-variance)[rows x 2 L], for callers with memory of their
   /// own.
   public let network: BatchedNetwork
+  /// Dimensions of z.
   public let latentDimensions: Int
-  private var heads = Matrix<Float>(rows: 0, columns: 0)
+  // (mean | raw log-variance) of the last forward pass, and their gradients [capacity x 2 L].
+  private let heads, headGradients: Storage<Float>
+  // [capacity x L]: raw log-variances on their way through the bound.
+  private let bounded: Storage<Float>
+  private var rows = 0
+  /// Whether it gives one code a row, without a variance: its heads are the codes alone.
+  private var isPoint: Bool { network.outputs == latentDimensions }
 
+  /// What is learned, and its gradients.
   public var parameters: Parameters { network.parameters }
 
   /// The encoder of a model.
@@ -27,6 +37,7 @@ public final class Encoder {
     latentDimensions = networks.architecture.latentDimensions
     network = try BatchedNetwork(
       networks.encoder, parameters: networks.parameters, capacity: capacity, backend: backend)
+    (heads, headGradients, bounded) = Self.memory(capacity, latentDimensions)
   }
 
   /// An encoder of its own, Glorot-initialized, that can give the gradient of its input.
@@ -45,63 +56,112 @@ public final class Encoder {
     self.latentDimensions = latentDimensions
     network = try BatchedNetwork(
       stack, parameters: parameters, capacity: capacity, backend: backend)
+    (heads, headGradients, bounded) = Self.memory(capacity, latentDimensions)
   }
 
-  /// The posterior of each row of `batch` [rows x inputs]; a point's log-variance is −∞.
+  private static func memory(_ capacity: Int, _ latentDimensions: Int) -> (
+    Storage<Float>, Storage<Float>, Storage<Float>
+  ) {
+    let count = capacity * latentDimensions
+    return (Storage(count: 2 * count), Storage(count: 2 * count), Storage(count: count))
+  }
+
+  /// The posterior of each row of x[rows x inputs], read in place: mean[rows x L] and
+  /// logVariance[rows x L], within ±``LogVariance/bound``, written to the caller's memory; a point's
+  /// log-variance is −∞.
   ///
-  /// - Throws: ``ShapeError`` when the batch has another width, or more rows than the capacity.
-  public func forward(_ batch: Matrix<Float>) throws -> DiagonalGaussian {
-    heads = try network.forward(batch)
-    guard heads.columns > latentDimensions else {
-      // A point: no variance at all.
-      return DiagonalGaussian(
-        mean: heads,
-        logVariance: Matrix(rows: heads.rows, columns: latentDimensions, repeating: -.infinity))
-    }
-    let mean = heads.columns(0..<latentDimensions)
-    var logVariance = heads.columns(latentDimensions..<2 * latentDimensions)
-    LogVariance.bound(&logVariance.values)
-    return DiagonalGaussian(mean: mean, logVariance: logVariance)
-  }
-
-  /// From d loss / d mean and d loss / d log-variance [rows x L] of the last `forward`, and its batch:
-  /// the gradients of all parameters, into `parameters.gradients`, and d loss / d batch where the
-  /// encoder was built to give it.
-  @discardableResult
-  public func backward(_ batch: Matrix<Float>, gradient: DiagonalGaussian) throws -> Matrix<Float>?
-  {
-    guard gradient.mean.rows == heads.rows, gradient.mean.columns == latentDimensions,
-      gradient.logVariance.rows == heads.rows, gradient.logVariance.columns == latentDimensions
+  /// - Throws: ``ShapeError`` when the counts are not whole rows of the encoder's widths, or the batch
+  ///   is larger than the capacity.
+  public func forward(
+    _ x: UnsafeBufferPointer<Float>, mean: UnsafeMutableBufferPointer<Float>,
+    logVariance: UnsafeMutableBufferPointer<Float>
+  ) throws {
+    let (rows, latents) = (x.count / network.inputs, latentDimensions)
+    guard
+      rows > network.capacity
+        || (mean.count == rows * latents && logVariance.count == rows * latents)
     else {
       throw ShapeError(
-        "The encoder expects gradients of \(heads.rows) x \(latentDimensions), found "
-          + "\(gradient.mean.rows) x \(gradient.mean.columns) and "
-          + "\(gradient.logVariance.rows) x \(gradient.logVariance.columns).")
+        "The posterior of \(rows) rows takes \(rows) x \(latents) values each, found room for "
+          + "\(mean.count) means and \(logVariance.count) log-variances.")
     }
-    var raw = heads.columns(latentDimensions..<2 * latentDimensions).values
-    let slopes = LogVariance.bound(&raw)
-    var output = Matrix<Float>(rows: heads.rows, columns: 2 * latentDimensions)
-    for row in 0..<heads.rows {
-      for l in 0..<latentDimensions {
-        output[row, l] = gradient.mean[row, l]
-        output[row, latentDimensions + l] =
-          gradient.logVariance[row, l] * slopes[row * latentDimensions + l]
+    try network.forward(
+      x,
+      into: UnsafeMutableBufferPointer(
+        start: heads.pointer, count: min(rows, network.capacity) * network.outputs))
+    self.rows = rows
+    for row in 0..<rows {
+      let head = heads.pointer + row * network.outputs
+      for l in 0..<latents {
+        mean[row * latents + l] = head[l]
+        logVariance[row * latents + l] = isPoint ? -.infinity : head[latents + l]
       }
     }
-    return try network.backward(batch, outputGradient: output)
+    if !isPoint { LogVariance.bound(logVariance) }
+  }
+
+  /// From d loss / d mean and d loss / d log-variance [rows x L] of the last `forward`, and its input:
+  /// the gradients of all parameters, into `parameters.gradients`, and, where asked for,
+  /// d loss / d input[rows x inputs].
+  ///
+  /// - Throws: ``ShapeError`` when the rows are not those of the last `forward`, or the input's
+  ///   gradient is asked of an encoder that was built without it.
+  public func backward(
+    input x: UnsafeBufferPointer<Float>, meanGradient: UnsafeBufferPointer<Float>,
+    logVarianceGradient: UnsafeBufferPointer<Float>,
+    inputGradient: UnsafeMutableBufferPointer<Float>? = nil
+  ) throws {
+    let latents = latentDimensions
+    guard meanGradient.count == rows * latents, logVarianceGradient.count == rows * latents else {
+      throw ShapeError(
+        "The encoder expects gradients of \(rows) x \(latents), found \(meanGradient.count) values of "
+          + "the mean's and \(logVarianceGradient.count) of the log-variance's.")
+    }
+    guard !isPoint else {
+      return try network.backward(
+        input: x, outputGradient: meanGradient, inputGradient: inputGradient)
+    }
+    for row in 0..<rows {
+      for l in 0..<latents {
+        bounded.pointer[row * latents + l] = heads.pointer[row * 2 * latents + latents + l]
+      }
+    }
+    LogVariance.slopes(UnsafeMutableBufferPointer(start: bounded.pointer, count: rows * latents))
+    for row in 0..<rows {
+      let gradient = headGradients.pointer + row * 2 * latents
+      for l in 0..<latents {
+        gradient[l] = meanGradient[row * latents + l]
+        gradient[latents + l] =
+          logVarianceGradient[row * latents + l] * bounded.pointer[row * latents + l]
+      }
+    }
+    try network.backward(
+      input: x,
+      outputGradient: UnsafeBufferPointer(start: headGradients.pointer, count: rows * 2 * latents),
+      inputGradient: inputGradient)
   }
 }
 
 extension LogVariance {
-  /// raw -> B tanh(raw / B) in place; returns the slopes, 1 − tanh².
-  @discardableResult
-  static func bound(_ values: inout [Float]) -> [Float] {
-    for i in values.indices { values[i] /= bound }
-    values.withUnsafeMutableBufferPointer {
-      InstructionSet.best.kernels.tanh($0.count, $0.baseAddress, $0.baseAddress)
-    }
-    let slopes = values.map { 1 - $0 * $0 }
+  /// raw -> B tanh(raw / B) in place.
+  static func bound(_ values: UnsafeMutableBufferPointer<Float>) {
+    relativeBound(values)
     for i in values.indices { values[i] *= bound }
-    return slopes
+  }
+
+  /// raw -> the bound's slope there, 1 − tanh²(raw / B), in place.
+  static func slopes(_ values: UnsafeMutableBufferPointer<Float>) {
+    relativeBound(values)
+    for i in values.indices { values[i] = 1 - values[i] * values[i] }
+  }
+
+  private static func relativeBound(_ values: UnsafeMutableBufferPointer<Float>) {
+    for i in values.indices { values[i] /= bound }
+    InstructionSet.best.kernels.tanh(values.count, values.baseAddress, values.baseAddress)
+  }
+
+  /// raw -> B tanh(raw / B) in place.
+  static func bound(_ values: inout [Float]) {
+    values.withUnsafeMutableBufferPointer { bound($0) }
   }
 }

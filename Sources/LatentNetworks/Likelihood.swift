@@ -16,6 +16,7 @@ public enum Likelihood: String, CaseIterable, Codable, Sendable {
   /// N(μ(z), Φ) with a learned variance for each dimension.
   case gaussianDiagonal
 
+  /// Its number in `latent_kernels.h`.
   public var code: latent_likelihood {
     switch self {
     case .bernoulli: LATENT_LIKELIHOOD_BERNOULLI
@@ -46,5 +47,6 @@ public enum Likelihood: String, CaseIterable, Codable, Sendable {
 
 /// The smooth bound on every log-variance: B tanh(raw / B), B = 10.
 public enum LogVariance {
+  /// B: variances stay within e⁻¹⁰ … e¹⁰.
   public static let bound = LATENT_LOG_VARIANCE_BOUND
 }

@@ -5,12 +5,14 @@ import LatentKernels
 public struct ColumnSlice: Sendable, Equatable {
   /// The prefix of its tensors' names: "encoder.mean" has "encoder.mean.weight" and ".bias".
   public let name: String
+  /// How many columns it has.
   public let count: Int
   /// The packed column of its first column.
   public let start: Int
   /// In a paired Gaussian layer panels alternate, 16 means and their 16 log-variances.
   public let paired: Bool
 
+  /// `count` columns from packed column `start`.
   public init(name: String, count: Int, start: Int = 0, paired: Bool = false) {
     self.name = name
     self.count = count
@@ -26,10 +28,13 @@ public struct ColumnSlice: Sendable, Equatable {
 
 /// y = f(x W + b): sizes, activation, and where the parameters lie in their storage.
 public struct LinearLayer: Sendable {
+  /// Columns of x.
   public let inputs: Int
   /// Packed columns: for a paired Gaussian layer more than it has outputs.
   public let columns: Int
+  /// f.
   public let activation: Activation
+  /// Its named ranges of columns.
   public let slices: [ColumnSlice]
   /// Offsets into the parameters' storage (and into gradients and moments, which are laid out alike).
   let weights: Int
@@ -55,7 +60,7 @@ public struct LinearLayer: Sendable {
 extension StepBuilder {
   /// output[rows x columns] = f(input W + b)
   ///
-  /// - Parameter ones: use what ``listOnes(of:columns:)`` made of the input.
+  /// - Parameter ones: use what `listOnes(of:columns:)` made of the input.
   public mutating func forward(
     _ layer: LinearLayer, input: Operand, ones: Bool = false, output: Operand? = nil
   ) -> Operand {
@@ -118,6 +123,7 @@ extension StepBuilder {
     operation.bias_second_moment = Operand(secondMoments, layer.bias)
   }
 
+  /// An operation with the layer's sizes and where its parameters lie.
   public func operation(_ kind: latent_op_kind, _ layer: LinearLayer, input: Operand)
     -> PlanOperation
   {

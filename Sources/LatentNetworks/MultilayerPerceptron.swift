@@ -3,10 +3,13 @@ import LatentKernels
 /// A stack of linear layers: what encoder and decoder are made of. A description only; a
 /// ``StepBuilder`` turns it into operations.
 public struct MultilayerPerceptron: Sendable {
+  /// First to last.
   public let layers: [LinearLayer]
+  /// Columns of the input.
   public var inputs: Int { layers[0].inputs }
   /// The last layer, linear, whose columns are the output.
   public var outputLayer: LinearLayer { layers[layers.count - 1] }
+  /// All layers but the last.
   public var hidden: ArraySlice<LinearLayer> { layers.dropLast() }
 
   /// Adds the layers to a layout.
@@ -39,7 +42,7 @@ public struct MultilayerPerceptron: Sendable {
 extension StepBuilder {
   /// The hidden layers' outputs, the network's input first.
   ///
-  /// - Parameter ones: whether ``listOnes(of:columns:)`` has listed the input's ones.
+  /// - Parameter ones: whether `listOnes(of:columns:)` has listed the input's ones.
   public mutating func forwardHidden(
     _ network: MultilayerPerceptron, input: Operand, ones: Bool = false
   ) -> [Operand] {

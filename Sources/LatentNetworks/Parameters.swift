@@ -4,17 +4,22 @@ import LatentKernels
 /// layers whose input needs a gradient, and beside them gradients and Adam's moments, laid out alike.
 public final class Parameters: @unchecked Sendable {
   // Plans write to the storage; whoever trains owns the set for that time.
+  /// The layers, in the order in which they were laid out.
   public let layers: [LinearLayer]
   /// Learned raw log-variances: name, offset and count.
   public let vectors: [VectorSlot]
+  /// Parameters, their transposed copies, gradients and Adam's moments, held in panels.
   public let values, transposed, gradients, firstMoments, secondMoments: Storage<Float>
 
   /// A vector of parameters outside the layers.
   public struct VectorSlot: Sendable {
+    /// What its tensor is called.
     public let name: String
+    /// Where it lies in the storage, and how many values it has.
     public let offset, count: Int
   }
 
+  /// Memory for a layout, all zero.
   public init(_ layout: ParameterLayout) {
     layers = layout.layers
     vectors = layout.vectors
@@ -31,13 +36,19 @@ public final class Parameters: @unchecked Sendable {
 
 /// Grows layer by layer; then ``Parameters`` gives it memory.
 public struct ParameterLayout: Sendable {
+  /// Layers added so far.
   public private(set) var layers: [LinearLayer] = []
+  /// Vectors added so far.
   public private(set) var vectors: [Parameters.VectorSlot] = []
   private(set) var count = 0
   private(set) var transposedCount = 0
 
+  /// A layout without layers.
   public init() {}
 
+  /// Adds a layer of `columns` packed columns.
+  ///
+  /// - Parameter inputNeedsGradient: keeps a transposed copy of the weights for the way back.
   public mutating func addLayer(
     inputs: Int, columns: Int, activation: Activation, slices: [ColumnSlice],
     inputNeedsGradient: Bool
@@ -52,6 +63,7 @@ public struct ParameterLayout: Sendable {
     return layer
   }
 
+  /// Adds a vector that stands beside the layers.
   public mutating func addVector(name: String, count size: Int) -> Parameters.VectorSlot {
     let slot = Parameters.VectorSlot(name: name, offset: count, count: size)
     count += Panels.count(size) * 16
@@ -64,9 +76,11 @@ public struct ParameterLayout: Sendable {
 
 /// One named tensor and where each of its elements lies in the storage.
 public struct TensorSlot: Sendable {
+  /// "encoder.layers.0.weight" and the like.
   public let name: String
   /// [outputs, inputs] of a weight, [count] of a bias or a vector.
   public let shape: [Int]
+  /// How many elements it has.
   public var count: Int { shape.reduce(1, *) }
   let offset: @Sendable (Int) -> Int
 
@@ -78,7 +92,16 @@ public struct TensorSlot: Sendable {
 }
 
 /// Which of the storages that are laid out alike.
-public enum ParameterAspect: Sendable { case values, gradients, firstMoments, secondMoments }
+public enum ParameterAspect: Sendable {
+  /// The parameters themselves.
+  case values
+  /// d loss / d parameters, of the last backward pass.
+  case gradients
+  /// Adam's, scaled: m / (1 − β₁).
+  case firstMoments
+  /// Adam's, scaled: v / (1 − β₂).
+  case secondMoments
+}
 
 extension Parameters {
   /// All named tensors, in the order of the layers.

@@ -13,6 +13,7 @@ public struct StepBuilder {
   public let capacity: Int
   /// Draws of z a row in the operations to come; room in the workspace is for as many.
   public var samples = 1
+  /// The operations so far.
   public private(set) var plan = Plan()
   private var workspaceCount = 0
   private let workspace: UInt32
@@ -24,6 +25,7 @@ public struct StepBuilder {
   public enum Reads {
     /// Rows that the same thread wrote, if those before it were split by rows too.
     case ownRows
+    /// Rows that any thread wrote.
     case allRows
     /// Activations and their gradients, never what another such operation writes.
     case activations
@@ -37,7 +39,7 @@ public struct StepBuilder {
   /// What each operation is, for profiles and error messages; an operation's `label` is its index.
   public private(set) var phases: [String] = []
 
-  /// - Parameter gradients: where written gradients go; the parameters' own if nil.
+  /// A step on `set`, for batches of up to `capacity` rows.
   public init(parameters set: Parameters, capacity: Int, rowIndex: Storage<UInt32>? = nil) {
     self.capacity = capacity
     workspace = plan.addExternalBuffer()
@@ -73,6 +75,7 @@ public struct StepBuilder {
     Operand(plan.addExternalBuffer(), 0, stride: columns)
   }
 
+  /// Adds an operation, behind a barrier where it reads what other threads wrote.
   public mutating func append(_ operation: PlanOperation, reads: Reads, phase: String) {
     var operation = operation
     operation.label = UInt32(phases.count)

@@ -4,6 +4,7 @@ import LatentKernels
 extension StepBuilder {
   /// What the reparameterization keeps for the way back.
   public struct Latents: Sendable {
+    /// Where the heads' output, the draws, their noise and the bounded log-variances lie.
     public let heads, z, epsilon, logVariance: Operand
     /// [rows], nats.
     public let kl: Operand

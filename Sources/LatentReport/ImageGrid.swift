@@ -12,6 +12,7 @@ public struct ImageGrid: Sendable {
   /// Grey level between images.
   public var background: UInt8 = 96
 
+  /// A grid of so many columns, each pixel enlarged so many times; both chosen where nil.
   public init(columns: Int? = nil, enlargement: Int? = nil) {
     self.columns = columns
     self.enlargement = enlargement

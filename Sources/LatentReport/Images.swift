@@ -1,10 +1,13 @@
 /// A picture of 8-bit grey pixels.
 public struct GreyImage: Sendable, Equatable {
+  /// Rows of pixels.
   public let height: Int
+  /// Pixels of a row.
   public let width: Int
   /// `height * width` levels, row after row; 255 is white.
   public var pixels: [UInt8]
 
+  /// An image of one level.
   public init(height: Int, width: Int, repeating level: UInt8 = 0) {
     self.height = height
     self.width = width
@@ -17,6 +20,7 @@ public struct GreyImage: Sendable, Equatable {
     self.pixels = pixels
   }
 
+  /// The level at row `y` and column `x`; both must be inside.
   public subscript(y: Int, x: Int) -> UInt8 {
     get { pixels[y * width + x] }
     set { pixels[y * width + x] = newValue }
@@ -25,7 +29,9 @@ public struct GreyImage: Sendable, Equatable {
 
 /// A picture of 8-bit red, green and blue pixels (sRGB).
 public struct ColorImage: Sendable, Equatable {
+  /// Rows of pixels.
   public let height: Int
+  /// Pixels of a row.
   public let width: Int
   /// `height * width * 3` levels, row after row, red first.
   public var pixels: [UInt8]
@@ -45,6 +51,7 @@ public struct ColorImage: Sendable, Equatable {
     self.pixels = pixels
   }
 
+  /// The colour at row `y` and column `x`; both must be inside.
   public subscript(y: Int, x: Int) -> Color {
     get {
       let at = (y * width + x) * 3
@@ -59,11 +66,16 @@ public struct ColorImage: Sendable, Equatable {
   }
 }
 
+/// Red, green and blue, eight bits each.
 public struct Color: Sendable, Equatable {
+  /// 0 … 255.
   public var red: UInt8
+  /// 0 … 255.
   public var green: UInt8
+  /// 0 … 255.
   public var blue: UInt8
 
+  /// A colour of three levels.
   public init(red: UInt8, green: UInt8, blue: UInt8) {
     self.red = red
     self.green = green

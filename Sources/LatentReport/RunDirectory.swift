@@ -5,27 +5,44 @@ import LatentModels
 /// Where a training run keeps what it makes. Every file is replaced as a whole, so that a kill at any
 /// instant leaves each of them as it was or as it should be.
 public struct RunDirectory: Sendable {
+  /// The directory.
   public let path: String
   /// The directories that ``create(_:)`` had to make, the outermost first.
   private let created: [String]
 
+  /// The fitted parameters.
   public var model: String { path + "/model.safetensors" }
+  /// What a training that goes on needs.
   public var checkpoint: String { path + "/checkpoint.safetensors" }
+  /// What was asked for.
   public var configuration: String { path + "/config.json" }
+  /// A row an epoch or iteration.
   public var metrics: String { path + "/metrics.csv" }
+  /// Held-out rows beside their reconstructions.
   public var reconstructions: String { path + "/reconstructions.png" }
+  /// Draws from the model.
   public var samples: String { path + "/samples.png" }
+  /// Samples of two models side by side.
   public var beside: String { path + "/beside.png" }
+  /// Decoded points of a latent plane.
   public var manifold: String { path + "/manifold.png" }
 
+  /// A mixture's weights, means and covariances.
   public var components: String { path + "/components.csv" }
+  /// Criteria of each number of components.
   public var selection: String { path + "/selection.csv" }
+  /// Quantiles of the training rows' scores.
   public var scoreQuantiles: String { path + "/score-quantiles.csv" }
+  /// The rows in the colours of their clusters.
   public var clusters: String { path + "/clusters.png" }
+  /// EM's first steps.
   public var steps: String { path + "/em-steps.png" }
+  /// Criteria over numbers of components.
   public var selectionPlot: String { path + "/selection.png" }
+  /// Factors' loadings as a heat map.
   public var loadings: String { path + "/loadings.png" }
 
+  /// Whether there is a training to go on with.
   public var hasCheckpoint: Bool { FileManager.default.fileExists(atPath: checkpoint) }
 
   private init(path: String, created: [String]) {
@@ -130,6 +147,7 @@ public struct RunDirectory: Sendable {
 // MARK: - Contents
 
 extension RunDirectory {
+  /// Writes what was asked for, as JSON.
   public func write(configuration value: some Encodable) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]

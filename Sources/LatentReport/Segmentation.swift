@@ -6,6 +6,7 @@
   public struct Segmentation {
     /// By weight, the heaviest first.
     public let model: GaussianMixture
+    /// How the mixture's fit went.
     public let report: MixtureReport
     /// Each pixel in its component's mean colour.
     public let segments: ColorImage

@@ -5,7 +5,9 @@ import LatentModels
 /// Trains a variational autoencoder into a run directory, so that a run killed at any instant and
 /// resumed ends with the same bytes as one that was never stopped.
 public final class VAERun {
+  /// What is trained.
   public let trainer: VAETrainer
+  /// Where files go.
   public let directory: RunDirectory
   private let checkpointEvery: Int
 

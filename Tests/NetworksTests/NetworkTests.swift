@@ -111,7 +111,7 @@ import Testing
     let wrong = #expect(throws: ShapeError.self) {
       try encoder.forward(Matrix(rows: 2, columns: 64))
     }
-    #expect(wrong?.description == "The network expects 784 columns, the batch has 64.")
+    #expect(wrong?.description == "The encoder expects 784 columns, the batch has 64.")
     #expect(throws: ShapeError.self) { try encoder.forward(Matrix(rows: 5, columns: 784)) }
     #expect(try encoder.forward(Matrix(rows: 0, columns: 784)).mean.rows == 0)
     _ = try encoder.forward(Matrix(rows: 3, columns: 784))

@@ -2,12 +2,14 @@ import CKernels
 
 /// What factor models need of the data: count, mean and covariance.
 public struct SampleMoments: Sendable, Equatable {
+  /// How many rows there were.
   public let count: Int
   /// [columns]
   public let mean: [Double]
   /// [columns x columns], divided by the count (the maximum-likelihood estimate).
   public let covariance: Matrix<Double>
 
+  /// Moments that were computed elsewhere.
   public init(count: Int, mean: [Double], covariance: Matrix<Double>) {
     self.count = count
     self.mean = mean
@@ -21,7 +23,9 @@ public struct SampleMoments: Sendable, Equatable {
 /// of the first range. The same rows give the same bits, however they are cut into chunks, for any
 /// number of threads and on every instruction set that keeps the bit contract.
 public final class CovarianceAccumulator {
+  /// Values of a row.
   public let columns: Int
+  /// Rows added so far.
   public private(set) var count = 0
   private let precision: Precision
   private let backend: FusedBackend
@@ -35,6 +39,7 @@ public final class CovarianceAccumulator {
 
   private static let range = Int(LATENT_SCATTER_ROWS)
 
+  /// Starts with no rows of `columns` values.
   public init(columns: Int, precision: Precision = .double, backend: FusedBackend) {
     self.columns = columns
     self.precision = precision

@@ -7,9 +7,12 @@ import CKernels
 public final class FusedBackend: Backend, @unchecked Sendable {
   // The pool is locked by C for the length of a plan; nothing else here changes.
   let pool: OpaquePointer
+  /// How many threads compute, the caller among them.
   public let threads: Int
+  /// Whose kernels they run.
   public let instructionSet: InstructionSet
 
+  /// "fused".
   public var name: String { "fused" }
 
   /// - Parameters:
@@ -40,6 +43,7 @@ public final class FusedBackend: Backend, @unchecked Sendable {
 
   deinit { latent_pool_destroy(pool) }
 
+  /// Runs the operations in one parallel region; a second caller waits its turn.
   public func execute(_ operations: [PlanOperation], on buffers: [Buffer], run: Run) {
     withUnsafePointer(to: run) { run in
       latent_plan_run(pool, operations, operations.count, buffers, run, nil)

@@ -6,6 +6,7 @@ public typealias MixturePass = latent_mixture
 /// Memory that passes of about one size use again and again.
 public final class MixtureWorkspace: @unchecked Sendable {
   fileprivate var storage = Storage<UInt8>(count: 0)
+  /// Empty; grows to the largest pass.
   public init() {}
 }
 

@@ -12,8 +12,11 @@ public enum InstructionSet: String, CaseIterable, Sendable {
   case scalar
   /// The compiler's default target, without fused multiply-add: outside the bit contract.
   case baseline
+  /// Arm's 128-bit vectors: every AArch64 has them.
   case neon
+  /// 256-bit vectors and fused multiply-add.
   case avx2
+  /// 512-bit vectors: F, DQ, BW and VL.
   case avx512
 
   var code: latent_isa {
@@ -32,6 +35,7 @@ public enum InstructionSet: String, CaseIterable, Sendable {
   /// Whether the kernels of this set keep the bit contract.
   public var keepsBits: Bool { self != .baseline }
 
+  /// Those that this build has and this CPU can execute.
   public static var available: [InstructionSet] { allCases.filter(\.isAvailable) }
 
   /// The fastest one here.

@@ -9,16 +9,20 @@
   /// since anyone may write to the buffers. Products on the panels themselves, 16 columns at a time,
   /// cost more: the library would pack the other factor again for each.
   public final class OpenBLASBackend: Backend {
+    /// "openblas".
     public let name = "openblas"
+    /// How many threads compute, the library's and those of the other passes.
     public let threads: Int
     /// Unpacked weights and unfused products, grown to the largest layer; one execution at a time.
     private let memory = Mutex<[Float]>([])
 
+    /// Computes on so many threads, at least 1.
     public init(threads: Int = 1) {
       precondition(threads >= 1, "a backend computes on at least one thread")
       self.threads = threads
     }
 
+    /// Executes the operations one after another.
     public func execute(_ operations: [PlanOperation], on buffers: [Buffer], run: Run) {
       memory.withLock { memory in
         // The library's number of threads is the process's.

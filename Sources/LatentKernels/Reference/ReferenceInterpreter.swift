@@ -3,6 +3,7 @@
 ///
 /// Buffers hold `Scalar`: `Float` behind the networks, `Double` where a test takes differences.
 public struct ReferenceInterpreter<Scalar: BinaryFloatingPoint & Sendable>: Sendable {
+  /// An interpreter; it holds nothing.
   public init() {}
 
   /// Executes `operations` in their order on `buffers`; see ``Backend``.
@@ -33,11 +34,14 @@ public struct ReferenceInterpreter<Scalar: BinaryFloatingPoint & Sendable>: Send
 
 /// The specification behind the networks: floats in memory, double precision in between.
 public struct ReferenceBackend: Backend {
+  /// "reference".
   public let name = "reference"
   private let interpreter = ReferenceInterpreter<Float>()
 
+  /// A backend; it holds nothing.
   public init() {}
 
+  /// Executes the operations one after another, in double, on buffers of floats.
   public func execute(_ operations: [PlanOperation], on buffers: [Buffer], run: Run) {
     interpreter.execute(operations, on: buffers, run: run)
   }

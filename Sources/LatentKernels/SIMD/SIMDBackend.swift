@@ -3,14 +3,18 @@ import Dispatch
 /// Pure Swift on SIMD types: runs wherever Swift does, at the speed of the instruction set that the
 /// compiler assumes. Operations fork and join their threads one by one.
 public struct SIMDBackend: Backend {
+  /// "simd".
   public let name = "simd"
+  /// How many threads compute.
   public let threads: Int
 
+  /// Computes on so many threads, at least 1.
   public init(threads: Int = 1) {
     precondition(threads >= 1, "a backend computes on at least one thread")
     self.threads = threads
   }
 
+  /// Executes the operations one after another, each split over the threads.
   public func execute(_ operations: [PlanOperation], on buffers: [Buffer], run: Run) {
     for operation in operations {
       let step = SIMDStep(operation: operation, buffers: buffers, run: run)

@@ -14,7 +14,9 @@ public struct FactorAnalysis: LinearGaussianModel, Equatable {
   public let uniquenesses: [Double]
   /// Standard deviations of the columns when the configuration asks for the correlation scale.
   public let scale: [Double]?
+  /// What was asked for.
   public let configuration: FactorConfiguration
+  /// How the fit went.
   public let report: FactorReport
 
   /// The same distribution with its factors turned by varimax.
@@ -35,8 +37,11 @@ public struct FactorAnalysis: LinearGaussianModel, Equatable {
 
 /// How a fit went.
 public struct FactorReport: Codable, Sendable, Equatable {
+  /// How the maximum was found.
   public internal(set) var method: FactorConfiguration.Method
+  /// Rows that the model was fitted to.
   public internal(set) var observations: Int
+  /// Iterations that were needed.
   public internal(set) var iterations: Int
   /// Whether the tolerance was met; a fit that ran out of iterations is still a model.
   public internal(set) var converged: Bool
@@ -56,6 +61,7 @@ public struct FactorReport: Codable, Sendable, Equatable {
   /// Nil with missing values, too few observations, or a singular covariance.
   public internal(set) var test: LikelihoodRatioTest?
 
+  /// Log-likelihood of a row, in nats.
   public var meanLogLikelihood: Double { logLikelihood / Double(max(1, observations)) }
   /// -2 log-likelihood + 2 parameters
   public var aic: Double { -2 * logLikelihood + 2 * Double(parameters) }

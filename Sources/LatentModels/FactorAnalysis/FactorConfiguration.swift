@@ -2,6 +2,7 @@ import LatentKernels
 
 /// How a factor analysis is fitted.
 public struct FactorConfiguration: Codable, Sendable, Equatable {
+  /// How the maximum of the likelihood is found.
   public enum Method: String, Codable, Sendable, CaseIterable {
     /// Newton's method on the log-uniquenesses, the loadings profiled out (Jöreskog 1967).
     case maximumLikelihood
@@ -10,30 +11,36 @@ public struct FactorConfiguration: Codable, Sendable, Equatable {
     case expectationMaximization = "em"
   }
 
+  /// How the loadings are turned, which changes no likelihood.
   public enum Rotation: String, Codable, Sendable, CaseIterable {
     /// Λᵀ Ψ⁻¹ Λ diagonal, its entries descending.
     case none
+    /// Orthogonal, towards few large loadings a factor (Kaiser 1958).
     case varimax
   }
 
   /// q, at least 1.
   public var factors: Int
+  /// How the maximum is found.
   public var method: Method
   /// Ends the fit when another iteration would gain, or has gained, less log-likelihood than this:
   /// nats a row.
   public var tolerance: Double
+  /// Iterations after which a fit ends unconverged, with a warning.
   public var maximumIterations: Int
   /// The least uniqueness, as a part of its column's variance; keeps Heywood cases finite.
   public var uniquenessFloor: Double
   /// Loadings and uniquenesses of columns scaled to variance 1, as in a table of loadings, instead of
   /// the data's own units. The distribution is the same.
   public var correlationScale: Bool
+  /// What turns the loadings after the fit.
   public var rotation: Rotation
   /// Keys the random start of the eigenvector iteration, which large covariances need.
   public var seed: UInt64
   /// Of the products behind the covariance.
   public var precision: Precision
 
+  /// Settings with their defaults.
   public init(
     factors: Int, method: Method = .maximumLikelihood, tolerance: Double = 1e-9,
     maximumIterations: Int = 1000, uniquenessFloor: Double = 0.005, correlationScale: Bool = false,

@@ -31,7 +31,9 @@ public struct FactorPosterior: Sendable {
 }
 
 extension LinearGaussianModel {
+  /// Columns of the data.
   public var columns: Int { mean.count }
+  /// How many factors there are.
   public var factors: Int { loadings.columns }
 
   /// Λ in the data's own units, [columns x factors].

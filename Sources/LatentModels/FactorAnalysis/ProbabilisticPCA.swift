@@ -13,11 +13,14 @@ public struct ProbabilisticPCA: LinearGaussianModel, Equatable {
   public let loadings: Matrix<Double>
   /// ψ
   public let noiseVariance: Double
+  /// Rows that the model was fitted to.
   public let observations: Int
   /// Total, nats, every constant included.
   public let logLikelihood: Double
 
+  /// The noise variance, once a column.
   public var uniquenesses: [Double] { [Double](repeating: noiseVariance, count: mean.count) }
+  /// None: probabilistic PCA takes columns as they are.
   public var scale: [Double]? { nil }
   /// μ, Λ up to rotation, and ψ.
   public var parameters: Int { columns + columns * factors - factors * (factors - 1) / 2 + 1 }

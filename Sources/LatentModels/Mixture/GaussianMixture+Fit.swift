@@ -28,6 +28,7 @@
     public let iteration: Int
     /// The mean log-likelihood of a row under the model, in nats.
     public let lowerBound: Double
+    /// The fitted mixture.
     public let model: GaussianMixture
   }
 

@@ -4,21 +4,35 @@
 
   /// How many components to take, by different lights.
   public struct MixtureSelection: Sendable {
+    /// What decides between numbers of components.
     public enum Criterion: String, CaseIterable, Codable, Sendable {
-      case bic, aic, icl, heldOut
+      /// −2 log L + k log n (Schwarz 1978).
+      case bic
+      /// −2 log L + 2 k (Akaike 1974).
+      case aic
+      /// BIC and the entropy of the clusters (Biernacki, Celeux and Govaert 2000).
+      case icl
+      /// The log-likelihood of rows kept aside.
+      case heldOut
     }
 
     /// One number of components.
     public struct Candidate: Sendable, Equatable {
+      /// How many components this candidate has.
       public let components: Int
+      /// Free parameters.
       public let parameterCount: Int
       /// log p of all rows, in nats.
       public let logLikelihood: Double
+      /// Bayesian information criterion; lower is better.
       public let bic: Double
+      /// Akaike's information criterion; lower is better.
       public let aic: Double
+      /// Integrated completed likelihood, on BIC's scale; lower is better.
       public let icl: Double
       /// Mean log p of a held-out row under models fitted to the others, in nats; nil unless asked for.
       public let heldOut: Double?
+      /// What the fit had to say, one sentence each.
       public let warnings: [String]
     }
 

@@ -9,10 +9,14 @@ public struct GaussianMixture: Sendable, Equatable {
   public internal(set) var weights: [Double]
   /// μ, K x D.
   public internal(set) var means: Matrix<Double>
+  /// Their covariances, of one kind.
   public internal(set) var covariances: MixtureCovariances
 
+  /// How many components there are.
   public var components: Int { weights.count }
+  /// Columns of the data.
   public var columns: Int { means.columns }
+  /// Which restriction the covariances share.
   public var covarianceKind: CovarianceKind { covariances.kind }
 
   /// - Throws: ``ShapeError`` when the sizes do not fit together, ``SettingError`` when the weights are not
@@ -68,6 +72,7 @@ public enum MixtureCovariances: Sendable, Equatable {
   case diagonal(Matrix<Double>)
   /// K variances.
   case spherical([Double])
+  /// Loadings and uniquenesses for each component.
   case factorAnalytic([FactorCovariance])
 }
 
@@ -78,6 +83,7 @@ public struct FactorCovariance: Sendable, Equatable {
   /// The diagonal of Ψ.
   public var uniquenesses: [Double]
 
+  /// A covariance of `loadings` times their transpose and `uniquenesses` on the diagonal.
   public init(loadings: Matrix<Double>, uniquenesses: [Double]) {
     self.loadings = loadings
     self.uniquenesses = uniquenesses
@@ -100,6 +106,7 @@ public struct FactorCovariance: Sendable, Equatable {
 }
 
 extension MixtureCovariances {
+  /// Which restriction this is.
   public var kind: CovarianceKind {
     switch self {
     case .full: .full

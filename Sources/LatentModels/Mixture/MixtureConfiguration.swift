@@ -28,12 +28,17 @@ public enum MixtureInitialization: Sendable, Equatable {
 
 /// What the passes over the rows compute in. Statistics are summed in double either way.
 public enum MixturePrecision: String, Codable, Sendable {
-  case double, float
+  /// The default.
+  case double
+  /// Half the memory and faster, with float's rounding in the densities.
+  case float
 }
 
 /// What a mixture is fitted with.
 public struct MixtureConfiguration: Sendable, Equatable {
+  /// How many components are fitted.
   public var components: Int
+  /// What restricts their covariances.
   public var covariance: CovarianceKind
   /// In no direction may a component's variance fall below this fraction of the data's own: where EM's
   /// covariance does, its eigenvalues (in units of the columns' variances) are raised to it, which is
@@ -42,13 +47,18 @@ public struct MixtureConfiguration: Sendable, Equatable {
   public var covarianceFloor: Double
   /// EM has converged when the mean log-likelihood of a row rises by less than this, in nats.
   public var tolerance: Double
+  /// Iterations after which a fit ends unconverged, with a warning.
   public var maximumIterations: Int
   /// How often to start afresh, from different random numbers; the best is kept.
   public var restarts: Int
+  /// Where the first parameters come from.
   public var initialization: MixtureInitialization
+  /// Keys every random choice.
   public var seed: UInt64
+  /// What densities are computed in.
   public var precision: MixturePrecision
 
+  /// Settings with their defaults.
   public init(
     components: Int, covariance: CovarianceKind = .full, covarianceFloor: Double = 1e-6,
     tolerance: Double = 1e-6, maximumIterations: Int = 500, restarts: Int = 1,

@@ -77,6 +77,7 @@
 
   /// A covariance that is not positive definite.
   public struct SingularCovarianceError: LatentError, Equatable {
+    /// One sentence that names the component and what to do.
     public let description: String
 
     init(_ name: String) {

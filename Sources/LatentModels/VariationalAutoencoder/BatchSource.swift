@@ -3,6 +3,7 @@ import LatentNetworks
 
 /// What is done to each value on its way from the data set into a batch.
 public enum Transform: String, CaseIterable, Codable, Sendable {
+  /// Values as they are; bytes / 255.
   case none
   /// 1 where the value is above 1/2, else 0.
   case threshold
@@ -24,8 +25,11 @@ public enum Transform: String, CaseIterable, Codable, Sendable {
 /// Rows of data where the kernels can read them: bytes as bytes, everything else as standardized
 /// floats.
 public struct BatchSource: Sendable {
+  /// How many rows there are.
   public let count: Int
+  /// Values of a row.
   public let columns: Int
+  /// What happens to a value on its way into a batch.
   public let transform: Transform
   /// Whether batches hold nothing but zeros and ones, and products may make use of it.
   let isBinary: Bool
@@ -34,6 +38,8 @@ public struct BatchSource: Sendable {
   private let bytes: Storage<UInt8>?
   private let floats: Storage<Float>?
 
+  /// Rows as batches will take them.
+  ///
   /// - Parameter gathersOnes: whether the first layer may add up gathered rows where batches are zeros
   ///   and ones: the same bits in less time.
   public init(

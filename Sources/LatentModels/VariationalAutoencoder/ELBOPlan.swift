@@ -8,6 +8,7 @@ import LatentNetworks
 ///
 /// The gradient of every objective stands alone in a plan with `work: .gradient`.
 public struct ELBOPlan {
+  /// What a plan does with its batch.
   public enum Work: Sendable, Equatable {
     /// Forward only.
     case evaluation
@@ -19,14 +20,17 @@ public struct ELBOPlan {
 
   /// Which parameters get gradients.
   public enum Subject: Sendable, Equatable {
+    /// All of them.
     case bothNetworks
     /// The decoder stays as it is.
     case encoder
   }
 
+  /// The operations.
   public private(set) var plan: Plan
   /// What each operation is; an operation's label is its index here.
   public let phases: [String]
+  /// Rows of the largest batch.
   public let capacity: Int
   public let objective: Objective
   /// Draws of z a row.
@@ -42,6 +46,8 @@ public struct ELBOPlan {
   private let latents: StepBuilder.Latents?
   private let latentDimensions: Int
 
+  /// Builds the plan of `work` on batches of up to `capacity` rows.
+  ///
   /// - Throws: ``ShapeError`` when the data has another width than the model; ``SettingError`` for a
   ///   number of samples out of range.
   public init(

@@ -4,7 +4,9 @@ import LatentNetworks
 /// How a variational autoencoder is trained. Everything here decides bits, and is saved with the
 /// checkpoint; threads and backend do not, and are not.
 public struct TrainingConfiguration: Codable, Sendable, Equatable {
+  /// How the learning rate changes over the epochs.
   public enum Schedule: String, CaseIterable, Codable, Sendable {
+    /// It does not.
     case constant
     /// Down to zero at the last epoch.
     case linear
@@ -14,9 +16,13 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
     case stages
   }
 
+  /// Passes over the training rows.
   public var epochs = 30
+  /// Rows of a batch; the last one of an epoch may have fewer.
   public var batchSize = 64
+  /// Adam's, of the first epoch.
   public var learningRate = 1e-3
+  /// How the learning rate changes.
   public var schedule = Schedule.constant
   /// Weight of the KL (Higgins et al. 2017); 1 is the ELBO.
   public var beta = 1.0
@@ -26,9 +32,13 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
   public var freeBits = 0.0
   /// Epochs without improvement of the held-out ELBO after which training stops; 0: never.
   public var patience = 0
+  /// Adam's decay of the first moment (Kingma and Ba 2015).
   public var beta1 = 0.9
+  /// Adam's decay of the second moment.
   public var beta2 = 0.999
+  /// What Adam adds to the root of the second moment.
   public var epsilon = 1e-8
+  /// Keys every random number of the training.
   public var seed: UInt64 = 0
   /// Where q(z) of a row comes from.
   public var inference = Inference.amortized
@@ -39,6 +49,7 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
   /// What a step maximizes, and by which gradient.
   public var objective = Objective.elbo
 
+  /// Settings with their defaults.
   public init() {}
 
   /// Settings that a file from before them lacks have their defaults.

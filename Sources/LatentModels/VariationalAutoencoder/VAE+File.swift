@@ -5,7 +5,9 @@ import LatentNetworks
 
 /// A model or checkpoint file that is not what it should be.
 public struct ModelFileError: LatentError, Equatable {
+  /// "path: sentence".
   public let description: String
+  /// An error about a file: "path: sentence".
   public init(_ path: String, _ sentence: String) { description = "\(path): \(sentence)" }
 }
 

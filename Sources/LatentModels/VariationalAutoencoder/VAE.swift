@@ -5,13 +5,17 @@ import LatentNetworks
 
 /// Everything that describes a variational autoencoder apart from its parameters.
 public struct VAEConfiguration: Codable, Sendable, Equatable {
+  /// Sizes and kinds of both networks.
   public var architecture: Architecture
+  /// What happens to a value on its way into a batch.
   public var transform: Transform
   /// Of the training data, undone when the model samples; nil where the data is taken as it is.
   public var standardization: Standardization?
   /// Height and width of images, for pictures.
   public var imageHeight: Int?
+  /// Pixels of an image's row.
   public var imageWidth: Int?
+  /// What a table's columns are called.
   public var columnNames: [String]?
   /// Where q(z) of a row comes from; nil: from the encoder.
   public var inference: Inference?
@@ -22,6 +26,7 @@ public struct VAEConfiguration: Codable, Sendable, Equatable {
   /// Of semi-amortized inference: steps from the encoder's posterior.
   public var innerSteps: Int?
 
+  /// A model's description.
   public init(
     architecture: Architecture, transform: Transform = .none,
     standardization: Standardization? = nil, imageShape: ImageShape? = nil,
@@ -35,6 +40,7 @@ public struct VAEConfiguration: Codable, Sendable, Equatable {
     self.columnNames = columnNames
   }
 
+  /// Height and width of images, where rows are images.
   public var imageShape: ImageShape? {
     guard let imageHeight, let imageWidth else { return nil }
     return ImageShape(height: imageHeight, width: imageWidth)
@@ -47,15 +53,20 @@ public struct RowELBO: Sendable, Equatable {
   public let reconstruction: Double
   /// D_KL(q(z|x) ‖ p(z)), exact.
   public let kl: Double
+  /// The bound itself: reconstruction less KL, in nats.
   public var elbo: Double { reconstruction - kl }
 }
 
 /// A variational autoencoder (Kingma and Welling 2014): p(z) = N(0, I), a decoder p(x|z), and an
 /// encoder q(z|x) = N(μ(x), diag σ²(x)).
 public final class VAE {
+  /// Everything apart from the parameters.
   public internal(set) var configuration: VAEConfiguration
+  /// Encoder and decoder.
   public let networks: VariationalNetworks
+  /// What is learned.
   public var parameters: Parameters { networks.parameters }
+  /// Sizes and kinds of both networks.
   public var architecture: Architecture { configuration.architecture }
 
   static let evaluationBatch = 256
@@ -182,7 +193,9 @@ public final class VAE {
 
 /// Values that a model cannot take.
 public struct DataError: LatentError, Equatable {
+  /// One sentence that names the data, what was expected and what was found.
   public let description: String
+  /// An error that says `description`.
   public init(_ description: String) { self.description = description }
 }
 

@@ -10,6 +10,7 @@ extension VAETrainer {
     [(slot.name + ".firstMoment", .firstMoments), (slot.name + ".secondMoment", .secondMoments)]
   }
 
+  /// Writes everything that a resumed training needs for the same bits, aside and then renamed.
   public func saveCheckpoint(to path: String) throws {
     var file = TensorFile(metadata: FileKind.vaeCheckpoint.metadata)
     try file.encode(model.configuration, as: "configuration")
@@ -92,10 +93,16 @@ extension VAETrainer {
 
 /// The settings of a checkpointed run, to resume it without repeating them.
 public struct SavedRun: Sendable {
+  /// What is trained.
   public let model: VAEConfiguration
+  /// How it is trained.
   public let training: TrainingConfiguration
+  /// How far it has come.
   public let progress: VAETrainer.Progress
 
+  /// Reads what a checkpoint says of itself, parameters aside.
+  ///
+  /// - Throws: ``ModelFileError`` when it is no checkpoint of this kind.
   public init(checkpoint path: String) throws {
     try self.init(TensorFile(contentsOf: path), path: path)
   }

@@ -6,20 +6,27 @@ import LatentNetworks
 public struct EpochMetrics: Codable, Sendable, Equatable {
   /// From 1.
   public var epoch: Int
-  /// Of an importance-weighted objective its bound over all samples.
+  /// Mean over the epoch's rows, in nats; of an importance-weighted objective its bound over all samples.
   public var elbo: Double
+  /// Mean log p(x|z), in nats.
   public var reconstruction: Double
+  /// Mean D_KL(q(z|x) ‖ p(z)), in nats.
   public var kl: Double
+  /// The KL's weight at the epoch's end.
   public var beta: Double
+  /// Adam's, in this epoch.
   public var learningRate: Double
   /// Of the held-out rows, where there are any.
   public var heldOutELBO: Double?
+  /// Of the held-out rows.
   public var heldOutReconstruction: Double?
+  /// Of the held-out rows.
   public var heldOutKL: Double?
 }
 
 /// Training met a number that is not finite.
 public struct DivergenceError: LatentError, Equatable {
+  /// One sentence that names the first layer and step that is not finite.
   public let description: String
 }
 
@@ -28,21 +35,30 @@ public struct DivergenceError: LatentError, Equatable {
 /// All randomness is keyed by seed, epoch and the data's row, so that a trainer restored between two
 /// epochs goes on with the same bits.
 public final class VAETrainer {
+  /// What is trained.
   public let model: VAE
+  /// How it is trained.
   public let configuration: TrainingConfiguration
+  /// What computes.
   public let backend: any Backend
   /// What the trainer needs beside the parameters to go on.
   public struct Progress: Codable, Sendable, Equatable {
     /// Finished epochs and steps.
     public var epoch = 0
+    /// Steps done, over all epochs.
     public var step = 0
     /// β₁ᵗ and β₂ᵗ, as running products.
     public var beta1Power = 1.0
+    /// β₂ to the power of the steps done.
     public var beta2Power = 1.0
+    /// The best held-out ELBO so far, in nats.
     public var bestELBO: Double?
+    /// The epoch that had it.
     public var bestEpoch = 0
+    /// Of each epoch done.
     public var history: [EpochMetrics] = []
   }
+  /// How far the training has come.
   public internal(set) var progress = Progress()
 
   private let batches: BatchSource
@@ -118,8 +134,11 @@ public final class VAETrainer {
       .map { "\($0.count) x \($0.columns), \($0.hash)" }.joined(separator: "; ")
   }
 
+  /// Batches of an epoch.
   public var stepsPerEpoch: Int { (batches.count + step.capacity - 1) / step.capacity }
+  /// Rows of an epoch.
   public var rowsPerEpoch: Int { batches.count }
+  /// Whether there are rows to test on.
   public var hasHeldOut: Bool { heldOut != nil }
 
   /// Whether all epochs are done, or patience has run out; patience waits for the warm-up.

@@ -1,11 +1,21 @@
-import LatentKernels
+import CKernels
 
-/// What a hidden layer applies to each of its sums.
+/// What a layer applies to each of its sums.
 public enum Activation: String, CaseIterable, Codable, Sendable {
-  case identity, relu, tanh, sigmoid, softplus
+  /// x.
+  case identity
+  /// max(x, 0).
+  case relu
+  /// The hyperbolic tangent.
+  case tanh
+  /// 1 / (1 + e⁻ˣ).
+  case sigmoid
+  /// log(1 + eˣ).
+  case softplus
   /// x where x > 0, eˣ − 1 elsewhere.
   case elu
 
+  /// Its number in `latent_kernels.h`.
   public var code: latent_activation {
     switch self {
     case .identity: LATENT_ACTIVATION_IDENTITY
