@@ -169,6 +169,30 @@ import Testing
     }
   }
 
+  /// In its principal axes probabilistic PCA has a diagonal posterior, and the encoder is p(z|x): two
+  /// draws say what any number would.
+  @Test func theRightEncoderNeedsNoDraws() throws {
+    let iris = try Dataset.named("iris")
+    let fitted = try ProbabilisticPCA.fit(iris.rows, factors: 2)
+    let linear = try fitted.autoencoder()
+    let found = try ImportanceSampling(samples: 2).estimate(
+      linear, linear.batches(of: iris), backend: backend)
+    let exact = try fitted.scoreSamples(iris.rows)
+    for (estimate, expected) in zip(found, exact) {
+      #expect(abs(estimate.logDensity - expected) < 1e-3 && estimate.isReliable)
+    }
+  }
+
+  /// Columns beyond the room of a run: fewer draws at a time.
+  @Test func wideModelsDecodeFewerDraws() throws {
+    let data = BatchSource(Rows(Matrix<Float>(rows: 2, columns: 70_000)), transform: .none)
+    let wide = try VAE(
+      VAEConfiguration(
+        architecture: Architecture(dimensions: 70_000, hidden: [], latentDimensions: 1)))
+    let plan = try DrawPlan(wide, data, latents: .prior, samples: 1000, seed: 0)
+    #expect(plan.samples * plan.capacity < 256 && plan.workspaceCount < 4 * DrawPlan.room)
+  }
+
   #if OpenBLAS
     @Test func mixtureSamplingIsExact() throws {
       let iris = try Dataset.named("iris").rows

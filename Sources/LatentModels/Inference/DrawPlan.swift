@@ -29,8 +29,10 @@ final class DrawPlan {
   private let dataCount: Int
   private var run = Run()
 
-  /// Draws in one run: matrices of so many rows stay in a core's cache.
+  /// Draws in one run, at most: matrices of so many rows stay in a core's cache.
   static let draws = 1024
+  /// Floats of all layers together, about: wide models decode fewer draws at a time.
+  static let room = 16 << 20
   /// Draws of a row in one run, at most: what log weights are summed in, and so part of the result.
   static let block = 256
 
@@ -45,8 +47,10 @@ final class DrawPlan {
     guard 1...(1 << 24) ~= wanted else {
       throw SettingError("The number of samples must be 1...\(1 << 24), found \(wanted).")
     }
-    samples = min(wanted, Self.block)
-    capacity = max(1, min(data.count, Self.draws / samples))
+    let widths = architecture.hidden + [architecture.dimensions, architecture.latentDimensions]
+    let draws = max(16, min(Self.draws, Self.room / widths.reduce(0, +)))
+    samples = min(wanted, Self.block, draws)
+    capacity = max(1, min(data.count, draws / samples))
     latentDimensions = architecture.latentDimensions
     dataCount = data.count
     rowIndex = Storage<UInt32>(count: capacity)
@@ -113,7 +117,8 @@ final class DrawPlan {
       let target = workspace.pointer + Int(heads.offset) + position * Int(heads.stride)
       for l in 0..<latentDimensions {
         target[l] = posteriors.mean[row, l]
-        target[latentDimensions + l] = LogVariance.raw(posteriors.logVariance[row, l])
+        let logVariance = Double(posteriors.logVariance[row, l])
+        target[latentDimensions + l] = Float(LogVariance.raw(logVariance))
       }
     }
   }
@@ -156,8 +161,8 @@ final class DrawPlan {
 
 extension LogVariance {
   /// The raw value that is bounded to a log-variance, itself kept within the bound.
-  static func raw(_ logVariance: Float) -> Float {
-    let part = min(0.999_999, max(-0.999_999, Double(logVariance) / Double(bound)))
-    return Float(Double(bound) / 2 * InstructionSet.best.logarithm((1 + part) / (1 - part)))
+  static func raw(_ logVariance: Double) -> Double {
+    let part = min(0.999_999, max(-0.999_999, logVariance / Double(bound)))
+    return Double(bound) / 2 * InstructionSet.best.logarithm((1 + part) / (1 - part))
   }
 }

@@ -30,10 +30,12 @@ extension LinearGaussianModel {
     }
     let values: [String: [Float]] = [
       "decoder.mean.weight": loadings.values.map { Float($0) },
-      "decoder.rawLogVariance": try rawLogVariances(uniquenesses, "uniqueness of column"),
+      "decoder.rawLogVariance": try rawLogVariances(uniquenesses),
       "encoder.mean.weight": weights,
-      "encoder.rawLogVariance.bias": try rawLogVariances(
-        (0..<factors).map { 1 / precision[$0, $0] }, "posterior variance of factor"),
+      // A posterior narrower than the bound on variances gets a q that is too wide.
+      "encoder.rawLogVariance.bias": (0..<factors).map {
+        Float(LogVariance.raw(-InstructionSet.best.logarithm(precision[$0, $0])))
+      },
     ]
     for slot in model.parameters.slots {
       if let tensor = values[slot.name] { model.parameters.write(tensor, to: slot) }
@@ -83,16 +85,16 @@ extension LinearGaussianModel {
   }
 }
 
-/// The raw values whose bounded log-variances are those of `variances`.
-private func rawLogVariances(_ variances: [Double], _ name: String) throws -> [Float] {
-  let bound = Double(LATENT_LOG_VARIANCE_BOUND)
-  return try variances.enumerated().map { index, variance in
-    let value = log(variance) / bound
-    guard abs(value) < 1 else {
+/// The raw values whose bounded log-variances are those of `uniquenesses`, parts of a variance of 1.
+private func rawLogVariances(_ uniquenesses: [Double]) throws -> [Float] {
+  let bound = Double(LogVariance.bound)
+  return try uniquenesses.enumerated().map { index, uniqueness in
+    let value = InstructionSet.best.logarithm(uniqueness)
+    guard abs(value) < bound else {
       throw SettingError(
-        "The \(name) \(index + 1) is \(variance) of its variance; estimators that draw z need "
-          + "e^-\(Int(bound)) or more. The exact log p(x) has no such limit.")
+        "The uniqueness of column \(index + 1) is \(uniqueness) of its variance; estimators that "
+          + "draw z need e^-\(Int(bound)) or more. The exact log p(x) has no such limit.")
     }
-    return Float(bound * atanh(value))
+    return Float(LogVariance.raw(value))
   }
 }
