@@ -57,7 +57,9 @@ final class DrawPlan {
     let networks = model.networks
     var builder = StepBuilder(
       parameters: networks.parameters, capacity: capacity, rowIndex: rowIndex)
-    let x = data.appendLoad(to: &builder)
+    let x = data.appendLoad(to: &builder, fillsMissing: true)
+    // log p is then over what was observed.
+    let target = data.hasMissing ? data.appendLoad(to: &builder) : x
     var heads: Operand?
     switch latents {
     case .encoder:
@@ -85,7 +87,8 @@ final class DrawPlan {
     let decoded = builder.forwardHidden(networks.decoder, input: z)
     let wantsGradient = if case .given(true) = latents { true } else { false }
     let output = builder.likelihood(
-      networks, input: decoded[decoded.count - 1], target: x, gradient: wantsGradient)
+      networks, input: decoded[decoded.count - 1], target: target, missing: data.hasMissing,
+      gradient: wantsGradient)
     density = builder.likelihoodRows(networks, partial: output.partial, reads: .allRows)
     gradient =
       if let outputGradient = output.gradient {
