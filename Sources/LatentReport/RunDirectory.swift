@@ -17,6 +17,11 @@ public struct RunDirectory: Sendable {
   public var samples: String { path + "/samples.png" }
   public var manifold: String { path + "/manifold.png" }
 
+  public var report: String { path + "/report.html" }
+  public var profile: String { path + "/profile.json" }
+  public var stepChart: String { path + "/step.svg" }
+  public var roofline: String { path + "/roofline.svg" }
+
   public var components: String { path + "/components.csv" }
   public var selection: String { path + "/selection.csv" }
   public var scoreQuantiles: String { path + "/score-quantiles.csv" }
@@ -130,9 +135,17 @@ public struct RunDirectory: Sendable {
 
 extension RunDirectory {
   public func write(configuration value: some Encodable) throws {
+    try write(value, to: configuration)
+  }
+
+  public func write(profile value: some Encodable) throws { try write(value, to: profile) }
+
+  private func write(_ value: some Encodable, to path: String) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    try AtomicFile.write(Array(encoder.encode(value)) + [UInt8(ascii: "\n")], to: configuration)
+    encoder.nonConformingFloatEncodingStrategy = .convertToString(
+      positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
+    try AtomicFile.write(Array(encoder.encode(value)) + [UInt8(ascii: "\n")], to: path)
   }
 
   /// - Throws: ``FileError`` when the file is missing or not what a run of this kind writes.

@@ -10,7 +10,7 @@ struct FitVAE: ParsableCommand {
     abstract: "Fit a variational autoencoder.",
     discussion: """
       Without options: handwritten digits that ship with the program. Writes model.safetensors, \
-      checkpoint.safetensors, config.json, metrics.csv and, for images, pictures.
+      checkpoint.safetensors, config.json, metrics.csv, report.html and, for images, pictures.
       """)
 
   @OptionGroup(title: "Data") var data: FitDataOptions
@@ -32,6 +32,9 @@ struct FitVAE: ParsableCommand {
     help: ArgumentHelp("Epochs from one checkpoint to the next.", valueName: "epochs"))
   var checkpointEvery = 1
 
+  @Flag(help: "Write the curves for TensorBoard, too: a directory tensorboard in the run's.")
+  var tensorboard = false
+
   @Flag(help: "Print one JSON object on standard output.") var json = false
   @Flag(help: "No progress on standard error.") var quiet = false
 
@@ -47,8 +50,31 @@ struct FitVAE: ParsableCommand {
       throw error
     }
     let model = try run.finish(examples: examples)
+    try writeReport(run, model: model, settings: settings, examples: examples)
     let result = FitResult(run, model: model, settings: settings, progress: progress)
     try json ? printJSON(result) : print(result.summary)
+  }
+
+  private func writeReport(
+    _ run: VAERun, model: VAE, settings: VAESettings, examples: Dataset
+  ) throws {
+    let history = run.trainer.progress.history
+    let sections = try VAEReport(
+      model, history: history, modelEpoch: run.modelEpoch, directory: run.directory,
+      examples: examples, backend: run.trainer.backend
+    ).sections
+    let architecture = model.architecture
+    try ReportPage(
+      "Variational autoencoder on \(settings.data.shortName)",
+      subtitle: "\(architecture.description) \(architecture.activation.rawValue), "
+        + "\(architecture.likelihood.rawValue) likelihood, "
+        + "\(grouped(model.parameters.learnedCount)) parameters; Latent \(Latent.version)",
+      sections: sections + [
+        .settings(settings.pairs),
+        .repeating(settings.repetition, digest: model.parameters.digest),
+      ]
+    ).write(to: run.directory.report)
+    if tensorboard { try run.directory.writeEvents(history) }
   }
 
   /// Checks everything; only then makes the directory.

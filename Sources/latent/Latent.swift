@@ -8,7 +8,8 @@ import LatentKernels
     abstract: "Fast latent variable models on the CPU.",
     version: version,
     subcommands: [
-      Fit.self, ScoreCommand.self, SampleCommand.self, TransformCommand.self, Doctor.self,
+      Fit.self, ScoreCommand.self, SampleCommand.self, TransformCommand.self, ProfileCommand.self,
+      Doctor.self,
     ] + tableCommands)
 
   #if OpenBLAS
