@@ -21,6 +21,7 @@ struct ProfileCommand: ParsableCommand {
 
   @OptionGroup(title: "Network") var network: ProfileNetworkOptions
   @OptionGroup(title: "Side by side") var sides: ProfileSidesOptions
+  @OptionGroup(title: "Estimators") var estimators: EstimatorOptions
 
   @Option(parsing: .unconditional, help: "Seconds of steps, for all sides together.")
   var seconds = 6.0
@@ -45,6 +46,7 @@ struct ProfileCommand: ParsableCommand {
     guard seconds > 0, seconds <= 3600 else {
       throw SettingError("--seconds must be above 0 and at most 3600, found \(seconds).")
     }
+    try estimators.check()
     if let output { try RunDirectory.checkFree(output, canResume: false) }
     // Names first: a network may take long to make.
     let largest = try sides.sides(defaultBatch: 128).map(\.batchSize).max() ?? 128
@@ -57,14 +59,13 @@ struct ProfileCommand: ParsableCommand {
         backend: try ComputeOptions.makeBackend(side.backend, threads: side.threads),
         threads: side.backend == .reference ? 1 : side.threads)
     }
-    #if DEBUG
-      printError("note: built without optimization, which slows the probes of bandwidth")
-    #endif
     let begin = ContinuousClock().now
     let measurements = StepComparison(subjects, instructionSet: instructionSet).measure(
       seconds: seconds, onTurn: progress)
+    let noise = try estimators.measure(
+      network, batchSize: subjects[0].workload.batchSize, backend: subjects[0].backend)
     let result = ProfileResult(
-      network, measurements, output: output ?? nextName(network),
+      network, measurements, noise, output: output ?? nextName(network),
       trace: trace, seconds: (ContinuousClock().now - begin).seconds)
     try write(result, network)
     try json ? printJSON(result) : print(text(result))
@@ -94,11 +95,8 @@ struct ProfileCommand: ParsableCommand {
       "Profile of \(result.network) \(result.activation)",
       subtitle: "\(result.likelihood) likelihood, \(grouped(result.parameters)) parameters, "
         + "\(result.data); Latent \(Latent.version)",
-      sections: ProfileReport(result.configurations).sections + [
-        .repeating(
-          "latent profile "
-            + CommandLine.arguments.dropFirst(2).map(\.shellQuoted).joined(
-              separator: " "), digest: nil)
+      sections: ProfileReport(result.configurations, result.estimators ?? []).sections + [
+        .repeating(givenCommand(withThreads: true), digest: nil)
       ])
   }
 
@@ -107,8 +105,9 @@ struct ProfileCommand: ParsableCommand {
       "\(result.network) \(result.activation), \(result.likelihood) likelihood, "
         + "\(grouped(result.parameters)) parameters, \(result.data)",
       ProfileTable(measurements: result.configurations, perThread: perThread).text,
+      result.estimators.map(EstimatorTable.text) ?? "",
       result.output,
-    ].joined(separator: "\n")
+    ].filter { !$0.isEmpty }.joined(separator: "\n\n")
   }
 
   /// A line that is written over, on a terminal.

@@ -10,12 +10,15 @@ struct ProfileResult: Encodable {
   var parameters: Int
   var data: String
   var configurations: [StepMeasurement]
+  /// Gradient estimators, where asked for.
+  var estimators: [GradientNoise]?
   var output: String
   var trace: String?
   var seconds: Double
 
   init(
-    _ network: ProfiledNetwork, _ measurements: [StepMeasurement], output: String, trace: String?,
+    _ network: ProfiledNetwork, _ measurements: [StepMeasurement], _ estimators: [GradientNoise]?,
+    output: String, trace: String?,
     seconds: Double
   ) {
     self.network = network.architecture.description
@@ -24,6 +27,7 @@ struct ProfileResult: Encodable {
     parameters = network.parameterCount
     data = network.dataName
     configurations = measurements
+    self.estimators = estimators
     (self.output, self.trace, self.seconds) = (output, trace, seconds)
   }
 }

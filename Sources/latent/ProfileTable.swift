@@ -28,38 +28,43 @@ struct ProfileTable {
     let step = m.stepMicroseconds.median
     var rows = profile.phases.map { phase -> [String] in
       [
-        PhaseName.short(phase.name), number(phase.microseconds.median, 6),
-        number((phase.microseconds.p90 - phase.microseconds.p10) / 2, 4), percent(phase.share),
-        phase.gflop.map { number($0, 6) } ?? "", phase.gflops.map { number($0, 5) } ?? "",
-        phase.fractionOfPeak.map { percent($0) } ?? "",
-        phase.minimumMegabytes.map { number($0, 5) } ?? "-",
-        phase.gigabytesPerSecond.map { number($0, 5) } ?? "-",
-        phase.intensity.map { $0 > 0 ? number($0, 5) : "" } ?? "-",
+        PhaseName.short(phase.name), Columns.number(phase.microseconds.median, 6),
+        Columns.number((phase.microseconds.p90 - phase.microseconds.p10) / 2, 4),
+        Columns.percent(phase.share),
+        phase.gflop.map { Columns.number($0, 6) } ?? "",
+        phase.gflops.map { Columns.number($0, 5) } ?? "",
+        phase.fractionOfPeak.map { Columns.percent($0) } ?? "",
+        phase.minimumMegabytes.map { Columns.number($0, 5) } ?? "-",
+        phase.gigabytesPerSecond.map { Columns.number($0, 5) } ?? "-",
+        phase.intensity.map { $0 > 0 ? Columns.number($0, 5) : "" } ?? "-",
         phase.bound.map { $0 == .compute ? "FMA" : "mem" } ?? "-",
-        phase.fractionOfRoof.map { percent($0) } ?? "-",
+        phase.fractionOfRoof.map { Columns.percent($0) } ?? "-",
       ]
     }
     func row(_ name: String, _ spread: Spread) -> [String] {
       [
-        name, number(spread.median, 6), number((spread.p90 - spread.p10) / 2, 4),
-        percent(spread.median / step),
+        name, Columns.number(spread.median, 6), Columns.number((spread.p90 - spread.p10) / 2, 4),
+        Columns.percent(spread.median / step),
       ] + [String](repeating: "", count: 8)
     }
     rows.append(row("barriers and idle", profile.idleMicroseconds))
     rows.append(row("the rest", profile.restMicroseconds))
     rows.append(
-      ["sum of these rows", number(profile.sumMicroseconds, 6), "", percent(m.sumOfRows)]
+      [
+        "sum of these rows", Columns.number(profile.sumMicroseconds, 6), "",
+        Columns.percent(m.sumOfRows),
+      ]
         + [String](repeating: "", count: 8))
     rows.append(
       [
-        "step, from outside", number(step, 6),
-        number((m.stepMicroseconds.p90 - m.stepMicroseconds.p10) / 2, 4), "100",
-        number(m.gflop, 6), number(m.gflops, 5), percent(m.fractionOfPeak),
+        "step from outside", Columns.number(step, 6),
+        Columns.number((m.stepMicroseconds.p90 - m.stepMicroseconds.p10) / 2, 4), "100",
+        Columns.number(m.gflop, 6), Columns.number(m.gflops, 5), Columns.percent(m.fractionOfPeak),
       ] + [String](repeating: "", count: 5))
     let header = [
       "phase", "us", "+-", "%", "GFLOP", "GF/s", "pk%", "MB", "GB/s", "F/B", "roof", "rf%",
     ]
-    var parts = [head(m), table(header, rows)]
+    var parts = [head(m), Columns.table(header, rows)]
     if perThread { parts.append(threads(m)) }
     if !m.epilogues.isEmpty { parts.append(epilogues(m)) }
     parts.append(summary(m))
@@ -69,15 +74,15 @@ struct ProfileTable {
   private func head(_ m: StepMeasurement) -> String {
     let set = m.instructionSet.map { ", \($0)" } ?? ""
     return """
-      \(m.name)\(set): \(m.steps) steps, \(percent(m.undisturbed)) % of all undisturbed
-      roofs: \(number(m.roofs.peak, 5)) GFLOP/s; \(number(m.roofs.stepBandwidth, 5)) GB/s through a \
-      step's memory, \(number(m.roofs.memoryBandwidth, 5)) from main memory
+      \(m.name)\(set): \(m.steps) steps, \(Columns.percent(m.undisturbed)) % of all undisturbed
+      roofs: \(Columns.number(m.roofs.peak, 5)) GFLOP/s; \(Columns.number(m.roofs.stepBandwidth, 5)) GB/s through a \
+      step's memory, \(Columns.number(m.roofs.memoryBandwidth, 5)) from main memory
       """
   }
 
   private func summary(_ m: StepMeasurement) -> String {
     let worst = m.furthestFromRoof.prefix(2).map {
-      "\(PhaseName.short($0.name)) (\(percent($0.fractionOfRoof!)) %)"
+      "\(PhaseName.short($0.name)) (\(Columns.percent($0.fractionOfRoof!)) %)"
     }
     return """
       us: median of a thread's time; +-: half of p10...p90; F/B: FLOP a byte
@@ -89,23 +94,24 @@ struct ProfileTable {
   private func threads(_ m: StepMeasurement) -> String {
     let shown = min(m.profile.threads, 7)
     let rows = m.profile.phases.map { phase in
-      [PhaseName.short(phase.name)] + phase.threadMicroseconds.prefix(shown).map { number($0, 6) }
-        + [number(phase.waitMicroseconds, 6)]
+      [PhaseName.short(phase.name)]
+        + phase.threadMicroseconds.prefix(shown).map { Columns.number($0, 6) }
+        + [Columns.number(phase.waitMicroseconds, 6)]
     }
-    return table(["phase"] + (0..<shown).map { "thread \($0)" } + ["wait before"], rows)
+    return Columns.table(["phase"] + (0..<shown).map { "thread \($0)" } + ["wait before"], rows)
   }
 
   private func epilogues(_ m: StepMeasurement) -> String {
     let step = m.stepMicroseconds.median
     let rows = m.epilogues.map {
       [
-        PhaseName.short($0.phase), $0.epilogue.title, number($0.microseconds, 6),
-        number($0.plainMicroseconds, 6), number($0.costMicroseconds, 6),
-        percent($0.costMicroseconds / step),
+        PhaseName.short($0.phase), $0.epilogue.title, Columns.number($0.microseconds, 6),
+        Columns.number($0.plainMicroseconds, 6), Columns.number($0.costMicroseconds, 6),
+        Columns.percent($0.costMicroseconds / step),
       ]
     }
     return "epilogues, by ablation\n"
-      + table(["phase", "epilogue", "us", "plain us", "cost us", "% of step"], rows)
+      + Columns.table(["phase", "epilogue", "us", "plain us", "cost us", "% of step"], rows)
   }
 
   // MARK: Several
@@ -115,15 +121,16 @@ struct ProfileTable {
     let rows = measurements.map { m in
       let step = m.stepMicroseconds
       return [
-        m.backend, "\(m.batchSize)", "\(m.threads)", number(step.median / 1e3, 6),
-        number(step.p10 / 1e3, 6), number(step.p90 / 1e3, 6), number(m.gflops, 5),
-        percent(m.fractionOfPeak),
-        number(Double(m.batchSize) / step.median * 1e6, 8),
+        m.backend, "\(m.batchSize)", "\(m.threads)", Columns.number(step.median / 1e3, 6),
+        Columns.number(step.p10 / 1e3, 6), Columns.number(step.p90 / 1e3, 6),
+        Columns.number(m.gflops, 5),
+        Columns.percent(m.fractionOfPeak),
+        Columns.number(Double(m.batchSize) / step.median * 1e6, 8),
         String(format: "%.2f", step.median / Double(m.batchSize) / first),
-        percent(m.sumOfRows),
+        Columns.percent(m.sumOfRows),
       ]
     }
-    return table(
+    return Columns.table(
       [
         "backend", "batch", "thr", "ms", "p10", "p90", "GF/s", "pk%", "rows/s", "ratio", "sum%",
       ], rows) + "\nratio: time a row by the first line's"
@@ -136,44 +143,17 @@ struct ProfileTable {
     var rows = names.map { name in
       [PhaseName.short(name)]
         + group.map { m in
-          m.profile.phases.first { $0.name == name }.map { number($0.microseconds.median, 7) } ?? ""
+          m.profile.phases.first { $0.name == name }.map {
+            Columns.number($0.microseconds.median, 7)
+          } ?? ""
         }
     }
     rows.append(
-      ["barriers and idle"] + group.map { number($0.profile.idleMicroseconds.median, 7) })
-    rows.append(["the rest"] + group.map { number($0.profile.restMicroseconds.median, 7) })
-    rows.append(["step"] + group.map { number($0.stepMicroseconds.median, 7) })
-    return table(
+      ["barriers and idle"] + group.map { Columns.number($0.profile.idleMicroseconds.median, 7) })
+    rows.append(["the rest"] + group.map { Columns.number($0.profile.restMicroseconds.median, 7) })
+    rows.append(["step"] + group.map { Columns.number($0.stepMicroseconds.median, 7) })
+    return Columns.table(
       ["phase, us"] + group.map { "\($0.backend.prefix(5))/\($0.batchSize)/\($0.threads)" }, rows)
-  }
-
-  // MARK: Text
-
-  /// The first column to the left, the others to the right.
-  private func table(_ header: [String], _ rows: [[String]]) -> String {
-    let lines = [header] + rows
-    let widths = header.indices.map { column in lines.map { $0[column].count }.max()! }
-    return lines.map { line in
-      line.indices.map { column in
-        let space = String(repeating: " ", count: widths[column] - line[column].count)
-        return column == 0 ? line[column] + space : space + line[column]
-      }.joined(separator: " ").replacing(/\s+$/, with: "")
-    }.joined(separator: "\n")
-  }
-
-  /// Four significant digits, as far as they fit into `width` characters.
-  private func number(_ value: Double, _ width: Int) -> String {
-    guard value.isFinite else { return "-" }
-    let size = abs(value)
-    let significant = size >= 1000 ? 0 : size >= 100 ? 1 : size >= 10 ? 2 : size >= 1 ? 3 : 4
-    let room = width - String(format: "%.0f", value).count - 1
-    return String(format: "%.\(max(0, min(significant, room)))f", value)
-  }
-
-  private func percent(_ share: Double) -> String {
-    guard share.isFinite else { return "-" }
-    let value = share * 100
-    return String(format: value >= 99.95 ? "%.0f" : "%.1f", value)
   }
 }
 

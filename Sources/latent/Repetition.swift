@@ -13,6 +13,23 @@ extension String {
   }
 }
 
+/// This command without what no result depends on: where it writes, how it prints, and threads.
+func givenCommand(withThreads: Bool = false) -> String {
+  let dropped = withThreads ? ["--output", "--trace"] : ["--output", "--threads"]
+  var words = ["latent"]
+  var arguments = CommandLine.arguments.dropFirst()
+  while let word = arguments.popFirst() {
+    let name = String(word.prefix { $0 != "=" })
+    if ["--json", "--quiet"].contains(name) { continue }
+    if dropped.contains(name) {
+      if name == word { _ = arguments.popFirst() }
+    } else {
+      words.append(word)
+    }
+  }
+  return words.map(\.shellQuoted).joined(separator: " ")
+}
+
 /// Words of a command line.
 struct CommandWords {
   private(set) var words: [String]

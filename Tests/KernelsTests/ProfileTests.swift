@@ -164,7 +164,15 @@ import Testing
 
   @Test func probesMeasureSomething() {
     #expect(MachineProbes.peak(.best, threads: 1, rounds: 1, seconds: 0.001) > 0.1)
-    #expect(MachineProbes.triad(threads: 2, bytes: 1 << 16) > 0)
+    for set in InstructionSet.available {
+      #expect(MachineProbes.triad(set, threads: 2, bytes: 1 << 12) > 0)
+      let (b, c): ([Float], [Float]) = (
+        [1, 2, 3] + (0..<30).map(Float.init), Array(repeating: 2, count: 33)
+      )
+      var a = [Float](repeating: 0, count: 34)
+      set.kernels.triad(33, b, c, &a)
+      #expect(Array(a.prefix(33)) == b.map { $0 + 6 } && a[33] == 0)
+    }
     #expect(SchedulerWaits().nanoseconds >= 0)
   }
 }

@@ -26,27 +26,31 @@ public enum MachineProbes {
     }.max()!
   }
 
-  /// GB/s of the STREAM triad (McCalpin 1995), a = b + s c, each thread on its own part: the best of
+  /// GB/s of the STREAM triad (McCalpin 1995), a = b + 3 c, each thread on its own part: the best of
   /// some passes.
   ///
   /// - Parameter bytes: of the three arrays together; beyond any cache if nil.
-  public static func triad(threads: Int, bytes: Int? = nil) -> Double {
-    let vectors = max(threads * 16, (bytes ?? 192 << 20) / (3 * 64))
-    let arrays = (0..<3).map { _ in Storage<SIMD16<Float>>(count: vectors) }
+  public static func triad(
+    _ instructionSet: InstructionSet, threads: Int, bytes: Int? = nil
+  ) -> Double {
+    let kernels = instructionSet.kernels
+    let count = max(threads * 64, (bytes ?? 192 << 20) / 12)
+    let arrays = (0..<3).map { _ in Storage<Float>(count: count) }
     // Small arrays are gone through often enough for the clock.
-    let passes = max(1, (32 << 20) / (vectors * 3 * 64))
-    @Sendable func pass(_ thread: Int) {
-      let first = vectors * thread / threads
-      let count = vectors * (thread + 1) / threads - first
-      let (a, b, c) = (
-        arrays[0].pointer + first, arrays[1].pointer + first, arrays[2].pointer + first
-      )
-      for _ in 0..<passes {
-        for index in 0..<count { a[index] = b[index] + c[index] * 3 }
+    let passes = max(1, (8 << 20) / count)
+    let best = (0..<6).map { _ in
+      together(threads) { thread in
+        // Whole cache lines for each.
+        let first = count / 16 * thread / threads * 16
+        let end = thread + 1 == threads ? count : count / 16 * (thread + 1) / threads * 16
+        for _ in 0..<passes {
+          kernels.triad(
+            end - first, arrays[1].pointer + first, arrays[2].pointer + first,
+            arrays[0].pointer + first)
+        }
       }
-    }
-    let best = (0..<6).map { _ in together(threads, pass) }.min()!
-    return Double(vectors * 3 * 64 * passes) / best / 1e9
+    }.min()!
+    return Double(count * 12 * passes) / best / 1e9
   }
 
   /// Nanoseconds for a cache line to another core and back, the median of some rounds.

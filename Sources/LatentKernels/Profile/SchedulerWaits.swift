@@ -29,8 +29,14 @@ public final class SchedulerWaits {
 
   deinit { for file in files { close(file) } }
 
-  /// Nanoseconds so far, of all threads.
+  /// Nanoseconds so far, of all threads; less than before when one of them has ended.
   public var nanoseconds: UInt64 { files.reduce(0) { $0 &+ Self.wait($1) } }
+
+  /// Whether threads have waited, since the sum was `before`, for less than a share of a time.
+  public func isCalm(since before: UInt64, seconds: Double, tolerance: Double = 0.002) -> Bool {
+    let waited = Int64(bitPattern: nanoseconds &- before)
+    return waited >= 0 && Double(waited) * 1e-9 <= tolerance * seconds
+  }
 
   /// The second of "running waiting slices".
   private static func wait(_ file: Int32) -> UInt64 {

@@ -52,12 +52,13 @@ public struct StepComparison {
     }
     var memory: [Int: Double] = [:]
     for threads in Set(subjects.map(\.threads)) {
-      memory[threads] = MachineProbes.triad(threads: threads)
+      memory[threads] = MachineProbes.triad(instructionSet, threads: threads)
     }
     return subjects.map {
       $0.measurement(
         memory: memory[$0.threads]!,
-        step: MachineProbes.triad(threads: $0.threads, bytes: $0.workload.bytes))
+        step: MachineProbes.triad(
+          instructionSet, threads: $0.threads, bytes: $0.workload.bytes))
     }
   }
 }

@@ -76,7 +76,7 @@ final class StepSubject {
     let begin = latent_ticks()
     step()
     let seconds = Double(latent_ticks() - begin) / latent_ticks_per_second()
-    let undisturbed = Double(waits.nanoseconds - before) * 1e-9 <= 0.002 * seconds
+    let undisturbed = waits.isCalm(since: before, seconds: seconds)
     if recording {
       if let record = backend.takeRecords().last { recorded.append((record, undisturbed)) }
     } else {

@@ -6,10 +6,12 @@ import LatentModels
 public struct ProfileReport {
   public let sections: [ReportPage.Section]
 
-  public init(_ measurements: [StepMeasurement]) {
+  /// - Parameter estimators: of gradients, where they were compared.
+  public init(_ measurements: [StepMeasurement], _ estimators: [GradientNoise] = []) {
     var sections: [ReportPage.Section] = []
     if measurements.count > 1 { sections.append(Self.sideBySide(measurements)) }
     sections += measurements.prefix(12).map(Self.section)
+    if !estimators.isEmpty { sections.append(EstimatorReport.section(estimators)) }
     self.sections = sections
   }
 
