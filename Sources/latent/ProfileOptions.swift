@@ -25,8 +25,11 @@ struct ProfileNetworkOptions: ParsableArguments {
   @Option(help: "p(x|z). (default: bernoulli)")
   var likelihood: Likelihood?
 
+  @Flag(help: "Grey rows: no product may gather rows where a batch is zeros and ones.")
+  var dense = false
+
   var areGiven: Bool {
-    network != nil || inputs != nil || hidden != nil || latent != nil || activation != nil
+    dense || network != nil || inputs != nil || hidden != nil || latent != nil || activation != nil
       || likelihood != nil
   }
 

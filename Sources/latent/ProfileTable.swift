@@ -28,7 +28,8 @@ struct ProfileTable {
     let step = m.stepMicroseconds.median
     var rows = profile.phases.map { phase -> [String] in
       [
-        PhaseName.short(phase.name), Columns.number(phase.microseconds.median, 6),
+        PhaseName.short(phase.name, to: phase.gathers ? 16 : 17) + (phase.gathers ? "*" : ""),
+        Columns.number(phase.microseconds.median, 6),
         Columns.number((phase.microseconds.p90 - phase.microseconds.p10) / 2, 4),
         Columns.percent(phase.share),
         phase.gflop.map { Columns.number($0, 6) } ?? "",
@@ -85,6 +86,7 @@ struct ProfileTable {
       "\(PhaseName.short($0.name)) (\(Columns.percent($0.fractionOfRoof!)) %)"
     }
     return """
+      \(m.gathers ? "* gathers rows where the batch is one: computes less than GFLOP counts\n" : "")\
       us: median of a thread's time; +-: half of p10...p90; F/B: FLOP a byte
       furthest from their roofs: \(worst.joined(separator: ", "))
       recording costs \(String(format: "%+.2f", m.overhead * 100)) % of the step

@@ -24,16 +24,16 @@ struct ProfiledNetwork {
     guard let path else {
       let architecture = try options.architecture()
       configuration = VAEConfiguration(architecture: architecture)
-      rows = try Self.synthetic(architecture, largestBatch)
+      rows = try Self.synthetic(architecture, largestBatch, dense: options.dense)
       batches = BatchSource(rows, transform: .none)
-      (dataName, defaultBatch) = ("synthetic rows", 128)
+      (dataName, defaultBatch) = (options.dense ? "synthetic grey rows" : "synthetic rows", 128)
       parameterCount = try VAE(configuration).parameters.learnedCount
       return
     }
     guard !options.areGiven else {
       throw SettingError(
         "A run has its own network; drop the run, or --network, --inputs, --hidden, --latent, "
-          + "--activation and --likelihood.")
+          + "--activation, --likelihood and --dense.")
     }
     let saved = try SavedModel(path)
     configuration = saved.model.configuration
@@ -46,13 +46,15 @@ struct ProfiledNetwork {
         settings.data.shortName, min(settings.training.batchSize, training.rows.count)
       )
     } else {
-      rows = try Self.synthetic(configuration.architecture, largestBatch)
+      rows = try Self.synthetic(configuration.architecture, largestBatch, dense: false)
       batches = BatchSource(rows, transform: .none)
       (dataName, defaultBatch) = ("synthetic rows", 128)
     }
   }
 
-  private static func synthetic(_ architecture: Architecture, _ batch: Int) throws -> Rows {
+  private static func synthetic(_ architecture: Architecture, _ batch: Int, dense: Bool) throws
+    -> Rows
+  {
     // 256 MB at most, however wide.
     let count = max(batch, min(8192, (64 << 20) / architecture.dimensions))
     guard count <= 1 << 20, count * architecture.dimensions <= 1 << 30 else {
@@ -61,7 +63,8 @@ struct ProfiledNetwork {
           + "choose a smaller one.")
     }
     return try SyntheticRows.rows(
-      count, columns: architecture.dimensions, likelihood: architecture.likelihood)
+      count, columns: architecture.dimensions, likelihood: architecture.likelihood, isBinary: !dense
+    )
   }
 
   /// A copy of the model: initialized, or as it was fitted.

@@ -18,7 +18,7 @@ extension CommandTests {
     @Test func rowsNameEveryPhase() throws {
       let place = try Workspace()
       let result = try profile(
-        place, "--json", "--output", "run", "--batch-size", "16", "--trace", "trace.json"
+        place, "--json", "--dense", "--output", "run", "--batch-size", "16", "--trace", "trace.json"
       ).json()
       #expect(result["network"] as? String == "48-32-16-4")
       #expect(result["output"] as? String == "run" && result["trace"] as? String == "trace.json")
@@ -102,6 +102,13 @@ extension CommandTests {
       for word in ["http:", "https:", "<script", "<link", "@import", "url(", "{{"] {
         #expect(!elsewhere.contains(word), "\(word)")
       }
+    }
+
+    @Test func productsThatGatherAreMarked() throws {
+      let place = try Workspace()
+      let text = try profile(place).output
+      #expect(text.contains("list ones") && text.contains("enc.0 forward*"))
+      #expect(text.contains("* gathers rows"))
     }
 
     @Test func tablesFitEightyColumns() throws {

@@ -52,6 +52,17 @@ import Testing
     #expect(costs[0].intensity == 12_000 / costs[0].bytes)
   }
 
+  @Test func drawsOfARowAreRows() {
+    var operation = PlanOperation()
+    operation.kind = LATENT_OP_LINEAR_FORWARD
+    (operation.inner, operation.columns, operation.samples) = (8, 16, 5)
+    let cost = [operation].costs(rows: 3)[0]
+    #expect(cost?.flops == Double(2 * 15 * 8 * 16))
+    operation.kind = LATENT_OP_LIST_ONES
+    operation.split_columns = true
+    #expect([operation].costs(rows: 3)[0] == nil)
+  }
+
   @Test func pairedLayersCountWithoutTheirPadding() {
     var operation = PlanOperation()
     operation.kind = LATENT_OP_LIKELIHOOD_FORWARD

@@ -21,7 +21,8 @@ public struct OperationCost: Sendable, Codable, Equatable {
 }
 
 extension [PlanOperation] {
-  /// The cost of each operation for a batch; nil for kinds that this list does not know.
+  /// The cost of each operation for a batch; nil where it depends on the data, and for kinds that
+  /// this list does not know. A product counts as dense, whether or not it gathers rows instead.
   public func costs(rows: Int) -> [OperationCost?] {
     // A Gaussian's paired layer is padded to whole panels: its true width stands in the likelihood.
     var paired: [UInt64: Int] = [:]
@@ -39,7 +40,9 @@ extension [PlanOperation] {
 
 extension PlanOperation {
   fileprivate func cost(rows: Int, columns width: Int?) -> OperationCost? {
-    let r = Double(rows)
+    // Draws of a row are rows of their own to most operations; what they share is read once.
+    let batch = Double(rows)
+    let r = batch * Double(max(1, samples))
     let k = Double(inner)
     let n = Double(width ?? Int(columns))
     let d = Double(dimensions)
@@ -61,11 +64,14 @@ extension PlanOperation {
     case LATENT_OP_LINEAR_FORWARD: return product(r * k + k * n + n + r * n)
     case LATENT_OP_LIKELIHOOD_FORWARD:
       return product(
-        r * k + k * n + n + r * d + variances + r * partialWidth + (gradient.exists ? r * n : 0))
+        r * k + k * n + n + batch * d + variances + r * partialWidth + (gradient.exists ? r * n : 0)
+      )
     case LATENT_OP_LIKELIHOOD_ROWS: return pass(r * partialWidth + r)
-    case LATENT_OP_REPARAMETERIZE: return pass(5 * r * d + r)
+    case LATENT_OP_REPARAMETERIZE:
+      return pass(3 * batch * d + batch + 2 * r * d + (log_density.exists ? r : 0))
     case LATENT_OP_KL_GATE: return pass(3 * r * d + d)
-    case LATENT_OP_REPARAMETERIZE_BACKWARD: return pass(7 * r * d)
+    case LATENT_OP_REPARAMETERIZE_BACKWARD: return pass(5 * batch * d + 2 * r * d)
+    case LATENT_OP_LIST_ONES where !split_columns: return pass(r * n)
     case LATENT_OP_LINEAR_BACKWARD_INPUT:
       return product(r * n + k * n + r * k * (activation == LATENT_ACTIVATION_IDENTITY ? 1 : 2))
     case LATENT_OP_LINEAR_BACKWARD_WEIGHTS:

@@ -6,6 +6,7 @@ extension PlanOperation {
     let size = inner > 0 ? " \(inner) x \(columns)" : ""
     switch kind {
     case LATENT_OP_LOAD_ROWS: return "load rows"
+    case LATENT_OP_LIST_ONES: return "list ones"
     case LATENT_OP_LINEAR_FORWARD: return "linear forward" + size
     case LATENT_OP_LIKELIHOOD_FORWARD: return "linear forward and likelihood" + size
     case LATENT_OP_LIKELIHOOD_ROWS: return "log-likelihood of rows"

@@ -16,6 +16,9 @@ public struct PhaseProfile: Sendable, Codable {
   public var gigabytesPerSecond: Double?
   /// FLOP a byte.
   public var intensity: Double?
+  /// Whether it adds up gathered rows where the batch is zeros and ones: fewer operations than the
+  /// product that ``gflop`` counts, so that no roof is given.
+  public var gathers: Bool
   /// Which roof bounds it.
   public var bound: Roofs.Bound?
   /// The least time that this roof allows, by the time taken.
@@ -67,6 +70,7 @@ public struct StepProfile: Sendable, Codable {
       var phase = PhaseProfile(
         name: names?[index] ?? first.operations[index].summary, microseconds: Spread(times),
         waitMicroseconds: Spread(parts.map { $0.waits[index] * perTick }).median, share: 0,
+        gathers: first.operations[index].ones,
         threadMicroseconds: (0..<threads).map { thread in
           Spread(parts.map { $0.busy[index][thread] * perTick }).median
         })
@@ -101,7 +105,7 @@ extension PhaseProfile {
       gflops = cost.flops / seconds / 1e9
       fractionOfPeak = roofs.map { cost.flops / seconds / 1e9 / $0.peak }
     }
-    guard let limit = roofs?.limit(of: cost) else { return }
+    guard !gathers, let limit = roofs?.limit(of: cost) else { return }
     bound = limit.bound
     fractionOfRoof = limit.seconds / seconds
   }

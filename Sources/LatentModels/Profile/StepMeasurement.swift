@@ -34,7 +34,11 @@ public struct StepMeasurement: Sendable {
     "\(backend), batch \(batchSize), \(threads) thread\(threads == 1 ? "" : "s")"
   }
 
-  /// The phases that take longest beyond what their roof allows, in microseconds, the worst first.
+  /// Whether some of its products gather rows where the batch is zeros and ones, so that the rates of
+  /// the step count more than is computed.
+  public var gathers: Bool { profile.phases.contains(where: \.gathers) }
+
+  /// The phases by how much of their roof they reach, the least first.
   public var furthestFromRoof: [PhaseProfile] {
     profile.phases.filter { $0.fractionOfRoof != nil }.sorted {
       ($0.fractionOfRoof ?? 1) < ($1.fractionOfRoof ?? 1)

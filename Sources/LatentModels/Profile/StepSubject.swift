@@ -100,7 +100,7 @@ final class StepSubject {
     let records = isCalm ? calm : fasterHalf
     let times = isCalm ? plain.undisturbed : plain.fasterHalf
     let roofs = Roofs(
-      threads: threads, peak: Spread(peaks).median, memoryBandwidth: memory, stepBandwidth: step)
+      threads: threads, peak: peaks.max() ?? .nan, memoryBandwidth: memory, stepBandwidth: step)
     let seconds = Spread(times)
     let phases = workload.plan.phases
     let names = workload.plan.plan.operations.map { phases[Int($0.label)] }

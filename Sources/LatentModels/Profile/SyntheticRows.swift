@@ -4,12 +4,14 @@ import LatentNetworks
 /// Rows to measure on where there is no data: as dense as binarized MNIST, or grey around the same
 /// means for likelihoods of real numbers.
 public enum SyntheticRows {
-  /// - Parameter count: 8,192 is more than a second-level cache holds of 784 columns.
+  /// - Parameters:
+  ///   - count: 8,192 is more than a second-level cache holds of 784 columns.
+  ///   - isBinary: zeros and ones for likelihoods on [0, 1]; greys otherwise.
   public static func rows(
-    _ count: Int = 8192, columns: Int, likelihood: Likelihood
+    _ count: Int = 8192, columns: Int, likelihood: Likelihood, isBinary: Bool = true
   ) throws -> Rows {
     let kernels = InstructionSet.best.kernels
-    let binary = likelihood.needsUnitInterval
+    let binary = likelihood.needsUnitInterval && isBinary
     var values = [Float](repeating: 0, count: count * columns)
     var bits = [UInt32](repeating: 0, count: columns)
     for row in 0..<count {
@@ -20,7 +22,7 @@ public enum SyntheticRows {
         let middle = 1 - abs(2 * Float(column) / Float(max(1, columns - 1)) - 1)
         let probability = 0.005 + 0.25 * middle
         values[row * columns + column] =
-          binary ? (uniform < probability ? 1 : 0) : probability + 0.3 * (uniform - 0.5)
+          binary ? (uniform < probability ? 1 : 0) : probability + 0.3 * uniform
       }
     }
     return try Rows(count: count, columns: columns, storage: .floats(values))

@@ -7,7 +7,7 @@ import LatentModels
 public enum RooflineChart {
   public static func picture(of measurement: StepMeasurement) -> SVG {
     let roofs = measurement.roofs
-    let phases = measurement.profile.phases.filter { ($0.gflops ?? 0) > 0 }
+    let phases = measurement.profile.phases.filter { ($0.gflops ?? 0) > 0 && !$0.gathers }
     let lines = Double((phases.count + 1) / 2)
     var svg = SVG(width: 560, height: 420 + 19 * lines, title: "Roofline")
     svg.text("Roofline", x: 10, y: 14, size: 14, bold: true)

@@ -60,6 +60,9 @@ public struct ProfileReport {
         "\(n(step / 1e3, 3)) ms a step, \(percent(m.fractionOfPeak)) of the measured peak of "
           + "\(n(m.roofs.peak, 0)) GFLOP/s. Bandwidth: \(n(m.roofs.stepBandwidth, 0)) GB/s through "
           + "as much memory as a step uses, \(n(m.roofs.memoryBandwidth, 0)) GB/s from main memory. "
+          + (m.gathers
+            ? "Products with the batch gather rows where it is one, and compute less than their "
+              + "GFLOP, which count the dense product. " : "")
           + "Recording costs \(n(m.overhead * 100, 2)) % of the step."),
       .figures([
         .init(StepChart.picture(of: m), "Medians of a thread's time in each phase."),
