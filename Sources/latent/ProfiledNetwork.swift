@@ -62,7 +62,7 @@ struct ProfiledNetwork {
         "A batch of \(batch) rows of \(architecture.dimensions) columns is more than 4 GB; "
           + "choose a smaller one.")
     }
-    return try SyntheticRows.rows(
+    return try ProfileRows.rows(
       count, columns: architecture.dimensions, likelihood: architecture.likelihood, isBinary: !dense
     )
   }

@@ -7,7 +7,7 @@ import Testing
 @Suite struct GradientNoiseTests {
   private func model() throws -> (VAE, BatchSource) {
     let architecture = Architecture(dimensions: 12, hidden: [9], latentDimensions: 3)
-    let rows = try SyntheticRows.rows(40, columns: 12, likelihood: .bernoulli)
+    let rows = try ProfileRows.rows(40, columns: 12, likelihood: .bernoulli)
     let model = try VAE(VAEConfiguration(architecture: architecture))
     model.initialize(for: rows, seed: 2)
     return (model, BatchSource(rows, transform: .none))

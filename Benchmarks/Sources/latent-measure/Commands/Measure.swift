@@ -14,5 +14,6 @@ import ArgumentParser
     subcommands: [
       Step.self, Phases.self, Trainer.self, Passes.self, Product.self, Elementwise.self,
       Stream.self, Threads.self, Ones.self, Unpacked.self, Allocations.self, Serve.self,
+      Profiler.self,
     ])
 }

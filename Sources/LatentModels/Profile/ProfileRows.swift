@@ -3,7 +3,7 @@ import LatentNetworks
 
 /// Rows to measure on where there is no data: as dense as binarized MNIST, or grey around the same
 /// means for likelihoods of real numbers.
-public enum SyntheticRows {
+public enum ProfileRows {
   /// - Parameters:
   ///   - count: 8,192 is more than a second-level cache holds of 784 columns.
   ///   - isBinary: zeros and ones for likelihoods on [0, 1]; greys otherwise.
