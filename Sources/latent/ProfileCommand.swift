@@ -68,6 +68,11 @@ struct ProfileCommand: ParsableCommand {
       network, measurements, noise, output: output ?? nextName(network),
       trace: trace, seconds: (ContinuousClock().now - begin).seconds)
     try write(result, network)
+    if measurements.contains(where: \.isDisturbed) {
+      printError(
+        "warning: others use this machine's cores; few steps ran undisturbed, so measure again in a "
+          + "calmer moment")
+    }
     try json ? printJSON(result) : print(text(result))
   }
 

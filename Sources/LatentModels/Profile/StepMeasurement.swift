@@ -34,6 +34,9 @@ public struct StepMeasurement: Sendable {
     "\(backend), batch \(batchSize), \(threads) thread\(threads == 1 ? "" : "s")"
   }
 
+  /// Whether neighbours left too few steps in peace for the figures to say much.
+  public var isDisturbed: Bool { undisturbed < 0.2 }
+
   /// Whether some of its products gather rows where the batch is zeros and ones, so that the rates of
   /// the step count more than is computed.
   public var gathers: Bool { profile.phases.contains(where: \.gathers) }

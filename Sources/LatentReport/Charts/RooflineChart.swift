@@ -54,17 +54,17 @@ public enum RooflineChart {
       // From where the line enters the frame.
       let start = max(x.range.lowerBound, lowest / bandwidth)
       let end = min(ridge, x.range.upperBound)
-      guard start < end else { return }
+      if start >= end { return }
       let points = [axes.point(start, start * bandwidth), axes.point(end, end * bandwidth)]
       svg.polyline(points, width: 2, isStep ? .ink : .palette[6], dashed: !isStep)
       if isStep, ridge < x.range.upperBound {
         svg.polyline(
           [points[1], axes.point(x.range.upperBound, roofs.peak)], width: 2, .ink)
       }
-      svg.text(
-        name, x: isStep ? axes.frame.left + 8 : axes.frame.right - 6,
-        y: isStep ? axes.frame.top + 12 : axes.frame.bottom - 12,
-        anchor: isStep ? .start : .end, size: 12)
+      let line = isStep ? 14.0 : 33.0
+      svg.line(
+        (270, line), (298, line), width: 2, isStep ? .ink : .palette[6], dashed: !isStep)
+      svg.text(name, x: 304, y: line, size: 12)
     }
   }
 

@@ -18,7 +18,7 @@ public enum StepChart {
     let rowHeight = 21.0
     let top = 66.0
     let bottom = top + rowHeight * Double(bars.count)
-    let left = min(250, 12 + (names.map { SVG.width(of: $0, size: 12) }.max() ?? 0))
+    let left = min(260, 24 + (names.map { SVG.width(of: $0, size: 12) }.max() ?? 0))
     var svg = SVG(width: 560, height: bottom + 50, title: "Where a step's time goes")
     svg.text("Where a step's time goes", x: 10, y: 14, size: 14, bold: true)
     svg.text(measurement.name, x: 10, y: 33, size: 12)

@@ -86,7 +86,8 @@ public struct ProfileReport {
           ["phase", "epilogue", "µs", "plain µs", "cost µs", "of step"],
           rows: m.epilogues.map {
             [
-              $0.phase, $0.epilogue.rawValue, n($0.microseconds, 1), n($0.plainMicroseconds, 1),
+              PhaseName.short($0.phase, to: 30), $0.epilogue.rawValue, n($0.microseconds, 1),
+              n($0.plainMicroseconds, 1),
               n($0.costMicroseconds, 1), percent($0.costMicroseconds / step),
             ]
           }))
@@ -96,7 +97,7 @@ public struct ProfileReport {
 
   private static func row(_ phase: PhaseProfile) -> [String] {
     let time = phase.microseconds
-    var cells: [String] = [phase.name, n(time.median, 1)]
+    var cells: [String] = [PhaseName.short(phase.name, to: 30), n(time.median, 1)]
     cells.append("\(n(time.p10, 1))...\(n(time.p90, 1))")
     cells.append(percent(phase.share))
     func add(_ value: Double?, _ text: (Double) -> String) {
