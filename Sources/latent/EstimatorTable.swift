@@ -23,7 +23,8 @@ enum EstimatorTable {
     return """
       gradient estimators, \(estimators.first?.draws ?? 0) draws of one batch each
       \(table)
-      var: trace of the covariance; SNR: norm of the mean by its root; SNR/s: of a second's mean
+      var: trace of the covariance; SNR: norm of the mean by its root, 0 where the draws are
+      too few to see it; SNR/s: of the mean over a second
       """
   }
 
