@@ -29,16 +29,18 @@ public struct LineChart: Sendable {
   /// Nil where there is nothing to draw.
   public var picture: SVG? {
     guard !series.isEmpty else { return nil }
-    var svg = SVG(width: 480, height: 330, title: title)
+    let legend = legendPlaces
+    // As many lines of names as they need.
+    let top = 52 + 18 * Double(max(0, (legend.last?.line ?? 0)))
+    var svg = SVG(width: 480, height: top + 278, title: title)
     let all = series.flatMap(\.points)
     let xs = all.map(\.x)
     let axes = SVGAxes(
-      frame: Frame(left: 76, top: 52, right: 466, bottom: 280),
+      frame: Frame(left: 76, top: top, right: 466, bottom: top + 228),
       x: .init(range: xs.min()! < xs.max()! ? xs.min()!...xs.max()! : Axes.range(of: xs)),
       y: .init(range: visible))
     svg.text(title, x: 76, y: 14, size: 14, bold: true)
     axes.draw(on: &svg, x: x, y: y)
-    var left = 76.0
     for (index, one) in series.enumerated() {
       let color = Color.palette[index % Color.palette.count]
       let points = one.points.map {
@@ -47,11 +49,23 @@ public struct LineChart: Sendable {
       svg.polyline(points, width: 2, color, dashed: one.dashed)
       if points.count == 1 { svg.disc(x: points[0].x, y: points[0].y, radius: 3, color) }
       guard series.count > 1 else { continue }
-      svg.line((left, 36), (left + 22, 36), width: 2.5, color, dashed: one.dashed)
-      svg.text(one.name, x: left + 27, y: 36)
-      left += 40 + SVG.width(of: one.name)
+      let place = (x: legend[index].x, y: 36 + 18 * Double(legend[index].line))
+      svg.line(
+        (place.x, place.y), (place.x + 22, place.y), width: 2.5, color, dashed: one.dashed)
+      svg.text(one.name, x: place.x + 27, y: place.y)
     }
     return svg
+  }
+
+  /// Where each series' name stands, wrapped before the right edge.
+  private var legendPlaces: [(x: Double, line: Int)] {
+    var (x, line) = (76.0, 0)
+    return series.map { one in
+      let width = 40 + SVG.width(of: one.name)
+      if x > 76, x + width > 474 { (x, line) = (76, line + 1) }
+      defer { x += width }
+      return (x, line)
+    }
   }
 
   /// The first points of a fit may lie far below all others: they must not flatten the rest.
