@@ -21,7 +21,8 @@ let package = Package(
     .default(enabledTraits: ["OpenBLAS"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2")
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
   ],
   targets: [
     .target(
@@ -54,7 +55,12 @@ let package = Package(
         "LatentNetworks", "LatentIO",
         .target(name: "COpenBLAS", condition: .when(traits: ["OpenBLAS"])),
       ]),
-    .target(name: "LatentReport", dependencies: ["LatentModels", "CPNG"]),
+    .target(
+      name: "LatentReport",
+      dependencies: [
+        "LatentModels", "CPNG", .product(name: "Mustache", package: "swift-mustache"),
+      ],
+      resources: [.embedInCode("Templates")]),
     .executableTarget(
       name: "latent",
       dependencies: [

@@ -70,6 +70,16 @@ static __attribute__((noinline)) double peak(size_t repeats) {
   return (double)repeats * 12 * 16 * 2;
 }
 
+static void triad(size_t count, const float *b, const float *c, float *a) {
+  vf three = vf_all(3);
+  size_t i = 0;
+  for (; i + 16 <= count; i += 16)
+    vf_store(a + i, vf_fma(vf_load(c + i), three, vf_load(b + i)));
+  int rest = (int)(count - i);
+  vf last = vf_fma(vf_load_first(c + i, rest), three, vf_load_first(b + i, rest));
+  vf_store_first(a + i, last, rest);
+}
+
 const latent_backend LATENT_ISA_TABLE = {
     .kernels =
         {
@@ -86,6 +96,7 @@ const latent_backend LATENT_ISA_TABLE = {
             .peak = peak,
             .exp_double = elementwise_exp_double,
             .log_double = elementwise_log_double,
+            .triad = triad,
         },
     .scatter_pack = scatter_pack,
     .scatter_products = scatter_products,

@@ -84,6 +84,9 @@ public struct TensorSlot: Sendable {
   public var count: Int { shape.reduce(1, *) }
   let offset: @Sendable (Int) -> Int
 
+  /// Where its elements lie in the storage, in row-major order.
+  public var positions: [Int] { (0..<count).map(offset) }
+
   init(name: String, shape: [Int], offset: @escaping @Sendable (Int) -> Int) {
     self.name = name
     self.shape = shape

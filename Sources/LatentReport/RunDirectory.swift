@@ -27,6 +27,15 @@ public struct RunDirectory: Sendable {
   /// Decoded points of a latent plane.
   public var manifold: String { path + "/manifold.png" }
 
+  /// The run as one page.
+  public var report: String { path + "/report.html" }
+  /// Where a step's time goes, as JSON.
+  public var profile: String { path + "/profile.json" }
+  /// A step's phases as bars.
+  public var stepChart: String { path + "/step.svg" }
+  /// The phases under the machine's roofs.
+  public var roofline: String { path + "/roofline.svg" }
+
   /// A mixture's weights, means and covariances.
   public var components: String { path + "/components.csv" }
   /// Criteria of each number of components.
@@ -149,9 +158,18 @@ public struct RunDirectory: Sendable {
 extension RunDirectory {
   /// Writes what was asked for, as JSON.
   public func write(configuration value: some Encodable) throws {
+    try write(value, to: configuration)
+  }
+
+  /// Writes where a step's time goes, as JSON.
+  public func write(profile value: some Encodable) throws { try write(value, to: profile) }
+
+  private func write(_ value: some Encodable, to path: String) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    try AtomicFile.write(Array(encoder.encode(value)) + [UInt8(ascii: "\n")], to: configuration)
+    encoder.nonConformingFloatEncodingStrategy = .convertToString(
+      positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
+    try AtomicFile.write(Array(encoder.encode(value)) + [UInt8(ascii: "\n")], to: path)
   }
 
   /// - Throws: ``FileError`` when the file is missing or not what a run of this kind writes.

@@ -18,14 +18,18 @@ struct ComputeOptions: ParsableArguments {
   /// - Throws: ``SettingError`` when the threads, or the instruction set that `LATENT_ISA` names,
   ///   cannot be had.
   func makeBackend(default name: BackendName = .fused) throws -> any Backend {
+    try Self.makeBackend(backend ?? name, threads: threads ?? FusedBackend.allowedThreads)
+  }
+
+  /// - Throws: as ``makeBackend(default:)``.
+  static func makeBackend(_ name: BackendName, threads: Int) throws -> any Backend {
     // Every backend asks single kernels: a wrong LATENT_ISA is an error behind all of them.
     let instructionSet = try InstructionSet.selected()
-    let threads = threads ?? FusedBackend.allowedThreads
     guard 1...LATENT_MAXIMUM_THREADS ~= threads else {
       throw SettingError(
         "The number of threads must be 1...\(LATENT_MAXIMUM_THREADS), found \(threads).")
     }
-    switch backend ?? name {
+    switch name {
     case .fused: return try FusedBackend(threads: threads, instructionSet: instructionSet)
     case .simd: return SIMDBackend(threads: threads)
     case .reference: return ReferenceBackend()

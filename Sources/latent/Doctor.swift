@@ -63,9 +63,9 @@ struct DoctorReport: Encodable {
           what: "fused multiply-add: this CPU's results differ in their last bits from others'",
           install: "LATENT_ISA=scalar gives the same bits, slowly"))
     }
-    peakOneThread = Machine.peak(selected, threads: 1)
-    peakAllThreads = threads > 1 ? Machine.peak(selected, threads: threads) : peakOneThread
-    pingPongNanoseconds = threads > 1 ? Machine.pingPong() : nil
+    peakOneThread = MachineProbes.peak(selected, threads: 1)
+    peakAllThreads = threads > 1 ? MachineProbes.peak(selected, threads: threads) : peakOneThread
+    pingPongNanoseconds = threads > 1 ? MachineProbes.pingPong() : nil
     for name in Dataset.shippedNames { shippedData[name] = try Dataset.named(name).rows.count }
   }
 

@@ -75,7 +75,7 @@ struct FitFactors: ParsableCommand {
     abstract: "Fit a factor analysis, or a probabilistic PCA.",
     discussion: """
       Without options: one factor on iris, which ships with the program. Writes \
-      model.safetensors, config.json, metrics.csv and loadings.png.
+      model.safetensors, config.json, metrics.csv, loadings.png and report.html.
       """)
 
   @OptionGroup(title: "Data and output") var table: TableOptions
@@ -128,6 +128,7 @@ struct FitFactors: ParsableCommand {
       let result = FactorResult(
         model, data: data, heldOut: try heldOut.map { try $0.map(model.scoreSamples).mean() },
         output: run.path, seconds: (clock.now - begin).seconds, backend: backend)
+      try result.page(model, names: data.columnNames, in: run).write(to: run.report)
       for warning in result.warnings { printError("warning: \(warning)") }
       try table.json ? printJSON(result) : print(result.text)
     }

@@ -11,7 +11,7 @@
       abstract: "Fit a mixture of Gaussians by EM: clusters, densities, synthetic rows.",
       discussion: """
         Without options: two components on Old Faithful, which ships with the program. Writes \
-        model.safetensors, config.json, metrics.csv, components.csv and pictures.
+        model.safetensors, config.json, metrics.csv, components.csv, report.html and pictures.
         """)
 
     @OptionGroup(title: "Data and output") var table: TableOptions
@@ -59,6 +59,10 @@
           logScale: standard?.logScale ?? 0, output: run.path,
           seconds: (clock.now - begin).seconds, backend: backend)
         try result.writeSelection(to: run.selection)
+        try result.page(
+          lowerBounds: fit.report.lowerBounds, logScale: standard?.logScale ?? 0,
+          names: data.columnNames, in: run
+        ).write(to: run.report)
         for warning in fit.report.warnings { printError("warning: \(warning)") }
         try table.json ? printJSON(result) : print(result.text)
       }

@@ -11,7 +11,7 @@ struct FitVAE: ParsableCommand {
     abstract: "Fit a variational autoencoder.",
     discussion: """
       Without options: handwritten digits that ship with the program. Writes model.safetensors, \
-      checkpoint.safetensors, config.json, metrics.csv and, for images, pictures.
+      checkpoint.safetensors, config.json, metrics.csv, report.html and, for images, pictures.
       """)
 
   @OptionGroup(title: "Data") var data: FitDataOptions
@@ -40,6 +40,8 @@ struct FitVAE: ParsableCommand {
       memory: the same bits (svi).
       """)
   var posteriorsOnDisk = false
+  @Flag(help: "Write the curves for TensorBoard, too: a directory tensorboard in the run's.")
+  var tensorboard = false
 
   @Flag(help: "Print one JSON object on standard output.") var json = false
   @Flag(help: "No progress on standard error.") var quiet = false
@@ -48,7 +50,7 @@ struct FitVAE: ParsableCommand {
     try NetworkFit(
       name: "vae", data: data, training: training, bound: bound, compute: compute, output: output,
       resume: resume, checkpointEvery: checkpointEvery, posteriorsOnDisk: posteriorsOnDisk,
-      json: json, quiet: quiet,
+      tensorboard: tensorboard, json: json, quiet: quiet,
       chooseModel: { data, saved in
         try bound.protocol.map { try VAESettings.model($0, model, for: data) }
           ?? VAESettings.model(model, for: data, resuming: saved)

@@ -9,7 +9,7 @@ import LatentKernels
     version: version,
     subcommands: [
       Fit.self, ScoreCommand.self, CompareCommand.self, GapCommand.self, SampleCommand.self,
-      TransformCommand.self, ReconstructCommand.self, Doctor.self,
+      TransformCommand.self, ReconstructCommand.self, ProfileCommand.self, Doctor.self,
     ] + tableCommands)
 
   #if OpenBLAS

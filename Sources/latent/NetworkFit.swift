@@ -17,6 +17,8 @@ struct NetworkFit {
   var posteriorsOnDisk = false
   /// A model to show beside this one.
   var beside: SavedModel?
+  /// Whether TensorBoard's event files are wanted, too.
+  var tensorboard = false
   var json, quiet: Bool
   /// The model's settings from data and, where a run is resumed, its own.
   var chooseModel: (Dataset, VAESettings.Model?) throws -> VAESettings.Model
@@ -35,8 +37,32 @@ struct NetworkFit {
     }
     let model = try run.finish(
       examples: examples, training: data.training, beside: beside?.model)
+    try writeReport(run, model: model, settings: settings, examples: examples)
     let result = FitResult(run, model: model, settings: settings, progress: progress)
     try json ? printJSON(result) : print(result.summary)
+  }
+
+  private func writeReport(
+    _ run: VAERun, model: VAE, settings: VAESettings, examples: Dataset
+  ) throws {
+    let history = run.trainer.progress.history
+    let sections = try VAEReport(
+      model, history: history, modelEpoch: run.modelEpoch, directory: run.directory,
+      examples: examples, backend: run.trainer.backend
+    ).sections
+    let architecture = model.architecture
+    let title = name == "vae" ? "Variational autoencoder" : "Autoencoder"
+    try ReportPage(
+      "\(title) on \(settings.data.shortName)",
+      subtitle: "\(architecture.description) \(architecture.activation.rawValue), "
+        + "\(architecture.likelihood.rawValue) likelihood, "
+        + "\(grouped(model.parameters.learnedCount)) parameters; Latent \(Latent.version)",
+      sections: sections + [
+        .settings(settings.pairs),
+        .repeating(settings.repetition, digest: model.parameters.digest),
+      ]
+    ).write(to: run.directory.report)
+    if tensorboard { try run.directory.writeEvents(history) }
   }
 
   /// Checks everything; only then makes the directory.

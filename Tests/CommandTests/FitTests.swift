@@ -27,7 +27,7 @@ extension CommandTests {
       #expect(
         Set(files) == [
           "model.safetensors", "checkpoint.safetensors", "config.json", "metrics.csv",
-          "reconstructions.png", "samples.png", "manifold.png",
+          "reconstructions.png", "samples.png", "manifold.png", "report.html",
         ])
       let metrics = try place.text("runs/vae-digits-1/metrics.csv").split(separator: "\n")
       #expect(metrics.count == 13)

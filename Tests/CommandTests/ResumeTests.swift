@@ -31,7 +31,7 @@ extension CommandTests {
         let outcome = try Command.run(resume, in: place)
         #expect(outcome.status == 0, "\(outcome.errors)")
         let files = try FileManager.default.contentsOfDirectory(atPath: "\(place.path)/\(name)")
-        #expect(files.count == 7, "\(files)")
+        #expect(files.count == 8, "\(files)")
         for file in files {
           #expect(
             try place.read("\(name)/\(file)") == place.read("whole/\(file)"), "\(name)/\(file)")

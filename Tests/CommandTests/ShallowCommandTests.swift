@@ -30,7 +30,7 @@ import Testing
         #expect(
           Set(files) == [
             "model.safetensors", "config.json", "metrics.csv", "components.csv", "clusters.png",
-            "em-steps.png", "score-quantiles.csv",
+            "em-steps.png", "score-quantiles.csv", "report.html",
           ])
         #expect(try load("run/components.csv").rows.count == 2)
         // The same run again, on another number of threads: the same bytes.

@@ -13,6 +13,7 @@ import ArgumentParser
       """,
     subcommands: [
       Step.self, Phases.self, Trainer.self, Passes.self, Product.self, Elementwise.self,
-      Stream.self, Threads.self, Ones.self, Unpacked.self, Allocations.self, CallCosts.self, Serve.self,
+      Stream.self, Threads.self, Ones.self, Unpacked.self, Allocations.self, CallCosts.self,
+      Profiler.self, Serve.self,
     ])
 }

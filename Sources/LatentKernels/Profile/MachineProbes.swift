@@ -1,0 +1,103 @@
+import CKernels
+import Dispatch
+import Foundation
+import Synchronization
+
+/// Measurements of the machine itself: what programs are compared with.
+public enum MachineProbes {
+  /// GFLOP/s of multiply-adds in registers: the best of `rounds` short ones, since others use the
+  /// cores too.
+  ///
+  /// - Parameter seconds: of a round.
+  public static func peak(
+    _ instructionSet: InstructionSet, threads: Int, rounds: Int = 8, seconds: Double = 0.02
+  ) -> Double {
+    let kernels = instructionSet.kernels
+    var repeats = 1000
+    while repeats < 1 << 40, time({ _ = kernels.peak(repeats) }) < seconds { repeats *= 2 }
+    let count = repeats
+    return (0..<max(1, rounds)).map { _ in
+      let operations = Mutex(0.0)
+      let seconds = together(threads) { _ in
+        let done = kernels.peak(count)
+        operations.withLock { $0 += done }
+      }
+      return operations.withLock { $0 } / seconds / 1e9
+    }.max()!
+  }
+
+  /// GB/s of the STREAM triad (McCalpin 1995), a = b + 3 c, each thread on its own part: the best of
+  /// some passes.
+  ///
+  /// - Parameter bytes: of the three arrays together; beyond any cache if nil.
+  public static func triad(
+    _ instructionSet: InstructionSet, threads: Int, bytes: Int? = nil
+  ) -> Double {
+    let kernels = instructionSet.kernels
+    let count = max(threads * 64, (bytes ?? 192 << 20) / 12)
+    let arrays = (0..<3).map { _ in Storage<Float>(count: count) }
+    // Small arrays are gone through often enough for the clock.
+    let passes = max(1, (8 << 20) / count)
+    let best = (0..<6).map { _ in
+      together(threads) { thread in
+        // Whole cache lines for each.
+        let first = count / 16 * thread / threads * 16
+        let end = thread + 1 == threads ? count : count / 16 * (thread + 1) / threads * 16
+        for _ in 0..<passes {
+          kernels.triad(
+            end - first, arrays[1].pointer + first, arrays[2].pointer + first,
+            arrays[0].pointer + first)
+        }
+      }
+    }.min()!
+    return Double(count * 12 * passes) / best / 1e9
+  }
+
+  /// Nanoseconds for a cache line to another core and back, the median of some rounds.
+  public static func pingPong() -> Double {
+    let turns = 20_000
+    let times = (0..<9).map { _ in
+      let ball = Atomic(0)
+      return together(2) { player in
+        for turn in 0..<turns {
+          while ball.load(ordering: .acquiring) != 2 * turn + player {}
+          ball.store(2 * turn + player + 1, ordering: .releasing)
+        }
+      } / Double(turns) * 1e9
+    }
+    return Spread(times).median
+  }
+
+  private static func time(_ body: () -> Void) -> Double {
+    ContinuousClock().measure(body) / .seconds(1)
+  }
+
+  /// Seconds that `body` takes on so many threads at once, the caller among them. Tasks would not do:
+  /// a pool may run them one after another, and these wait for each other.
+  private static func together(
+    _ threads: Int, _ body: @escaping @Sendable (Int) -> Void
+  ) -> Double {
+    let clock = ContinuousClock()
+    let waiting = Atomic(threads)
+    let begin = Mutex(clock.now)
+    @Sendable func run(_ index: Int) {
+      // All begin at once: starting a thread is not part of the work.
+      if waiting.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 {
+        begin.withLock { $0 = clock.now }
+      }
+      while waiting.load(ordering: .acquiring) > 0 {}
+      body(index)
+    }
+    let group = DispatchGroup()
+    for index in 1..<max(1, threads) {
+      group.enter()
+      Thread.detachNewThread {
+        run(index)
+        group.leave()
+      }
+    }
+    run(0)
+    group.wait()
+    return (clock.now - begin.withLock { $0 }) / .seconds(1)
+  }
+}

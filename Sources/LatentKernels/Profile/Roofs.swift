@@ -1,0 +1,27 @@
+/// What the machine gives at most to so many threads: the two roofs of the roofline model (Williams,
+/// Waterman and Patterson 2009).
+public struct Roofs: Sendable, Codable, Equatable {
+  public var threads: Int
+  /// GFLOP/s of fused multiply-adds that never leave the registers.
+  public var peak: Double
+  /// GB/s of the STREAM triad on arrays larger than any cache.
+  public var memoryBandwidth: Double
+  /// GB/s of the same on arrays that take as much memory together as a step does.
+  public var stepBandwidth: Double
+
+  public init(threads: Int, peak: Double, memoryBandwidth: Double, stepBandwidth: Double) {
+    self.threads = threads
+    self.peak = peak
+    self.memoryBandwidth = memoryBandwidth
+    self.stepBandwidth = stepBandwidth
+  }
+
+  public enum Bound: String, Sendable, Codable { case compute, memory }
+
+  /// The least seconds that the roofs allow, and which of them says so.
+  public func limit(of cost: OperationCost) -> (seconds: Double, bound: Bound) {
+    let compute = cost.flops / (peak * 1e9)
+    let memory = cost.bytes / (stepBandwidth * 1e9)
+    return compute >= memory ? (compute, .compute) : (memory, .memory)
+  }
+}

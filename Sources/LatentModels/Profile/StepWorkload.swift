@@ -1,0 +1,58 @@
+import LatentKernels
+import LatentNetworks
+
+/// Training steps of a model on batches of its data, for measuring: forward, ELBO, backward, Adam.
+///
+/// The step size is zero: moments move, weights do not, and every step does the same work.
+public final class StepWorkload {
+  public let model: VAE
+  public let plan: ELBOPlan
+  public let batchSize: Int
+  private let order: [UInt32]
+  private var position = 0
+
+  /// - Throws: ``SettingError`` for a batch size that the rows do not give.
+  public init(_ model: VAE, batches: BatchSource, batchSize: Int) throws {
+    guard 1...max(1, batches.count) ~= batchSize, batches.count > 0 else {
+      throw SettingError(
+        "The batch size must be 1...\(batches.count), the rows there are; found \(batchSize).")
+    }
+    self.model = model
+    self.batchSize = batchSize
+    plan = try ELBOPlan(model.networks, batches: batches, capacity: batchSize, work: .step)
+    order = (0..<UInt32(batches.count)).map { $0 }
+  }
+
+  /// The rows of the next batch; batches follow one another through the data.
+  public func nextRows() -> ArraySlice<UInt32> {
+    if position + batchSize > order.count { position = 0 }
+    defer { position += batchSize }
+    return order[position..<position + batchSize]
+  }
+
+  /// Adam's decays, a step size of zero, β = 1.
+  public var run: Run {
+    var run = Run()
+    run.rows = UInt32(batchSize)
+    run.seed = 1
+    run.objective_scale = 1 / Float(batchSize)
+    run.beta = 1
+    run.decay1 = 0.9
+    run.decay2 = 0.999
+    run.epsilon = 1e-8
+    return run
+  }
+
+  /// Two for each multiply-add of the step's products.
+  public var flops: Double {
+    plan.plan.operations.costs(rows: batchSize).reduce(0) { $0 + ($1?.flops ?? 0) }
+  }
+
+  /// Parameters, moments and activations: what a step goes through, its rows of data left out.
+  public var bytes: Int {
+    let sources = Set(plan.plan.operations.map(\.source.buffer))
+    return plan.plan.buffers.indices.reduce(0) {
+      sources.contains(UInt32($1)) ? $0 : $0 + 4 * Int(plan.plan.buffers[$1].count)
+    }
+  }
+}

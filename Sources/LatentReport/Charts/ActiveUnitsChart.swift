@@ -1,0 +1,53 @@
+import Foundation
+
+/// How much of the data each latent dimension tells: the variance of its posterior mean over rows. A
+/// unit is active above 0.01 (Burda, Grosse and Salakhutdinov 2016).
+public struct ActiveUnits: Sendable {
+  public static let threshold = 0.01
+  /// One a latent dimension.
+  public let variances: [Double]
+
+  public init(variances: [Double]) { self.variances = variances }
+
+  public var count: Int { variances.count { $0 > Self.threshold } }
+
+  /// Dimensions, the most active first.
+  public var order: [Int] {
+    variances.indices.sorted { (variances[$0], $1) > (variances[$1], $0) }
+  }
+
+  /// Bars on a logarithmic scale, the most active first.
+  public var picture: SVG {
+    var svg = SVG(width: 480, height: 300, title: "Active units")
+    svg.text(
+      "Active units (above 0.01): \(count) of \(variances.count)", x: 76, y: 14, size: 14,
+      bold: true)
+    let names = order
+    let sorted = names.map { max(variances[$0], 1e-6) }
+    let lowest = min(1e-3, pow(10, floor(log10(sorted.last ?? 1))))
+    let highest = pow(10, ceil(log10(max(sorted.first ?? 1, 1) * 1.01)))
+    let axes = SVGAxes(
+      frame: Frame(left: 76, top: 34, right: 466, bottom: 250),
+      x: .init(range: 0...Double(max(1, sorted.count))),
+      y: .init(range: lowest...highest, isLogarithmic: true))
+    axes.draw(
+      on: &svg, x: "latent dimensions, the most active first", y: "variance of the mean",
+      numbersAlong: false)
+    for (index, value) in sorted.enumerated() {
+      let left = axes.point(Double(index) + 0.12, value)
+      let right = axes.point(Double(index) + 0.88, lowest)
+      svg.rectangle(
+        Frame(left: left.x, top: left.y, right: right.x, bottom: right.y),
+        value > Self.threshold ? .palette[0] : Color(red: 170, green: 170, blue: 170))
+      guard sorted.count <= 16 else { continue }
+      svg.text(
+        "z\(names[index] + 1)", x: (left.x + right.x) / 2, y: axes.frame.bottom + 14,
+        anchor: .middle, size: 12)
+    }
+    let level = axes.point(0, Self.threshold)
+    svg.line(
+      (axes.frame.left, level.y), (axes.frame.right, level.y), width: 1.5, .palette[1], dashed: true
+    )
+    return svg
+  }
+}

@@ -1,0 +1,29 @@
+import Foundation
+import LatentIO
+import LatentModels
+
+extension RunDirectory {
+  public var events: String { path + "/tensorboard/events.out.tfevents.0.latent" }
+
+  /// The curves, and the pictures that the run has, where `tensorboard --logdir` finds them.
+  ///
+  /// - Throws: ``FileError``.
+  public func writeEvents(_ history: [EpochMetrics]) throws {
+    var file = EventFile(history)
+    let step = history.last?.epoch ?? 0
+    for (tag, path) in [
+      ("reconstructions", reconstructions), ("samples", samples), ("manifold", manifold),
+    ] where FileManager.default.fileExists(atPath: path) {
+      let png = try FileBytes.read(path, limit: 64 << 20)
+      // Width and height stand in the header that every PNG begins with.
+      guard png.count > 24 else { continue }
+      func number(_ at: Int) -> Int { png[at..<at + 4].reduce(0) { $0 << 8 | Int($1) } }
+      file.add(step: step, image: tag, height: number(20), width: number(16), png: png)
+    }
+    let directory = path + "/tensorboard"
+    guard mkdir(directory, 0o777) == 0 || errno == EEXIST else {
+      throw FileError(directory, "cannot be made: \(String(cString: strerror(errno))).")
+    }
+    try file.write(to: events)
+  }
+}

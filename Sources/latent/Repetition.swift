@@ -1,0 +1,116 @@
+import Foundation
+import LatentModels
+
+// The commands that make runs again: every setting that decides bits, and nothing of the machine.
+
+extension String {
+  /// As a shell takes it for one word.
+  var shellQuoted: String {
+    let plain = CharacterSet(
+      charactersIn: "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./,:=@%+")
+    guard isEmpty || unicodeScalars.contains(where: { !plain.contains($0) }) else { return self }
+    return "'" + replacing("'", with: "'\\''") + "'"
+  }
+}
+
+/// This command without what no result depends on: where it writes, how it prints, and threads.
+func givenCommand(withThreads: Bool = false) -> String {
+  let dropped = withThreads ? ["--output", "--trace"] : ["--output", "--threads"]
+  var words = ["latent"]
+  var arguments = CommandLine.arguments.dropFirst()
+  while let word = arguments.popFirst() {
+    let name = String(word.prefix { $0 != "=" })
+    if ["--json", "--quiet"].contains(name) { continue }
+    if dropped.contains(name) {
+      if name == word { _ = arguments.popFirst() }
+    } else {
+      words.append(word)
+    }
+  }
+  return words.map(\.shellQuoted).joined(separator: " ")
+}
+
+/// Words of a command line.
+struct CommandWords {
+  private(set) var words: [String]
+
+  init(_ words: String...) { self.words = words }
+
+  mutating func add(_ option: String, _ value: (some LosslessStringConvertible)?) {
+    guard let value else { return }
+    words += [option, String(value)]
+  }
+  mutating func add(_ flag: String, if isSet: Bool = true) {
+    if isSet { words.append(flag) }
+  }
+
+  var text: String { words.map(\.shellQuoted).joined(separator: " ") }
+}
+
+extension CommandWords {
+  mutating func add(_ data: DataSettings) {
+    add("--data", data.source)
+    add("--test-data", data.testSource)
+    add("--held-out", data.heldOutFraction)
+    add("--columns", data.columns?.joined(separator: ","))
+    add("--label", data.label)
+    add("--missing", if: data.missing == true)
+  }
+}
+
+extension VAESettings {
+  var repetition: String {
+    var words = CommandWords("latent", "fit", "vae")
+    words.add(data)
+    words.add("--hidden", model.hidden.map(String.init).joined(separator: ","))
+    words.add("--latent", model.latentDimensions)
+    words.add("--activation", model.activation.rawValue)
+    words.add("--likelihood", model.likelihood.rawValue)
+    switch model.transform {
+    case .dequantize: words.add("--dequantize")
+    case .none, .threshold, .sample: words.add("--binarize", model.transform.rawValue)
+    }
+    words.add(model.standardize ? "--standardize" : "--no-standardize")
+    words.add("--epochs", training.epochs)
+    words.add("--batch-size", training.batchSize)
+    words.add("--learning-rate", training.learningRate)
+    words.add("--schedule", training.schedule.rawValue)
+    words.add("--beta", training.beta)
+    words.add("--warm-up-epochs", training.warmUpEpochs)
+    words.add("--free-bits", training.freeBits)
+    words.add("--patience", training.patience)
+    words.add("--seed", training.seed)
+    words.add("--backend", backend.rawValue)
+    return words.text
+  }
+
+  /// Names and values for a reader.
+  var pairs: [(name: String, value: String)] {
+    var pairs: [(name: String, value: String)] = []
+    func add(_ name: String, _ value: String?) {
+      if let value, !value.isEmpty { pairs.append((name, value)) }
+    }
+    add("data", data.source)
+    add("held-out data", data.testSource)
+    add("held-out fraction", data.heldOutFraction.map { String($0) })
+    add("columns", data.columns?.joined(separator: ", "))
+    add("label", data.label)
+    add("hidden layers", model.hidden.map(String.init).joined(separator: ", "))
+    add("latent dimensions", String(model.latentDimensions))
+    add("activation", model.activation.rawValue)
+    add("likelihood", model.likelihood.rawValue)
+    add("transform", model.transform.rawValue)
+    add("standardized columns", model.standardize ? "yes" : "no")
+    add("epochs", String(training.epochs))
+    add("batch size", String(training.batchSize))
+    add("learning rate", "\(training.learningRate), \(training.schedule.rawValue)")
+    add("beta", String(training.beta))
+    if training.warmUpEpochs > 0 { add("warm-up epochs", String(training.warmUpEpochs)) }
+    if training.freeBits > 0 { add("free bits", "\(training.freeBits) nats") }
+    if training.patience > 0 { add("patience", "\(training.patience) epochs") }
+    add("seed", String(training.seed))
+    add("backend", backend.rawValue)
+    for note in notes { add("note", note) }
+    return pairs
+  }
+}

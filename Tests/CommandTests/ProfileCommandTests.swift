@@ -1,0 +1,190 @@
+import Foundation
+import Testing
+
+#if canImport(FoundationXML)
+  import FoundationXML
+#endif
+
+extension CommandTests {
+  @Suite struct ProfileCommandTests {
+    static let network = ["profile", "--network", "48-32-16-4", "--seconds", "0.2"]
+
+    private func profile(_ place: Workspace, _ options: String...) throws -> Command.Outcome {
+      let outcome = try Command.run(Self.network + options, in: place)
+      #expect(outcome.status == 0, "\(outcome.errors)")
+      return outcome
+    }
+
+    @Test func rowsNameEveryPhase() throws {
+      let place = try Workspace()
+      let result = try profile(
+        place, "--json", "--dense", "--output", "run", "--batch-size", "16", "--trace", "trace.json"
+      ).json()
+      #expect(result["network"] as? String == "48-32-16-4")
+      #expect(result["output"] as? String == "run" && result["trace"] as? String == "trace.json")
+      let configurations = try #require(result["configurations"] as? [[String: Any]])
+      #expect(configurations.count == 1)
+      let profile = try #require(configurations[0]["profile"] as? [String: Any])
+      let phases = try #require(profile["phases"] as? [[String: Any]])
+      let names = phases.compactMap { $0["name"] as? String }
+      // Rows, two networks of three layers there and back, the latent space between, the likelihood.
+      #expect(names.count == 1 + 6 + 1 + 5 + 1 + 1 + 6)
+      for name in [
+        "load rows", "decoder.logit forward and likelihood",
+        "encoder.layers.0 weight gradient and Adam",
+      ] { #expect(names.contains(name)) }
+      for phase in phases {
+        let times = try #require(phase["microseconds"] as? [String: Double])
+        #expect(times["median"]! > 0 && times["p10"]! <= times["p90"]!)
+        #expect(phase["minimumMegabytes"] as? Double ?? 0 > 0)
+      }
+      // 2 multiply-adds of all products, forward and back, for 16 rows.
+      let (layers, first) = (48 * 32 + 32 * 16 + 16 * 8 + 4 * 16 + 16 * 32 + 32 * 48, 48 * 32)
+      let flop = Double(2 * 16 * (3 * layers - first))
+      #expect(abs((configurations[0]["gflop"] as? Double ?? 0) * 1e9 - flop) < 1)
+      let epilogues = try #require(configurations[0]["epilogues"] as? [[String: Any]])
+      #expect(
+        Set(epilogues.compactMap { $0["epilogue"] as? String })
+          .isSubset(of: ["activation", "likelihood", "activationDerivative", "adam"]))
+      #expect(
+        try FileManager.default.contentsOfDirectory(atPath: place.path + "/run").sorted()
+          == ["profile.json", "report.html", "roofline.svg", "step.svg"])
+      try checkTrace(place.read("trace.json"))
+      try checkPage(place.text("run/report.html"))
+      for name in ["step.svg", "roofline.svg"] {
+        #expect(XMLParser(data: try place.read("run/\(name)")).parse())
+      }
+    }
+
+    /// Strict JSON; on each track spans nest and none overlaps another.
+    private func checkTrace(_ data: Data) throws {
+      let trace = try #require(JSONSerialization.jsonObject(with: data) as? [String: Any])
+      let events = try #require(trace["traceEvents"] as? [[String: Any]])
+      struct Span {
+        var start, end: Int
+        var name: String
+      }
+      var tracks: [String: [Span]] = [:]
+      for event in events where event["ph"] as? String == "X" {
+        func nanoseconds(_ name: String) throws -> Int {
+          Int((try #require(event[name] as? Double) * 1000).rounded())
+        }
+        let start = try nanoseconds("ts")
+        tracks["\(event["pid"]!)/\(event["tid"]!)", default: []].append(
+          Span(
+            start: start, end: start + (try nanoseconds("dur")),
+            name: try #require(event["name"] as? String)))
+      }
+      #expect(!tracks.isEmpty)
+      for spans in tracks.values {
+        #expect(spans.contains { $0.name == "step" })
+        var open: [Span] = []
+        for span in spans.sorted(by: { ($0.start, $1.end) < ($1.start, $0.end) }) {
+          while let last = open.last, last.end <= span.start, last.end < span.end || open.count > 1
+          {
+            open.removeLast()
+          }
+          if let outer = open.last {
+            #expect(span.start >= outer.start && span.end <= outer.end, "\(span) in \(outer)")
+          } else {
+            #expect(span.name == "step")
+          }
+          open.append(span)
+        }
+      }
+    }
+
+    /// One file: nothing is fetched, nothing runs.
+    private func checkPage(_ html: String) {
+      #expect(html.hasPrefix("<!DOCTYPE html>") && html.hasSuffix("</html>\n"))
+      #expect(html.contains("width=device-width"))
+      let elsewhere = html.replacing("http://www.w3.org/2000/svg", with: "")
+      for word in ["http:", "https:", "<script", "<link", "@import", "url(", "{{"] {
+        #expect(!elsewhere.contains(word), "\(word)")
+      }
+    }
+
+    @Test func productsThatGatherAreMarked() throws {
+      let place = try Workspace()
+      let text = try profile(place).output
+      #expect(text.contains("list ones") && text.contains("enc.0 forward*"))
+      #expect(text.contains("* gathers rows"))
+    }
+
+    @Test func tablesFitEightyColumns() throws {
+      let place = try Workspace()
+      let one = try profile(place, "--per-thread", "--threads", "2").output
+      #expect(one.contains("sum of these rows") && one.contains("wait before"))
+      let many = try profile(
+        place, "--backend", "fused,simd,reference", "--batch-size", "8,16", "--threads", "1"
+      ).output
+      #expect(many.contains("ratio") && many.contains("refer/16/1"))
+      for line in (one + many).split(separator: "\n") {
+        #expect(line.count <= 80, "\(line)")
+      }
+    }
+
+    @Test func aFittedRun() throws {
+      let place = try Workspace()
+      _ = try Command.run(["fit", "vae", "--data", "iris", "--output", "vae"] + small, in: place)
+      let result = try place.latent(
+        "profile", "vae", "--seconds", "0.2", "--objectives", "elbo", "--samples", "1,4",
+        "--draws", "8", "--json", "--output", "run"
+      ).json()
+      #expect(result["data"] as? String == "iris" && result["likelihood"] as? String == "gaussian")
+      let sides = try #require(result["configurations"] as? [[String: Any]])
+      #expect(sides[0]["batchSize"] as? Int == 64)
+      let estimators = try #require(result["estimators"] as? [[String: Any]])
+      #expect(estimators.compactMap { $0["samples"] as? Int } == [1, 4])
+      #expect(try place.text("run/report.html").contains("Gradient estimators"))
+      try place.latentFails(["profile", "vae", "--hidden", "3"], saying: "its own network")
+      try place.latentFails(["profile", "vae", "--batch-size", "500"], saying: "1...135")
+    }
+
+    @Test func unknownNamesGiveTheList() throws {
+      let place = try Workspace()
+      for (arguments, fragment) in [
+        (["--backend", "cuda"], "there are fused, openblas, simd, reference"),
+        (["--network", "resnet"], "there are 784-400-20 (relu) and 784-200-200-50 (tanh)"),
+        (["--objectives", "vimco"], "there are elbo"), (["--batch-size", "0"], "at least 1"),
+        (["--threads", "0"], "threads"), (["--seconds", "0"], "--seconds"),
+        (["--latent", "0"], "latent dimensions"), (["--samples", "3"], "--objectives"),
+        (["--objectives", "elbo", "--samples", "0"], "1...100000"),
+        (["--network", "784"], "inputs-hidden"), (["nowhere"], "no such run"),
+      ] {
+        try place.latentFails(["profile"] + arguments, saying: fragment)
+      }
+    }
+  }
+}
+
+extension CommandTests {
+  @Suite struct ReportTests {
+    /// The command that the page gives makes the same model.
+    @Test func theRepetitionRepeats() throws {
+      let place = try Workspace()
+      let first = try Command.run(
+        ["fit", "vae", "--data", "iris", "--held-out", "0.2", "--beta", "0.5", "--seed", "7"]
+          + ["--output", "run", "--json"] + small, in: place
+      ).json()
+      let page = try place.text("run/report.html")
+      #expect(page.contains(try #require(first["digest"] as? String)))
+      let start = try #require(page.range(of: "latent fit vae "))
+      let line = page[start.upperBound...].prefix { $0 != "<" }
+      let again = try Command.run(
+        ["fit", "vae"] + line.split(separator: " ").map(String.init)
+          + ["--output", "again", "--json"], in: place
+      ).json()
+      #expect(again["digest"] as? String == first["digest"] as? String)
+      #expect(try place.read("again/report.html") == place.read("run/report.html"))
+    }
+
+    @Test func eventsForTensorBoard() throws {
+      let place = try Workspace()
+      _ = try Command.run(["fit", "vae", "--tensorboard", "--output", "run"] + small, in: place)
+      let events = try place.read("run/tensorboard/events.out.tfevents.0.latent")
+      let text = String(decoding: events, as: UTF8.self)
+      for tag in ["brain.Event:2", "heldOut/elbo", "samples"] { #expect(text.contains(tag)) }
+    }
+  }
+}
