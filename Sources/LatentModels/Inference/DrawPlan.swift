@@ -44,6 +44,16 @@ final class DrawPlan {
       throw ShapeError(
         "The model expects \(architecture.dimensions) columns, the data has \(data.columns).")
     }
+    guard architecture.posterior == .diagonalGaussian else {
+      throw SettingError(
+        "A deterministic autoencoder has no prior, and so no log p(x) to estimate; without "
+          + "--estimator score gives its reconstruction, and a VAE knows every estimator.")
+    }
+    if case .encoder = latents, model.configuration.inference == .svi {
+      throw SettingError(
+        "The encoder of a model fitted with --inference svi was not trained: q(z|x) is no proposal. "
+          + "Choose the naive or ais estimator, or fit with amortized inference.")
+    }
     guard 1...(1 << 24) ~= wanted else {
       throw SettingError("The number of samples must be 1...\(1 << 24), found \(wanted).")
     }
