@@ -60,28 +60,50 @@ extension CommandWords {
 
 extension VAESettings {
   var repetition: String {
-    var words = CommandWords("latent", "fit", "vae")
+    var words = CommandWords("latent", "fit")
+    words.add(String(command.split(separator: " ").last ?? "vae"))
     words.add(data)
+    if training.schedule == .stages {
+      // Stages of 3^0, 3^1 ... epochs.
+      var (stages, epochs) = (1, 1)
+      while epochs < training.epochs { (stages, epochs) = (stages + 1, 3 * epochs + 1) }
+      words.add("--protocol", TrainingProtocol.iwae2016.rawValue)
+      words.add("--stages", stages)
+    } else {
+      addModel(to: &words)
+      words.add("--epochs", training.epochs)
+      words.add("--batch-size", training.batchSize)
+      words.add("--learning-rate", training.learningRate)
+      words.add("--schedule", training.schedule.rawValue)
+    }
+    words.add("--patience", training.patience)
+    words.add("--seed", training.seed)
+    words.add("--backend", backend.rawValue)
+    guard model.posterior != .point else { return words.text }
+    words.add("--beta", training.beta)
+    words.add("--warm-up-epochs", training.warmUpEpochs)
+    words.add("--free-bits", training.freeBits)
+    words.add("--objective", training.objective.rawValue)
+    words.add("--samples", training.samples)
+    words.add("--inference", training.inference.rawValue)
+    if training.inference != .amortized { words.add("--inner-steps", training.innerSteps) }
+    return words.text
+  }
+
+  private func addModel(to words: inout CommandWords) {
     words.add("--hidden", model.hidden.map(String.init).joined(separator: ","))
     words.add("--latent", model.latentDimensions)
     words.add("--activation", model.activation.rawValue)
-    words.add("--likelihood", model.likelihood.rawValue)
+    if model.posterior == .point {
+      words.add("--error", model.likelihood == .bernoulli ? "bernoulli" : "squared")
+    } else {
+      words.add("--likelihood", model.likelihood.rawValue)
+    }
     switch model.transform {
     case .dequantize: words.add("--dequantize")
     case .none, .threshold, .sample: words.add("--binarize", model.transform.rawValue)
     }
     words.add(model.standardize ? "--standardize" : "--no-standardize")
-    words.add("--epochs", training.epochs)
-    words.add("--batch-size", training.batchSize)
-    words.add("--learning-rate", training.learningRate)
-    words.add("--schedule", training.schedule.rawValue)
-    words.add("--beta", training.beta)
-    words.add("--warm-up-epochs", training.warmUpEpochs)
-    words.add("--free-bits", training.freeBits)
-    words.add("--patience", training.patience)
-    words.add("--seed", training.seed)
-    words.add("--backend", backend.rawValue)
-    return words.text
   }
 
   /// Names and values for a reader.
@@ -108,6 +130,9 @@ extension VAESettings {
     if training.warmUpEpochs > 0 { add("warm-up epochs", String(training.warmUpEpochs)) }
     if training.freeBits > 0 { add("free bits", "\(training.freeBits) nats") }
     if training.patience > 0 { add("patience", "\(training.patience) epochs") }
+    add("objective", training.objective.rawValue)
+    add("samples", String(training.samples))
+    add("inference", training.inference.rawValue)
     add("seed", String(training.seed))
     add("backend", backend.rawValue)
     for note in notes { add("note", note) }
