@@ -146,7 +146,8 @@ extension CommandTests {
       for (arguments, fragment) in [
         (["--backend", "cuda"], "there are fused, openblas, simd, reference"),
         (["--network", "resnet"], "there are 784-400-20 (relu) and 784-200-200-50 (tanh)"),
-        (["--objectives", "vimco"], "there are elbo, sampled-elbo, stl, iwae, dreg, score"), (["--batch-size", "0"], "at least 1"),
+        (["--objectives", "vimco"], "there are elbo, sampled-elbo, stl, iwae, dreg, score"),
+        (["--batch-size", "0"], "at least 1"),
         (["--threads", "0"], "threads"), (["--seconds", "0"], "--seconds"),
         (["--latent", "0"], "latent dimensions"), (["--samples", "3"], "--objectives"),
         (["--objectives", "elbo", "--samples", "0"], "1...100000"),

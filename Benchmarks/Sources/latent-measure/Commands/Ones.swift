@@ -33,7 +33,7 @@ struct Ones: ParsableCommand {
           try ELBOStep(
             shape, batch: batch, backend: backend, rows: rows, gathersOnes: gathers)
         }
-        for _ in 0..<5 { steps.forEach { $0() } }
+        for _ in 0..<5 { for step in steps { step() } }
         guard steps[0].digest == steps[1].digest else {
           throw SettingError("The two ways of the first layer end with different bits.")
         }
