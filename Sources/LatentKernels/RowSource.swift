@@ -40,7 +40,8 @@ extension RowSource {
 }
 
 extension Rows: RowSource {
-  public var chunkRows: Int { max(count, 1) }
+  /// No bound, so that no rounding parts what is in memory already.
+  public var chunkRows: Int { .max }
 
   public func forEachChunk(
     of size: Int, _ body: (_ first: Int, _ rows: Rows) throws -> Void

@@ -4,7 +4,8 @@ extension SampleMoments {
   /// The most columns whose covariance is formed: 2 GB in double.
   static let maximumColumns = 16_384
 
-  /// Of all rows in one pass, in memory or streamed with the same bits; not finite where values are missing, infinite or too large.
+  /// Of all rows in one pass, in memory or streamed with the same bits; not finite where values are
+  /// missing, infinite or too large.
   ///
   /// - Throws: ``DataError`` for too many columns; ``SettingError`` when threads cannot be had.
   init(_ rows: some RowSource, precision: Precision, backend: FusedBackend?) throws {
