@@ -17,7 +17,7 @@ import time
 from common import NETWORKS
 
 PEERS = ("torch-eager", "torch-compiled-loss", "torch-compiled", "jax")
-OURS = ("fused", "openblas")
+OURS = ("fused", "fused-gathered", "openblas")
 REST = 0.2  # seconds: OpenMP's and OpenBLAS's threads spin for some time after their work
 
 parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])

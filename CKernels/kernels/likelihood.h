@@ -318,7 +318,10 @@ typedef struct latent_row_density {
   int factors;
 } latent_row_density;
 
-LATENT_INLINE void log_density_row(const latent_op *op, float scale, const float *input,
+// Gradients of this size and more leave the caches alone: they would not be found there again.
+#define LATENT_LARGE_BYTES ((size_t)16 << 20)
+
+LATENT_INLINE void log_density_row(const latent_op *op, bool large, float scale, const float *input,
                                    const float *target, const float *log_variance,
                                    const float *variance, float *gradient, float *variance_gradient,
                                    float *log_density) {
@@ -334,9 +337,11 @@ LATENT_INLINE void log_density_row(const latent_op *op, float scale, const float
       vf error = parameter - x, weighted = error * vf_exp(-spread), square = error * weighted;
       row.sum += vf_select(valid, (square + (spread + LATENT_LOG_TWO_PI)) * -0.5f, (vf){});
       slope = vf_select(valid, weighted * scale, (vf){});
-      if (variance_gradient)
-        vf_store_first(variance_gradient + column,
-                       vf_select(valid, (1.0f - square) * (0.5f * scale), (vf){}), count);
+      vf slope_of_variance = vf_select(valid, (1.0f - square) * (0.5f * scale), (vf){});
+      if (variance_gradient && large)
+        vf_store_past(variance_gradient + column, slope_of_variance, count);
+      else if (variance_gradient)
+        vf_store_first(variance_gradient + column, slope_of_variance, count);
     } else {
       vf bounded = {}, precision = {}, ignored;
       if (op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN_SHARED ||
@@ -355,7 +360,8 @@ LATENT_INLINE void log_density_row(const latent_op *op, float scale, const float
         row.factors = 0;
       }
     }
-    if (gradient) vf_store_first(gradient + column, slope, count);
+    if (gradient && large) vf_store_past(gradient + column, slope, count);
+    else if (gradient) vf_store_first(gradient + column, slope, count);
   }
   if (row.factors) row.sum -= vf_log(row.product);
   *log_density = vf_sum(row.sum);
@@ -369,10 +375,12 @@ static void execute_log_density(const latent_task *task) {
   float *gradient = latent_floats(task, op->gradient), *output = latent_floats(task, op->output);
   float *log_density = latent_floats(task, op->log_density);
   latent_range rows = latent_share(task->run->rows, task->thread, task->threads);
+  bool large = (size_t)task->run->rows * op->dimensions * sizeof(float) >= LATENT_LARGE_BYTES;
   for (size_t row = rows.start; row < rows.end; ++row)
-    log_density_row(op, task->run->objective_scale, input + row * op->input.stride,
+    log_density_row(op, large, task->run->objective_scale, input + row * op->input.stride,
                     target + row / latent_samples(op) * op->target.stride,
                     log_variance ? log_variance + row * op->log_variance.stride : NULL, variance,
                     gradient ? gradient + row * op->gradient.stride : NULL,
                     output ? output + row * op->output.stride : NULL, log_density + row);
+  if (large) vf_fence();
 }

@@ -39,6 +39,24 @@ LATENT_INLINE void vf_store_first(float *p, vf value, int count) {
   else memcpy(p, &value, (size_t)count * sizeof(float));
 }
 
+// The same past the caches, for outputs larger than they are: the lines need not be read before they are
+// written. vf_fence() ends a run of such stores, before other threads may read them.
+LATENT_INLINE void vf_store_past(float *p, vf value, int count) {
+#if defined(__clang__)
+  typedef float aligned __attribute__((vector_size(64)));
+  if (count >= 16 && ((uintptr_t)p & 63) == 0) {
+    __builtin_nontemporal_store((aligned)value, (aligned *)p);
+    return;
+  }
+#endif
+  vf_store_first(p, value, count);
+}
+LATENT_INLINE void vf_fence(void) {
+#if defined(__x86_64__)
+  __asm__ volatile("sfence" ::: "memory");
+#endif
+}
+
 // a * b + c with one rounding; with two on the `baseline` set, which has no fused operation.
 LATENT_INLINE vf vf_fma(vf a, vf b, vf c) {
 #if !LATENT_FUSED

@@ -9,7 +9,8 @@ struct Serve: ParsableCommand {
     discussion: """
       {"network": "784-400-20", "batch": 100, "framework": "fused", "seconds": 0.5}
 
-      Frameworks are the backends: fused, openblas, simd.
+      Frameworks are the backends: fused, openblas, simd; and fused-gathered, whose first layer adds up \
+      gathered rows, as the trainer's does on binary batches.
       """)
 
   @Option var threads = FusedBackend.allowedThreads
@@ -44,7 +45,9 @@ struct Serve: ParsableCommand {
           try steps[key]
           ?? ELBOStep(
             shape, batch: request.batch,
-            backend: choice.backend(request.framework, threads: threads))
+            backend: choice.backend(
+              request.framework == "fused-gathered" ? "fused" : request.framework, threads: threads),
+            gathersOnes: request.framework == "fused-gathered")
         steps[key] = step
         try answer(measure(step, request))
       } catch {
