@@ -7,6 +7,7 @@ public struct Standardization: Codable, Sendable, Equatable {
   /// Of each column: its standard deviation, or 1 where that is zero.
   public let scale: [Double]
 
+  /// Means and scales that are known already, as many of one as of the other.
   public init(mean: [Double], scale: [Double]) {
     precondition(mean.count == scale.count)
     self.mean = mean

@@ -20,6 +20,7 @@ public struct Architecture: Codable, Sendable, Equatable {
   public var activation: Activation
   /// What the decoder's output means.
   public var likelihood: Likelihood
+  /// What the encoder says about z.
   public var posterior: PosteriorFamily
 
   /// Sizes and kinds with their defaults.

@@ -19,6 +19,7 @@ public enum Objective: String, CaseIterable, Codable, Sendable {
   /// against the mean of the row's others (Kool et al. 2019): what there was before reparameterization.
   case score
 
+  /// The objective as the kernels know it.
   public var code: latent_objective {
     switch self {
     case .elbo: LATENT_OBJECTIVE_ELBO

@@ -4,6 +4,7 @@ import LatentModels
 /// compare.png: estimates of log p(x) against the number of samples and against time, both on
 /// logarithmic scales.
 public enum ComparisonPlot {
+  /// A line an estimator in both panels, and a level where log p(x) is known.
   public static func picture(of comparison: EstimatorComparison) -> ColorImage {
     var canvas = Canvas(width: 1400, height: 620)
     let finite = comparison.entries.map(\.summary.mean).filter(\.isFinite)

@@ -41,6 +41,7 @@ public struct LatentMap {
     classes = chosen.map { row in labels.flatMap { numbers[$0[row]] } ?? 0 }
   }
 
+  /// The points between axes, the names of the classes beside them.
   public func picture() -> ColorImage {
     var canvas = Canvas(width: 920, height: 660)
     let frame = Frame(left: 110, top: 40, right: names.isEmpty ? 880 : 740, bottom: 590)

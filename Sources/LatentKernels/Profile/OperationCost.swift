@@ -7,6 +7,7 @@ public struct OperationCost: Sendable, Codable, Equatable {
   /// Every operand read once and written once, whatever the caches keep.
   public var bytes = 0.0
 
+  /// FLOP and bytes; nothing of either by default.
   public init(flops: Double = 0, bytes: Double = 0) {
     self.flops = flops
     self.bytes = bytes
@@ -15,6 +16,7 @@ public struct OperationCost: Sendable, Codable, Equatable {
   /// FLOP a byte.
   public var intensity: Double { bytes > 0 ? flops / bytes : 0 }
 
+  /// The cost of both.
   public static func + (a: Self, b: Self) -> Self {
     Self(flops: a.flops + b.flops, bytes: a.bytes + b.bytes)
   }

@@ -11,6 +11,7 @@ import Synchronization
 ///
 /// Switched off it costs one relaxed load a call.
 public final class ProfilingBackend: Backend {
+  /// The backend that executes.
   public let base: any Backend
   /// Runs that are kept until they are taken; later ones are executed, not recorded.
   public let limit: Int
@@ -26,6 +27,7 @@ public final class ProfilingBackend: Backend {
     recording = Atomic(isRecording)
   }
 
+  /// Whether runs are timed and recorded; any thread may switch it at any time.
   public var isRecording: Bool {
     get { recording.load(ordering: .relaxed) }
     set { recording.store(newValue, ordering: .relaxed) }

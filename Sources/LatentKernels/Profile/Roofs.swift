@@ -1,6 +1,7 @@
 /// What the machine gives at most to so many threads: the two roofs of the roofline model (Williams,
 /// Waterman and Patterson 2009).
 public struct Roofs: Sendable, Codable, Equatable {
+  /// How many threads reach them together.
   public var threads: Int
   /// GFLOP/s of fused multiply-adds that never leave the registers.
   public var peak: Double
@@ -9,6 +10,7 @@ public struct Roofs: Sendable, Codable, Equatable {
   /// GB/s of the same on arrays that take as much memory together as a step does.
   public var stepBandwidth: Double
 
+  /// The roofs of so many threads: `peak` in GFLOP/s, the bandwidths in GB/s.
   public init(threads: Int, peak: Double, memoryBandwidth: Double, stepBandwidth: Double) {
     self.threads = threads
     self.peak = peak
@@ -16,7 +18,11 @@ public struct Roofs: Sendable, Codable, Equatable {
     self.stepBandwidth = stepBandwidth
   }
 
-  public enum Bound: String, Sendable, Codable { case compute, memory }
+  /// Which roof is the lower one.
+  public enum Bound: String, Sendable, Codable {
+    /// The peak, or the bandwidth of a step's memory.
+    case compute, memory
+  }
 
   /// The least seconds that the roofs allow, and which of them says so.
   public func limit(of cost: OperationCost) -> (seconds: Double, bound: Bound) {

@@ -1,5 +1,6 @@
 /// The middle of a sample and how far it spreads.
 public struct Spread: Sendable, Codable, Equatable {
+  /// The quantiles at 0.5, 0.1 and 0.9.
   public let median, p10, p90: Double
 
   /// Quantiles by linear interpolation; not a number where there are no values.

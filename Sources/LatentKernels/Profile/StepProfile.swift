@@ -2,6 +2,7 @@ import CKernels
 
 /// One operation of a step over many runs.
 public struct PhaseProfile: Sendable, Codable {
+  /// What the operation is.
   public var name: String
   /// A thread's time in it, a mean over threads, in microseconds.
   public var microseconds: Spread
@@ -9,10 +10,15 @@ public struct PhaseProfile: Sendable, Codable {
   public var waitMicroseconds: Double
   /// Of the step timed from outside.
   public var share: Double
+  /// 10⁹ FLOP of its product; nil where it has none, or its cost is not known.
   public var gflop: Double?
+  /// GFLOP/s over the median time; nil where ``gflop`` is.
   public var gflops: Double?
+  /// ``gflops`` by the machine's peak; nil without roofs, too.
   public var fractionOfPeak: Double?
+  /// 10⁶ bytes, every operand moved once; nil where the cost is not known.
   public var minimumMegabytes: Double?
+  /// GB/s of these bytes over the median time.
   public var gigabytesPerSecond: Double?
   /// FLOP a byte.
   public var intensity: Double?
@@ -29,10 +35,13 @@ public struct PhaseProfile: Sendable, Codable {
 
 /// Where the time of a step goes: medians over many runs of one list of operations.
 public struct StepProfile: Sendable, Codable {
+  /// Rows of the batch.
   public var rows: Int
+  /// Threads whose times are told apart.
   public var threads: Int
   /// Runs that were summarized.
   public var runs: Int
+  /// One an operation, in their order.
   public var phases: [PhaseProfile]
   /// Threads at barriers, with nothing to do; a mean over threads.
   public var idleMicroseconds: Spread

@@ -2,7 +2,9 @@ import CKernels
 
 /// One run of a list of operations, with the start and end of each on each thread.
 public struct StepRecord: Sendable {
+  /// What was run, in this order.
   public let operations: [PlanOperation]
+  /// Rows of the batch.
   public let rows: Int
   /// Threads whose times are told apart; 1 for backends that run one operation after another.
   public let threads: Int
@@ -12,9 +14,11 @@ public struct StepRecord: Sendable {
   /// Start and end of each operation on each thread: [operations x threads x 2], ticks.
   public let ticks: [UInt64]
 
+  /// When a thread began an operation, in ticks of `latent_ticks()`.
   public func start(_ operation: Int, thread: Int) -> UInt64 {
     ticks[2 * (operation * threads + thread)]
   }
+  /// When a thread was done with an operation, in ticks of `latent_ticks()`.
   public func end(_ operation: Int, thread: Int) -> UInt64 {
     ticks[2 * (operation * threads + thread) + 1]
   }

@@ -9,8 +9,10 @@ public struct AnnealedImportanceSampling: DensityEstimator {
   public var samples: Int
   /// Steps from the prior to the posterior.
   public var temperatures: Int
+  /// Leapfrog steps of each Hamiltonian transition, one transition a temperature.
   public var leapfrogSteps: Int
 
+  /// Chains a row, their temperatures, and the leapfrog steps at each.
   public init(samples: Int = 16, temperatures: Int = 500, leapfrogSteps: Int = 10) {
     self.samples = samples
     self.temperatures = temperatures

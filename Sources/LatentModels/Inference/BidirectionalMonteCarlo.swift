@@ -6,15 +6,18 @@ import LatentNetworks
 /// (Grosse, Ghahramani and Adams 2015). How far apart they are says what the same chains are worth on
 /// other rows.
 public struct BidirectionalMonteCarlo: Sendable {
+  /// The chains, the same in both directions.
   public var sampling: AnnealedImportanceSampling
   /// Rows to draw.
   public var rows: Int
 
+  /// The chains to judge, and how many rows to judge them by.
   public init(_ sampling: AnnealedImportanceSampling, rows: Int = 20) {
     self.sampling = sampling
     self.rows = rows
   }
 
+  /// Both bounds on log p(x) of rows that the model made.
   public struct Result: Sendable {
     /// The simulated rows, as the model takes them: standardized, binary and so on.
     public let data: Matrix<Float>

@@ -2,6 +2,7 @@ import LatentKernels
 
 /// An estimate of log p(x) of one row, in nats, with what speaks for and against it.
 public struct DensityEstimate: Sendable, Equatable {
+  /// log p(x), or what estimates it, in nats.
   public var logDensity: Double
   /// One standard deviation of `logDensity` over draws, by the delta method; infinite where one draw
   /// cannot tell, zero where nothing was drawn.
@@ -10,8 +11,10 @@ public struct DensityEstimate: Sendable, Equatable {
   public var effectiveSampleSize: Double
   /// The part of all weight that the heaviest draw has.
   public var largestShare: Double
+  /// Draws behind the estimate; 0 where log p(x) is known.
   public var samples: Int
 
+  /// An estimate from figures that are known already.
   public init(
     logDensity: Double, standardError: Double, effectiveSampleSize: Double, largestShare: Double,
     samples: Int
@@ -40,6 +43,7 @@ public struct DensityEstimate: Sendable, Equatable {
 
 /// Estimates of many rows.
 public struct EstimateSummary: Sendable, Equatable {
+  /// How many rows there are.
   public let rows: Int
   /// The mean over rows, nats.
   public let mean: Double
@@ -49,8 +53,10 @@ public struct EstimateSummary: Sendable, Equatable {
   public let medianEffectiveSampleSize: Double
   /// Rows whose estimate should not be trusted.
   public let unreliableRows: Int
+  /// Draws behind each row's estimate, as the first row has it.
   public let samples: Int
 
+  /// Summarizes estimates, one a row; without any, the mean is 0.
   public init(_ estimates: [DensityEstimate]) {
     rows = estimates.count
     let n = Double(max(1, rows))

@@ -6,15 +6,20 @@ public struct EstimatorComparison: Sendable {
   public struct Entry: Sendable {
     /// "importance sampling"
     public var estimator: String
+    /// Draws of z a row, or what stands for them.
     public var samples: Int
+    /// What the estimates say together.
     public var summary: EstimateSummary
+    /// Seconds that all rows took, by the clock.
     public var seconds: Double
   }
 
+  /// One an estimate, in the order in which they were added.
   public private(set) var entries: [Entry] = []
   /// The mean of log p(x), where the model can say it.
   public var exact: Double?
 
+  /// Nothing compared yet; `exact` is the mean of log p(x), if known.
   public init(exact: Double? = nil) { self.exact = exact }
 
   /// The estimators in the order in which they came.
@@ -24,10 +29,12 @@ public struct EstimatorComparison: Sendable {
     }
   }
 
+  /// One estimator's entries, in their order.
   public func entries(of estimator: String) -> [Entry] {
     entries.filter { $0.estimator == estimator }
   }
 
+  /// Makes an estimate, and notes its summary and its time; throws what `estimate` throws.
   public mutating func add(
     _ estimator: String, samples: Int, _ estimate: () throws -> [DensityEstimate]
   ) rethrows {

@@ -8,12 +8,18 @@ import LatentNetworks
 ///     entropy               E[log p(x, z)] + H(q(z|x)), the entropy in closed form
 ///     sampled               E[log p(x|z) + log p(z) − log q(z|x)]
 public struct EvidenceLowerBound: DensityEstimator {
-  public enum Form: String, CaseIterable, Codable, Sendable { case kl, entropy, sampled }
+  /// Which way the bound is written.
+  public enum Form: String, CaseIterable, Codable, Sendable {
+    /// As above: reconstruction − KL, entropy, sampled.
+    case kl, entropy, sampled
+  }
 
   public static let name = "elbo"
   public var samples: Int
+  /// The form that an estimate takes.
   public var form: Form
 
+  /// K draws a row, and the form of an estimate; by default what a VAE trains on.
   public init(samples: Int = 1, form: Form = .kl) {
     self.samples = samples
     self.form = form
@@ -34,17 +40,21 @@ public struct EvidenceLowerBound: DensityEstimator {
 
   /// One row's bound, all forms from the same draws.
   public struct Bounds: Sendable {
+    /// A mean over the row's draws.
     public struct Mean: Sendable, Equatable {
+      /// In nats, in the data's own units.
       public var mean: Double
       /// Of the mean; infinite from one draw.
       public var standardError: Double
     }
+    /// The bound in each of its forms.
     public var kl, entropy, sampled: Mean
     /// E[log p(x|z)].
     public var reconstruction: Mean
     /// D_KL(q(z|x) ‖ p(z)), exact.
     public var divergence: Double
 
+    /// The bound in one form.
     public subscript(form: Form) -> Mean {
       switch form {
       case .kl: kl

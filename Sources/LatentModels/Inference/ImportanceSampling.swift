@@ -9,6 +9,7 @@ public struct ImportanceSampling: DensityEstimator {
   public static let name = "importance"
   public var samples: Int
 
+  /// K draws of z a row.
   public init(samples: Int) { self.samples = samples }
 
   public func estimate(

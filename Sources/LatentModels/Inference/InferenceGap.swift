@@ -11,11 +11,14 @@ public struct InferenceGap: Sendable {
   /// How each row's best Gaussian is found.
   public var inference = InferenceConfiguration()
 
+  /// Draws of z behind log p(x) and the amortized bound, for each row.
   public init(samples: Int = 1000) { self.samples = samples }
 
   /// A mean over rows and its standard error from the draws.
   public struct Quantity: Sendable, Equatable {
+    /// In nats.
     public var mean: Double
+    /// One standard deviation of the mean over draws of z.
     public var standardError: Double
 
     static func - (a: Quantity, b: Quantity) -> Quantity {
@@ -26,11 +29,15 @@ public struct InferenceGap: Sendable {
     }
   }
 
+  /// One row's density, bounds and gaps, in nats.
   public struct Row: Sendable {
     /// Importance sampling from the row's best Gaussian.
     public var logDensity: DensityEstimate
+    /// The bound at the row's best diagonal Gaussian, and at the encoder's.
     public var optimal, amortized: Quantity
+    /// log p(x) − ELBO at the row's best Gaussian.
     public var approximationGap: Quantity { density - optimal }
+    /// The ELBO at the row's best Gaussian − that at the encoder's.
     public var amortizationGap: Quantity { optimal - amortized }
     /// Whether the search for the best Gaussian ended before its cap on steps.
     public var converged: Bool
@@ -40,7 +47,9 @@ public struct InferenceGap: Sendable {
     }
   }
 
+  /// The gaps of all rows, and their means.
   public struct Result: Sendable {
+    /// In the order of the data.
     public let rows: [Row]
     /// Latent dimensions whose posterior mean varies over the rows by more than 0.01, the others being
     /// unused (Burda, Grosse and Salakhutdinov 2016).
@@ -56,10 +65,15 @@ public struct InferenceGap: Sendable {
       let count = Double(max(1, rows.count))
       return Quantity(mean: sum / count, standardError: variance.squareRoot() / count)
     }
+    /// log p(x), summarized over rows.
     public var logDensity: EstimateSummary { EstimateSummary(rows.map(\.logDensity)) }
+    /// The bound at each row's best Gaussian, a mean over rows.
     public var optimal: Quantity { mean(\.optimal) }
+    /// The bound at the encoder's Gaussians, a mean over rows.
     public var amortized: Quantity { mean(\.amortized) }
+    /// What a diagonal Gaussian lacks at best, a mean over rows.
     public var approximationGap: Quantity { mean(\.approximationGap) }
+    /// What the encoder lacks of the best Gaussians, a mean over rows.
     public var amortizationGap: Quantity { mean(\.amortizationGap) }
   }
 

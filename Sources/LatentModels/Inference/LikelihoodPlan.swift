@@ -6,6 +6,7 @@ import LatentNetworks
 ///
 /// A batch may name a row of the data many times, once for each of its draws of z.
 public struct LikelihoodPlan {
+  /// What a plan does with its batch.
   public enum Work: Sendable, Equatable {
     /// log p(x|z) only.
     case evaluation
@@ -17,10 +18,13 @@ public struct LikelihoodPlan {
     case step
   }
 
+  /// The operations.
   public private(set) var plan: Plan
   /// What each operation is; an operation's label is its index here.
   public let phases: [String]
+  /// Rows of the largest batch.
   public let capacity: Int
+  /// Dimensions L of z.
   public let latentDimensions: Int
   private let workspace: Storage<Float>
   private let rowIndex: Storage<UInt32>

@@ -3,12 +3,14 @@ import LatentKernels
 /// log (1/K Σ exp lₖ) of log weights that come a block at a time, by their running maximum; and from
 /// the same sums how far to trust it.
 public struct LogMeanExp: Sendable {
+  /// Log weights that were taken in.
   public private(set) var count = 0
   private var maximum = -Double.infinity
   /// Of weights and of their squares, relative to the maximum.
   private var sum = 0.0
   private var squares = 0.0
 
+  /// Of no weights yet.
   public init() {}
 
   /// Takes in a block of log weights, which it overwrites.

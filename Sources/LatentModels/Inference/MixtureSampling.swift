@@ -13,9 +13,12 @@
       case importance
     }
 
+    /// Where components are drawn from.
     public var proposal: Proposal
+    /// Draws of the component a row.
     public var samples: Int
 
+    /// A proposal, and draws a row.
     public init(_ proposal: Proposal, samples: Int) {
       self.proposal = proposal
       self.samples = samples

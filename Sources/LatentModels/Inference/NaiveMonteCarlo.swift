@@ -10,6 +10,7 @@ public struct NaiveMonteCarlo: DensityEstimator {
   /// outside the box is missed.
   public var box: Double?
 
+  /// K draws a row, from the prior or, if given half its side, from a box.
   public init(samples: Int, box: Double? = nil) {
     self.samples = samples
     self.box = box

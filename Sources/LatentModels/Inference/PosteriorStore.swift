@@ -6,6 +6,7 @@ import LatentNetworks
 /// The variational parameters of every row between its visits, (mean | log-variance) [rows x 2 L]: in
 /// memory, or in a file that is mapped into it, with the same bits.
 public final class PosteriorStore: @unchecked Sendable {
+  /// Rows, and dimensions L of z.
   public let count, dimensions: Int
   private let values: UnsafeMutableBufferPointer<Float>
   private let isMapped: Bool
@@ -71,6 +72,7 @@ public final class PosteriorStore: @unchecked Sendable {
     return result
   }
 
+  /// Keeps the posteriors [rows.count x L] of some rows, in their order.
   public func write(_ posteriors: DiagonalGaussian, to rows: [Int]) {
     for (place, row) in rows.enumerated() {
       for l in 0..<dimensions {

@@ -16,12 +16,16 @@ public enum ImputationMethod: String, CaseIterable, Codable, Sendable {
 public struct VAEImputation {
   let model: VAE
   let backend: any Backend
+  /// How the missing values are found.
   public var method = ImputationMethod.importance
   /// Draws of z a row, or steps of the chain after as many to forget its start.
   public var samples = 1000
   /// Rows of the decoder's largest batch.
   static let capacity = 4096
 
+  /// Fillings by a fitted model.
+  ///
+  /// - Throws: `SettingError` for a number of samples out of range, or a deterministic autoencoder.
   public init(
     _ model: VAE, method: ImputationMethod = .importance, samples: Int = 1000, backend: any Backend
   ) throws {

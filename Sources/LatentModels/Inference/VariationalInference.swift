@@ -10,6 +10,7 @@ public struct InferenceConfiguration: Codable, Sendable, Equatable {
   public var learningRate = 0.1
   /// Nats by which ``window`` steps must improve a row's bound.
   public var tolerance = 1e-5
+  /// The cap on a row's gradient steps; with 0 it stays where it starts.
   public var maximumSteps = 2000
   /// Draws behind the reported bound, none of them used to find the parameters.
   public var evaluationSamples = 256
@@ -17,6 +18,7 @@ public struct InferenceConfiguration: Codable, Sendable, Equatable {
   /// Weight of the KL; 1 is the evidence lower bound.
   public var beta = 1.0
 
+  /// The defaults.
   public init() {}
 
   static let window = 10
@@ -40,6 +42,7 @@ public struct InferenceConfiguration: Codable, Sendable, Equatable {
 
 /// The best diagonal Gaussian q(z) of each row, and what it reaches.
 public struct OptimalPosterior: Sendable {
+  /// Mean and log-variance of each row's q(z), [rows x L].
   public internal(set) var posterior: DiagonalGaussian
   /// E_q log p(x|z) of each row over the evaluation's draws, nats, in the data's own units.
   public internal(set) var reconstruction: [Double]
@@ -64,6 +67,7 @@ public struct OptimalPosterior: Sendable {
 public struct VariationalInference {
   let model: VAE
   let backend: any Backend
+  /// How each row's parameters are found.
   public internal(set) var configuration: InferenceConfiguration
   /// Rows of the decoder's largest batch: rows of data times samples.
   private static let capacity = 4096

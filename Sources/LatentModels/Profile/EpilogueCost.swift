@@ -2,9 +2,13 @@ import LatentKernels
 
 /// What an epilogue costs: the operation's time against that of the plain product in its place.
 public struct EpilogueCost: Sendable, Codable {
+  /// The operation, by the name of its phase.
   public var phase: String
+  /// What the plain product in its place leaves out.
   public var epilogue: Epilogue
+  /// With the epilogue: a thread's time, a mean over threads; the median over runs.
   public var microseconds: Double
+  /// The same without it.
   public var plainMicroseconds: Double
   /// The difference: what the epilogue adds.
   public var costMicroseconds: Double

@@ -8,6 +8,7 @@ public struct GradientNoise: Sendable, Codable {
   public struct Group: Sendable, Codable {
     /// "all", "encoder", "decoder", "encoder.layers", "encoder.mean" and so on.
     public var name: String
+    /// How many numbers the group has.
     public var parameters: Int
     /// ‖E g‖, what the noise of a mean over so many draws would add taken off.
     public var norm: Double
@@ -20,15 +21,20 @@ public struct GradientNoise: Sendable, Codable {
     public var signalToNoisePerSecond: Double
   }
 
+  /// Whose gradient it is: "elbo", "iwae" and so on.
   public var objective: String
+  /// Draws of z a row behind one gradient.
   public var samples: Int
+  /// Rows of the batch.
   public var batchSize: Int
   /// Gradients that were drawn.
   public var draws: Int
   /// Of a gradient of the whole batch.
   public var millisecondsPerBatch: Spread
+  /// All parameters, each network's, and those of its parts.
   public var groups: [Group]
 
+  /// The group of this name, or nil.
   public func group(_ name: String) -> Group? { groups.first { $0.name == name } }
 
   /// Draws gradients of all sources in turns, `draws` of each.

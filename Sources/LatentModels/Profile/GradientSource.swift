@@ -7,7 +7,9 @@ public protocol GradientSource {
   var objective: String { get }
   /// Draws of z a row behind one gradient.
   var samples: Int { get }
+  /// Rows of the batch.
   var batchSize: Int { get }
+  /// The model's parameters, and the place of their gradients.
   var parameters: Parameters { get }
   /// Writes the gradient to `parameters.gradients`; every number has draws of z of its own.
   func draw(_ number: Int, on backend: any Backend)
@@ -15,6 +17,7 @@ public protocol GradientSource {
 
 /// The objectives whose gradients there are, by name.
 public enum GradientSources {
+  /// "elbo", "iwae" and so on: every training objective.
   public static let names = Objective.allCases.map(\.rawValue)
 
   /// - Throws: ``SettingError`` for a name that no objective has, or no samples.

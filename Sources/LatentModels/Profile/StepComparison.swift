@@ -9,11 +9,14 @@ public struct StepComparison {
 
   /// One thing to measure; each has a model of its own.
   public struct Subject {
+    /// The model's steps, on batches of one size.
     public var workload: StepWorkload
+    /// What executes them.
     public var backend: any Backend
     /// Threads of the backend.
     public var threads: Int
 
+    /// Steps of `workload` on a backend, and how many threads that has.
     public init(workload: StepWorkload, backend: any Backend, threads: Int) {
       self.workload = workload
       self.backend = backend

@@ -2,28 +2,38 @@ import LatentKernels
 
 /// Training steps on one backend with one batch size: their time, and where it goes.
 public struct StepMeasurement: Sendable {
+  /// The backend's name.
   public var backend: String
   /// Of the fused backend.
   public var instructionSet: String?
+  /// Threads of the backend.
   public var threads: Int
+  /// Rows of a batch.
   public var batchSize: Int
   /// A step timed from outside, nothing recorded inside.
   public var stepMicroseconds: Spread
-  /// Steps behind that figure, and which share of all steps nobody interrupted.
+  /// Steps behind that figure.
   public var steps: Int
+  /// Which share of the steps timed from outside nobody interrupted.
   public var undisturbed: Double
+  /// 10⁹ FLOP of a step's products, each as if it were dense.
   public var gflop: Double
+  /// GFLOP/s over the median time of a step.
   public var gflops: Double
+  /// ``gflops`` by the machine's peak.
   public var fractionOfPeak: Double
   /// How much longer a step takes while it is recorded, as a fraction; the median over pairs of
   /// neighbours.
   public var overhead: Double
+  /// What the machine gives at most, measured beside the steps.
   public var roofs: Roofs
+  /// Where the time of the recorded steps goes.
   public var profile: StepProfile
   /// Of the fused backend's operations; empty for others, whose passes are separate.
   public var epilogues: [EpilogueCost]
   /// Some of the recorded steps, for a trace.
   public var records: [StepRecord]
+  /// What each operation of a step is, in their order.
   public var phases: [String]
 
   /// All rows of the table by the step timed from outside: 1 where nothing is missing.

@@ -5,8 +5,11 @@ import LatentNetworks
 ///
 /// The step size is zero: moments move, weights do not, and every step does the same work.
 public final class StepWorkload {
+  /// Whose steps they are.
   public let model: VAE
+  /// A whole step, Adam included, as one plan.
   public let plan: ELBOPlan
+  /// Rows of a batch.
   public let batchSize: Int
   private let order: [UInt32]
   private var position = 0

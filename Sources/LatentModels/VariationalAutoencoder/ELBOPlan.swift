@@ -32,6 +32,7 @@ public struct ELBOPlan {
   public let phases: [String]
   /// Rows of the largest batch.
   public let capacity: Int
+  /// What the step maximizes, and how its gradient is estimated.
   public let objective: Objective
   /// Draws of z a row.
   public let samples: Int

@@ -6,6 +6,7 @@ public enum TrainingProtocol: String, CaseIterable, Codable, Sendable {
   /// Burda, Grosse and Salakhutdinov, "Importance weighted autoencoders" (2016): one stochastic layer.
   case iwae2016
 
+  /// The paper's schedule: stages i = 0...7 of 3ⁱ epochs at a rate of 10⁻³ · 10^(−i/7).
   public enum IWAE2016 {
     /// Stages of the paper, 3,280 epochs.
     public static let stages = 8

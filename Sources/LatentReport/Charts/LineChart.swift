@@ -3,19 +3,27 @@ import LatentModels
 
 /// Lines through points, their names above.
 public struct LineChart: Sendable {
+  /// One line.
   public struct Series: Sendable {
+    /// As the legend has it.
     public var name: String
+    /// In the order in which the line joins them.
     public var points: [(x: Double, y: Double)]
+    /// Whether the line is broken into dashes.
     public var dashed: Bool
 
+    /// A line through `points`, under a name.
     public init(_ name: String, _ points: [(x: Double, y: Double)], dashed: Bool = false) {
       (self.name, self.points, self.dashed) = (name, points, dashed)
     }
   }
 
+  /// The heading, and the names of the axes.
   public var title, x, y: String
+  /// The lines, each in a colour of its own as far as the palette goes.
   public var series: [Series]
 
+  /// Lines under a heading; points that are not finite are left out, and lines without points.
   public init(_ title: String, x: String, y: String, series: [Series]) {
     (self.title, self.x, self.y) = (title, x, y)
     // What is not finite has no place on a line.

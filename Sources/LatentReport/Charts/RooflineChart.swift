@@ -5,6 +5,7 @@ import LatentModels
 /// roofline.svg: a point a phase under the machine's roofs (Williams, Waterman and Patterson 2009),
 /// both axes logarithmic. Phases without products have no FLOPs and no point.
 public enum RooflineChart {
+  /// The phases of a step under its roofs; those that gather rows have no point either.
   public static func picture(of measurement: StepMeasurement) -> SVG {
     let roofs = measurement.roofs
     let phases = measurement.profile.phases.filter { ($0.gflops ?? 0) > 0 && !$0.gathers }

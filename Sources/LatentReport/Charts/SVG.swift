@@ -4,6 +4,7 @@ import LatentIO
 /// A vector picture: text stays text, and lines stay sharp at any size. Coordinates are pixels from
 /// the top left; the same calls give the same bytes.
 public struct SVG: Sendable {
+  /// In pixels.
   public let width, height: Double
   /// What it shows, for those who do not see it.
   public let title: String

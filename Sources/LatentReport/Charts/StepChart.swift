@@ -4,6 +4,7 @@ import LatentModels
 
 /// step.svg: a bar a phase, dark as far as its roof needs, light for what it takes beyond.
 public enum StepChart {
+  /// The phases of a step in their order, then barriers and idling, and the rest.
   public static func picture(of measurement: StepMeasurement) -> SVG {
     let profile = measurement.profile
     var bars = profile.phases.map { phase in

@@ -4,6 +4,7 @@ import LatentModels
 
 /// The sections about measured training steps.
 public struct ProfileReport {
+  /// The steps side by side, each by itself, and the gradient estimators.
   public let sections: [ReportPage.Section]
 
   /// - Parameter estimators: of gradients, where they were compared.

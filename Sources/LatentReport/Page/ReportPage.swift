@@ -5,22 +5,32 @@ import Mustache
 /// report.html: one file with everything in it, no scripts, nothing fetched from elsewhere. The same
 /// contents give the same bytes.
 public struct ReportPage: Sendable {
+  /// The page's title and first heading.
   public var title: String
+  /// A line below the title.
   public var subtitle: String
+  /// In the order of the page.
   public var sections: [Section] = []
 
+  /// A heading and what stands below it.
   public struct Section: Sendable {
+    /// Plain text, escaped in the page.
     public var heading: String
+    /// What the section shows, from top to bottom.
     public var blocks: [Block]
 
+    /// The blocks below a heading.
     public init(_ heading: String, _ blocks: [Block]) {
       self.heading = heading
       self.blocks = blocks
     }
   }
 
+  /// A piece of a section.
   public enum Block: Sendable {
+    /// Running text.
     case paragraph(String)
+    /// Text as it is, in a fixed pitch.
     case code(String)
     /// Names and what they are.
     case pairs([(name: String, value: String)])
@@ -30,25 +40,33 @@ public struct ReportPage: Sendable {
     case figures([Figure])
   }
 
+  /// A picture with words below it.
   public struct Figure: Sendable {
+    /// A picture inside the page.
     public enum Picture: Sendable {
+      /// Lines and text, drawn by the browser.
       case svg(SVG)
       /// The bytes of a PNG file.
       case png([UInt8])
     }
+    /// What is shown.
     public var picture: Picture
+    /// What it shows, in words.
     public var caption: String
 
+    /// A drawing and its caption.
     public init(_ svg: SVG, _ caption: String) {
       picture = .svg(svg)
       self.caption = caption
     }
+    /// The bytes of a PNG file, and a caption.
     public init(png: [UInt8], _ caption: String) {
       picture = .png(png)
       self.caption = caption
     }
   }
 
+  /// A page of these sections, not yet written.
   public init(_ title: String, subtitle: String, sections: [Section] = []) {
     (self.title, self.subtitle, self.sections) = (title, subtitle, sections)
   }

@@ -5,6 +5,7 @@ import LatentModels
 
 /// The sections about a fitted variational autoencoder.
 public struct VAEReport {
+  /// Learning, pictures and the latent space, as far as there are any.
   public let sections: [ReportPage.Section]
   /// Points of the latent map.
   public static let maximumRows = 2000

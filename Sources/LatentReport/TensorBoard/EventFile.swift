@@ -7,6 +7,7 @@ import LatentModels
 public struct EventFile: Sendable {
   private(set) var bytes: [UInt8] = []
 
+  /// A file without events but for the version that it begins with.
   public init() {
     var version = ProtocolBuffer()
     version.add(1, 0.0)

@@ -3,6 +3,7 @@ import LatentIO
 import LatentModels
 
 extension RunDirectory {
+  /// The event file's path, in a directory `tensorboard` of the run.
   public var events: String { path + "/tensorboard/events.out.tfevents.0.latent" }
 
   /// The curves, and the pictures that the run has, where `tensorboard --logdir` finds them.
