@@ -24,6 +24,18 @@ public struct EpochMetrics: Codable, Sendable, Equatable {
   public var heldOutKL: Double?
 }
 
+/// Sums over the rows that an epoch has seen, in nats.
+public struct PartialEpoch: Codable, Sendable, Equatable {
+  /// How many rows.
+  public var rows = 0
+  /// Of log p(x|z), as standardized.
+  public var reconstruction = 0.0
+  /// Of D_KL(q(z|x) ‖ p(z)).
+  public var kl = 0.0
+  /// Of an importance-weighted objective's bound; else 0.
+  public var bound = 0.0
+}
+
 /// Training met a number that is not finite.
 public struct DivergenceError: LatentError, Equatable {
   /// One sentence that names the first layer and step that is not finite.
@@ -33,7 +45,7 @@ public struct DivergenceError: LatentError, Equatable {
 /// Trains a variational autoencoder, an epoch at a time.
 ///
 /// All randomness is keyed by seed, epoch and the data's row, so that a trainer restored between two
-/// epochs goes on with the same bits.
+/// steps goes on with the same bits.
 public final class VAETrainer {
   /// What is trained.
   public let model: VAE
@@ -57,6 +69,8 @@ public final class VAETrainer {
     public var bestEpoch = 0
     /// Of each epoch done.
     public var history: [EpochMetrics] = []
+    /// Of the epoch that was stopped between two steps, if one was.
+    public var partial: PartialEpoch?
   }
   /// How far the training has come.
   public internal(set) var progress = Progress()
@@ -157,19 +171,30 @@ public final class VAETrainer {
   /// - Throws: ``DivergenceError`` naming the phase and step where a number stopped being finite.
   @discardableResult
   public func trainEpoch(onStep: (Int) -> Void = { _ in }) throws -> EpochMetrics {
+    try trainEpoch(stopping: { false }, onStep: onStep)!
+  }
+
+  /// The same, or what is left of an epoch that was stopped.
+  ///
+  /// - Parameters:
+  ///   - stopping: asked between two steps; a stopped epoch goes on with the same bits, here or after
+  ///     ``restore(from:)``.
+  ///   - onStep: called after each step with the rows done so far.
+  /// - Returns: nil where it was stopped.
+  /// - Throws: ``DivergenceError`` naming the phase and step where a number stopped being finite.
+  public func trainEpoch(
+    stopping: () -> Bool, onStep: (Int) -> Void = { _ in }
+  ) throws -> EpochMetrics? {
     shuffle()
     let isWeighted = configuration.objective.isImportanceWeighted
-    var reconstruction = 0.0
-    var kl = 0.0
-    var bound = 0.0
+    var sums = progress.partial ?? PartialEpoch()
     var run = Run()
     run.seed = configuration.seed
     run.epoch = UInt32(progress.epoch)
     run.free_bits = Float(configuration.freeBits)
     let rate = configuration.learningRate(epoch: progress.epoch)
-    var done = 0
-    while done < order.count {
-      let rows = order[done..<min(done + step.capacity, order.count)]
+    while sums.rows < order.count {
+      let rows = order[sums.rows..<min(sums.rows + step.capacity, order.count)]
       run.objective_scale = 1 / Float(rows.count)
       run.beta = Float(
         configuration.beta(step: progress.step, stepsPerEpoch: stepsPerEpoch))
@@ -180,21 +205,26 @@ public final class VAETrainer {
       for row in 0..<rows.count {
         rowSum += Double(step.logDensity(row))
         klSum += Double(step.kl(row))
-        if isWeighted { bound += Double(step.bound(row)) }
+        if isWeighted { sums.bound += Double(step.bound(row)) }
       }
       guard (rowSum - klSum).isFinite else { throw divergence(rows: rows.count) }
-      reconstruction += rowSum
-      kl += klSum
-      done += rows.count
+      sums.reconstruction += rowSum
+      sums.kl += klSum
+      sums.rows += rows.count
       progress.step += 1
-      onStep(done)
+      onStep(sums.rows)
+      if sums.rows < order.count, stopping() {
+        progress.partial = sums
+        return nil
+      }
     }
+    progress.partial = nil
     let count = Double(order.count)
-    reconstruction = reconstruction / count + model.logJacobian
-    kl /= count
+    let reconstruction = sums.reconstruction / count + model.logJacobian
+    let kl = sums.kl / count
     var metrics = EpochMetrics(
       epoch: progress.epoch + 1,
-      elbo: isWeighted ? bound / count + model.logJacobian : reconstruction - kl,
+      elbo: isWeighted ? sums.bound / count + model.logJacobian : reconstruction - kl,
       reconstruction: reconstruction, kl: kl,
       beta: Double(run.beta), learningRate: rate)
     if let mean = try heldOutScore() {
