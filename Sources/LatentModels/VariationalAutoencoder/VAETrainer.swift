@@ -83,6 +83,8 @@ public final class VAETrainer {
   /// Of every row, training rows first, where they are not amortized.
   let posteriors: PosteriorStore?
   private var order: [UInt32]
+  /// Of the training rows, their mean.
+  private let logJacobian: Double
 
   /// - Parameter posteriorsPath: a file to keep each row's variational parameters in while training,
   ///   in place of memory, where they are not amortized. It has no name after this call.
@@ -103,6 +105,7 @@ public final class VAETrainer {
     self.configuration = configuration
     self.backend = backend
     batches = try model.batches(of: data)
+    logJacobian = model.jacobian(of: batches).mean
     self.heldOut = try heldOut.flatMap { $0.rows.count > 0 ? try model.batches(of: $0) : nil }
     let capacity = min(configuration.batchSize, data.rows.count)
     if configuration.inference == .svi {
@@ -220,11 +223,11 @@ public final class VAETrainer {
     }
     progress.partial = nil
     let count = Double(order.count)
-    let reconstruction = sums.reconstruction / count + model.logJacobian
+    let reconstruction = sums.reconstruction / count + logJacobian
     let kl = sums.kl / count
     var metrics = EpochMetrics(
       epoch: progress.epoch + 1,
-      elbo: isWeighted ? sums.bound / count + model.logJacobian : reconstruction - kl,
+      elbo: isWeighted ? sums.bound / count + logJacobian : reconstruction - kl,
       reconstruction: reconstruction, kl: kl,
       beta: Double(run.beta), learningRate: rate)
     if let mean = try heldOutScore() {
@@ -259,7 +262,7 @@ public final class VAETrainer {
     guard let evaluation, let heldOut else { return nil }
     var bounds = 0.0
     let mean = model.score(
-      evaluation, count: heldOut.count, backend: backend, seed: configuration.seed
+      evaluation, heldOut, backend: backend, seed: configuration.seed
     ) { bounds += $0 }.mean
     let isWeighted = evaluation.objective.isImportanceWeighted
     return (
