@@ -9,6 +9,8 @@ public struct RunDirectory: Sendable {
   public let path: String
   /// The directories that ``create(_:)`` had to make, the outermost first.
   private let created: [String]
+  /// Held while this process writes a run here.
+  private let lock: DirectoryLock?
 
   /// The fitted parameters.
   public var model: String { path + "/model.safetensors" }
@@ -54,14 +56,16 @@ public struct RunDirectory: Sendable {
   /// Whether there is a training to go on with.
   public var hasCheckpoint: Bool { FileManager.default.fileExists(atPath: checkpoint) }
 
-  private init(path: String, created: [String]) {
+  private init(path: String, created: [String], lock: DirectoryLock? = nil) {
     self.path = path
     self.created = created
+    self.lock = lock
   }
 
   /// A directory for a new run: one that is not there yet, or an empty one.
   ///
-  /// - Throws: ``FileError`` when it holds something, or cannot be made or written.
+  /// - Throws: ``FileError`` when it holds something, cannot be made or written, or another process
+  ///   is writing a run there.
   public static func create(_ path: String) throws -> RunDirectory {
     let files = FileManager.default
     try checkFree(path)
@@ -82,7 +86,10 @@ public struct RunDirectory: Sendable {
       let reason = String(cString: strerror(errno))
       throw FileError(path, "the run directory cannot be written: \(reason).")
     }
-    return RunDirectory(path: path, created: missing)
+    let lock = try DirectoryLock(path)
+    // Another process may have had it until just now.
+    try checkFree(path)
+    return RunDirectory(path: path, created: missing, lock: lock)
   }
 
   /// - Parameter canResume: whether runs of this kind can go on.
@@ -132,6 +139,14 @@ public struct RunDirectory: Sendable {
       throw FileError(path, "expected a run directory, found no config.json in it.")
     }
     return directory
+  }
+
+  /// The directory of a run that has begun, to go on with it: no other process may, meanwhile.
+  ///
+  /// - Throws: ``FileError`` when it holds no run, or another process is training it.
+  public static func resume(_ path: String) throws -> RunDirectory {
+    let directory = try open(path)
+    return RunDirectory(path: path, created: [], lock: try DirectoryLock(directory.path))
   }
 
   /// Removes what a killed writer left aside.

@@ -26,26 +26,41 @@ public final class VAERun {
   /// The epoch that the saved model is of.
   public var modelEpoch: Int { keepsBest ? trainer.progress.bestEpoch : trainer.progress.epoch }
 
-  /// Trains until all epochs are done or patience has run out.
+  /// Trains until all epochs are done, patience has run out, or it is asked to stop.
   ///
   /// - Parameters:
+  ///   - stopping: asked between steps; then the model as it stands and a checkpoint are written, with
+  ///     which a resumed run ends with the same bits.
   ///   - onStep: called after each step with the rows done so far.
   ///   - onEpoch: called after each epoch, when its files are written.
+  /// - Returns: false where it was stopped.
+  @discardableResult
   public func train(
-    onStep: (Int) -> Void = { _ in }, onEpoch: (EpochMetrics) -> Void = { _ in }
-  ) throws {
+    stopping: () -> Bool = { false }, onStep: (Int) -> Void = { _ in },
+    onEpoch: (EpochMetrics) -> Void = { _ in }
+  ) throws -> Bool {
     while !trainer.isFinished {
-      let metrics = try trainer.trainEpoch(onStep: onStep)
+      guard let metrics = try trainer.trainEpoch(stopping: stopping, onStep: onStep) else {
+        try saveCheckpoint()
+        return false
+      }
       // The best model goes before the checkpoint that knows of it: after a kill in between, the
       // resumed run trains this epoch again and writes the same model.
       if keepsBest && trainer.isBest { try trainer.model.save(to: directory.model) }
-      if trainer.progress.epoch % checkpointEvery == 0 || trainer.isFinished {
-        if !keepsBest { try trainer.model.save(to: directory.model) }
-        try trainer.saveCheckpoint(to: directory.checkpoint)
+      let isStopped = stopping()
+      if trainer.progress.epoch % checkpointEvery == 0 || trainer.isFinished || isStopped {
+        try saveCheckpoint()
       }
       try directory.write(metrics: trainer.progress.history)
       onEpoch(metrics)
+      if isStopped { return false }
     }
+    return true
+  }
+
+  private func saveCheckpoint() throws {
+    if !keepsBest { try trainer.model.save(to: directory.model) }
+    try trainer.saveCheckpoint(to: directory.checkpoint)
   }
 
   /// Writes the model and, for images, the pictures; `examples` are reconstructed.

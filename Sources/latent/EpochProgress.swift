@@ -13,6 +13,8 @@ final class EpochProgress {
   private let begin: ContinuousClock.Instant
   private var epochBegin, lastDrawn, lastStep: ContinuousClock.Instant
   private var rows = 0
+  /// Of the running epoch, done before this run went on with it.
+  private var rowsBefore: Int
   private var trainingTime = Duration.zero
 
   init(_ trainer: VAETrainer, noun: String, quiet: Bool) {
@@ -20,6 +22,7 @@ final class EpochProgress {
     self.noun = noun
     self.quiet = quiet
     drawsBar = !quiet && isatty(STDERR_FILENO) == 1
+    rowsBefore = trainer.progress.partial?.rows ?? 0
     begin = clock.now
     (epochBegin, lastDrawn, lastStep) = (begin, begin, begin)
   }
@@ -45,8 +48,10 @@ final class EpochProgress {
         + (threads.map { " on \($0) thread\($0 == 1 ? "" : "s")" } ?? "")
         + (instructionSet.map { ", \($0)" } ?? "") + ", seed \(trainer.configuration.seed)")
     for note in settings.notes { printError("note: \(note)") }
-    if trainer.progress.epoch > 0 {
-      printError("resuming after epoch \(trainer.progress.epoch)")
+    if trainer.progress.step > 0 {
+      printError(
+        "resuming after epoch \(trainer.progress.epoch)"
+          + (rowsBefore > 0 ? " and \(grouped(rowsBefore)) \(noun)" : ""))
     }
   }
 
@@ -57,16 +62,18 @@ final class EpochProgress {
     lastDrawn = now
     let width = 30
     let filled = done * width / trainer.rowsPerEpoch
-    let rate = Double(done) / (now - epochBegin).seconds
+    let rate = Double(done - rowsBefore) / (now - epochBegin).seconds
     let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
     draw("\(epochTitle(trainer.progress.epoch + 1)) \(bar) \(grouped(Int(rate))) \(noun)/s")
   }
 
   func finish(_ metrics: EpochMetrics) {
     let time = lastStep - epochBegin
-    let rate = Double(trainer.rowsPerEpoch) / time.seconds
+    let epochRows = trainer.rowsPerEpoch - rowsBefore
+    let rate = Double(epochRows) / time.seconds
     trainingTime += time
-    rows += trainer.rowsPerEpoch
+    rows += epochRows
+    rowsBefore = 0
     epochBegin = clock.now
     guard !quiet else { return }
     clear()

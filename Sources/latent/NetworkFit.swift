@@ -1,3 +1,4 @@
+import ArgumentParser
 import Foundation
 import LatentIO
 import LatentKernels
@@ -29,7 +30,16 @@ struct NetworkFit {
     let progress = EpochProgress(run.trainer, noun: examples.noun, quiet: quiet)
     progress.announce(settings, examples: examples)
     do {
-      try run.train(onStep: progress.step, onEpoch: progress.finish)
+      let interruption = Interruption()
+      let isDone = try run.train(
+        stopping: { interruption.signal != nil }, onStep: progress.step, onEpoch: progress.finish)
+      if !isDone, let signal = interruption.signal {
+        progress.clear()
+        printError(
+          "stopped by a signal after step \(grouped(run.trainer.progress.step)); go on with: "
+            + "latent fit \(name) --resume \(run.directory.path)")
+        throw ExitCode(128 + signal)
+      }
     } catch {
       progress.clear()
       if !run.directory.hasCheckpoint { run.directory.remove() }
@@ -75,7 +85,7 @@ struct NetworkFit {
     guard resume == nil || output == nil else {
       throw SettingError("A resumed run stays in its directory; drop --output.")
     }
-    let resumed = try resume.map { try RunDirectory.open($0) }
+    let resumed = try resume.map { try RunDirectory.resume($0) }
     let saved = try resumed?.readConfiguration(VAESettings.self)
     guard saved == nil || saved!.command == "fit \(name)" else {
       throw SettingError(

@@ -47,6 +47,99 @@ extension CommandTests {
       for file in outputs { try FileManager.default.removeItem(at: file) }
     }
 
+    /// Enough steps that a signal after the first checkpoint comes in the middle of an epoch.
+    private static let long =
+      ["--hidden", "64", "--latent", "2", "--epochs", "12", "--batch-size", "4", "--quiet"]
+
+    @Test(
+      arguments: [
+        ("vae", SIGINT, []), ("vae", SIGTERM, ["--patience", "30"]), ("autoencoder", SIGTERM, []),
+      ] as [(String, Int32, [String])])
+    func aSignalLeavesACheckpointThatGoesOn(_ model: String, _ number: Int32, _ more: [String])
+      throws
+    {
+      // What is ignored here would be ignored there.
+      signal(number, SIG_DFL)
+      let place = try Workspace()
+      let fit = ["fit", model]
+      #expect(
+        try Command.run(fit + ["--output", "whole"] + Self.long + more, in: place).status == 0)
+      let stopped = try signalOnceTrained(
+        number, fit + ["--output", "run"] + Self.long + more, run: "run", in: place)
+      #expect(stopped.status == 128 + number, "\(stopped.errors)")
+      #expect(stopped.errors.contains("--resume run"), "\(stopped.errors)")
+      let left = try FileManager.default.contentsOfDirectory(atPath: "\(place.path)/run")
+      #expect(
+        Set(left) == ["checkpoint.safetensors", "config.json", "metrics.csv", "model.safetensors"])
+      let again = try Command.run(fit + ["--resume", "run"], in: place)
+      #expect(again.status == 0, "\(again.errors)")
+      #expect(again.errors.contains("resuming after epoch"), "\(again.errors)")
+      for file in try FileManager.default.contentsOfDirectory(atPath: "\(place.path)/whole") {
+        #expect(try place.read("run/\(file)") == place.read("whole/\(file)"), "\(file)")
+      }
+    }
+
+    /// Where the first one finds no step to wait for: the process is stopped between the two.
+    @Test func aSecondSignalLeavesAtOnce() throws {
+      signal(SIGINT, SIG_DFL)
+      let place = try Workspace()
+      // One step that takes seconds.
+      let fit = [
+        "fit", "vae", "--output", "run", "--hidden", "2000,2000", "--batch-size", "1438",
+        "--epochs", "1000", "--backend", "reference", "--quiet",
+      ]
+      let (process, outputs) = try Command.start(fit, in: place)
+      defer { for file in outputs { try? FileManager.default.removeItem(at: file) } }
+      while process.isRunning,
+        !FileManager.default.fileExists(atPath: "\(place.path)/run/config.json")
+      { usleep(1000) }
+      usleep(200_000)
+      kill(process.processIdentifier, SIGINT)
+      usleep(100_000)
+      #expect(process.isRunning)
+      kill(process.processIdentifier, SIGINT)
+      for _ in 0..<100 where process.isRunning { usleep(50_000) }
+      #expect(!process.isRunning)
+      kill(process.processIdentifier, SIGKILL)
+      process.waitUntilExit()
+      #expect(process.terminationReason == .uncaughtSignal)
+      #expect(process.terminationStatus == SIGINT)
+    }
+
+    @Test func oneProcessARunDirectory() throws {
+      let place = try Workspace()
+      let fit = ["fit", "vae", "--output", "run", "--epochs", "100000", "--quiet"]
+      let (process, outputs) = try Command.start(fit, in: place)
+      defer { for file in outputs { try? FileManager.default.removeItem(at: file) } }
+      let checkpoint = "\(place.path)/run/checkpoint.safetensors"
+      while process.isRunning, !FileManager.default.fileExists(atPath: checkpoint) { usleep(1000) }
+      try place.latentFails(
+        ["fit", "vae", "--resume", "run", "--epochs", "100000"], saying: "another process")
+      // Reading it is no trouble.
+      try place.latent("score", "run")
+      #expect(process.isRunning)
+      kill(process.processIdentifier, SIGKILL)
+      process.waitUntilExit()
+      // A lock ends with its process.
+      try place.latent("fit", "vae", "--resume", "run", "--epochs", "1", "--quiet")
+    }
+
+    private func signalOnceTrained(
+      _ number: Int32, _ arguments: [String], run: String, in place: Workspace
+    ) throws -> Command.Outcome {
+      let (process, outputs) = try Command.start(arguments, in: place)
+      let checkpoint = "\(place.path)/\(run)/checkpoint.safetensors"
+      while process.isRunning, !FileManager.default.fileExists(atPath: checkpoint) { usleep(500) }
+      kill(process.processIdentifier, number)
+      process.waitUntilExit()
+      let texts = try outputs.map { try String(contentsOf: $0, encoding: .utf8) }
+      for file in outputs { try FileManager.default.removeItem(at: file) }
+      return Command.Outcome(
+        status: process.terminationReason == .exit
+          ? process.terminationStatus : 128 + process.terminationStatus,
+        output: texts[0], errors: texts[1])
+    }
+
     @Test func moreEpochsGoOn() throws {
       let place = try Workspace()
       let model = ["--hidden", "16", "--latent", "2", "--quiet"]

@@ -13,7 +13,8 @@ import Testing
   let place = NSTemporaryDirectory() + "latent-\(UUID().uuidString)"
 
   private func makeTrainer(
-    _ inference: Inference, epochs: Int, rows: Int = 96, posteriorsPath: String? = nil
+    _ inference: Inference, epochs: Int, rows: Int = 96, posteriorsPath: String? = nil,
+    objective: Objective = .elbo
   ) throws -> VAETrainer {
     let data = digits.training.selecting(Array(0..<rows))
     var configuration = VAEConfiguration(
@@ -25,6 +26,8 @@ import Testing
     training.seed = 6
     training.inference = inference
     training.innerSteps = 5
+    training.objective = objective
+    if objective.isImportanceWeighted { training.samples = 3 }
     training.learningRate = 5e-3
     if inference != .amortized { configuration.inference = inference }
     let model = try VAE(configuration)
@@ -82,6 +85,35 @@ import Testing
     #expect(files == ["checkpoint.safetensors", "posteriors-4.npy"])
     let rows = Array(0..<136)
     #expect(resumed.posteriors!.read(rows) == inMemory.posteriors!.read(rows))
+  }
+
+  /// Stopped after any step and restored, it ends as if it had not been: the epoch's figures, too.
+  @Test(arguments: [Inference.amortized, .svi, .semiAmortized], [Objective.elbo, .iwae])
+  func aStoppedEpochGoesOn(_ inference: Inference, _ objective: Objective) throws {
+    guard inference == .amortized || objective == .elbo else { return }
+    try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: place) }
+    func makeTrainer() throws -> VAETrainer {
+      try self.makeTrainer(inference, epochs: 2, objective: objective)
+    }
+    let whole = try makeTrainer()
+    try train(whole, until: 2)
+    for stop in 1...6 {
+      let path = place + "/checkpoint-\(stop).safetensors"
+      let stopped = try makeTrainer()
+      // An epoch is three steps; after its last one there is nothing to stop.
+      while try stopped.trainEpoch(stopping: { stopped.progress.step == stop }) != nil,
+        !stopped.isFinished
+      {}
+      #expect((stopped.progress.partial == nil) == (stop % 3 == 0))
+      try stopped.saveCheckpoint(to: path)
+      let resumed = try makeTrainer()
+      try resumed.restore(from: path)
+      #expect(resumed.progress == stopped.progress)
+      while !resumed.isFinished { try resumed.trainEpoch() }
+      #expect(resumed.model.parameters.digest == whole.model.parameters.digest)
+      #expect(resumed.progress == whole.progress)
+    }
   }
 
   @Test func refusesOtherInference() throws {

@@ -36,7 +36,8 @@ public struct AnnealedImportanceSampling: DensityEstimator {
     let schedule = Self.schedule(temperatures)
     let plan = try DrawPlan(
       model, data, latents: .given(gradient: true), samples: samples, seed: seed)
-    let jacobian = model.logJacobian * (posterior == nil ? 1 : -1)
+    let jacobian = model.jacobian(of: data)
+    let sign: Double = posterior == nil ? 1 : -1
     var result: [DensityEstimate] = []
     var done = 0
     for start in stride(from: rows.lowerBound, to: rows.upperBound, by: plan.capacity) {
@@ -73,9 +74,9 @@ public struct AnnealedImportanceSampling: DensityEstimator {
         done += some.count * count
         progress(done)
       }
-      for sum in sums {
+      for (row, sum) in zip(some, sums) {
         var estimate = sum.estimate
-        estimate.logDensity += jacobian
+        estimate.logDensity += sign * jacobian[row]
         result.append(estimate)
       }
     }

@@ -26,7 +26,7 @@ final class DrawPlan {
   private let z, ratio, density, gradient, divergence, logVariance: Operand
   private let heads: Operand
   private let given: Latents
-  private let dataCount: Int
+  let data: BatchSource
   private var run = Run()
 
   /// Draws in one run, at most: matrices of so many rows stay in a core's cache.
@@ -62,7 +62,7 @@ final class DrawPlan {
     samples = min(wanted, Self.block, draws)
     capacity = max(1, min(data.count, draws / samples))
     latentDimensions = architecture.latentDimensions
-    dataCount = data.count
+    self.data = data
     rowIndex = Storage<UInt32>(count: capacity)
     let networks = model.networks
     var builder = StepBuilder(
@@ -121,7 +121,7 @@ final class DrawPlan {
 
   /// Loads rows of the data set, at most ``capacity``, and encodes them.
   func load(_ rows: Range<Int>, backend: any Backend) {
-    precondition(rows.count <= capacity && rows.upperBound <= dataCount)
+    precondition(rows.count <= capacity && rows.upperBound <= data.count)
     for (position, row) in rows.enumerated() { rowIndex.pointer[position] = UInt32(row) }
     run.rows = UInt32(rows.count)
     loading.execute(on: backend, run: run)

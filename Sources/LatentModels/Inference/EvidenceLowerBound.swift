@@ -72,7 +72,7 @@ public struct EvidenceLowerBound: DensityEstimator {
     progress: (Int) -> Void = { _ in }
   ) throws -> [Bounds] {
     let plan = try DrawPlan(model, data, latents: .encoder, samples: samples, seed: seed)
-    let jacobian = model.logJacobian
+    let jacobian = model.jacobian(of: data)
     let size = plan.latentDimensions
     var result: [Bounds] = []
     for start in stride(from: rows.lowerBound, to: rows.upperBound, by: plan.capacity) {
@@ -102,7 +102,8 @@ public struct EvidenceLowerBound: DensityEstimator {
         func bound(_ moment: Int, plus constant: Double) -> Bounds.Mean {
           let sums = moments[position][moment]
           return Bounds.Mean(
-            mean: sums.mean + constant + jacobian, standardError: sums.standardError)
+            mean: sums.mean + constant + jacobian[start + position],
+            standardError: sums.standardError)
         }
         result.append(
           Bounds(

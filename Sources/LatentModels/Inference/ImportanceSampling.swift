@@ -39,7 +39,7 @@ extension DrawPlan {
     _ progress: (Int) -> Void, prepare: (Range<Int>, Range<Int>) -> Void = { _, _ in },
     logWeight: (DrawPlan, Int) -> Double
   ) -> [DensityEstimate] {
-    let jacobian = model.logJacobian
+    let jacobian = model.jacobian(of: data)
     var result: [DensityEstimate] = []
     result.reserveCapacity(rows.count)
     let block = UnsafeMutableBufferPointer<Double>.allocate(capacity: samples)
@@ -60,9 +60,9 @@ extension DrawPlan {
         done += some.count * count
         progress(done)
       }
-      for sum in sums {
+      for (row, sum) in zip(some, sums) {
         var estimate = sum.estimate
-        estimate.logDensity += jacobian
+        estimate.logDensity += jacobian[row]
         result.append(estimate)
       }
     }

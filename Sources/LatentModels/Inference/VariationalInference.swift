@@ -174,7 +174,7 @@ public struct VariationalInference {
     let plan = try LikelihoodPlan(
       model.networks, batches: batches, capacity: width * noise.samples, work: .evaluation)
     let run = run(seed: seed, epoch: epoch)
-    let jacobian = model.logJacobian
+    let jacobian = model.jacobian(of: batches)
     var means: [Double] = []
     var errors: [Double] = []
     for first in stride(from: 0, to: rows.count, by: width) {
@@ -193,7 +193,7 @@ public struct VariationalInference {
         let count = Double(pairs.count)
         let mean = pairs.reduce(0, +) / count
         let squares = pairs.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
-        means.append(mean + jacobian)
+        means.append(mean + jacobian[rows[part.lowerBound + place]])
         errors.append(pairs.count > 1 ? (squares / (count * (count - 1))).squareRoot() : .infinity)
       }
     }

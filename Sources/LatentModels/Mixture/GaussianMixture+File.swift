@@ -63,10 +63,11 @@ extension GaussianMixture {
     }
     func tensor(_ key: String, _ dimensions: Int) throws -> ([Double], [Int]) {
       guard let tensor = file.tensors[key], case .float64(let values) = tensor.values,
-        tensor.shape.count == dimensions
+        tensor.shape.count == dimensions, tensor.shape.allSatisfy({ $0 > 0 })
       else {
         throw FileError(
-          name, "expected a tensor \"\(key)\" of doubles in \(dimensions) dimensions.")
+          name,
+          "expected a tensor \"\(key)\" of doubles in \(dimensions) dimensions, none of them 0.")
       }
       return (values, tensor.shape)
     }

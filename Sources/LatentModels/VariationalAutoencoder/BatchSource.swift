@@ -77,6 +77,11 @@ public struct BatchSource: Sendable {
     }
   }
 
+  /// Whether a value is there, not NaN.
+  func isObserved(_ row: Int, _ column: Int) -> Bool {
+    !hasMissing || !floats!.pointer[row * columns + column].isNaN
+  }
+
   /// FNV-1a over the values' bits, eight bytes at a time.
   var hash: String {
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325

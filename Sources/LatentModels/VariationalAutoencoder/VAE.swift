@@ -101,7 +101,8 @@ public final class VAE {
       data.rows, transform: configuration.transform, standardization: configuration.standardization)
   }
 
-  /// log |d standardized / d original|: what makes densities those of the original units.
+  /// log |d standardized / d original| of a row that lacks nothing: what makes densities those of the
+  /// original units.
   public var logJacobian: Double {
     configuration.standardization.map { -$0.scale.reduce(0) { $0 + naturalLogarithm($1) } } ?? 0
   }
@@ -117,12 +118,12 @@ public final class VAE {
     }
     let plan = try ELBOPlan(
       networks, batches: batches, capacity: Self.evaluationBatch, work: .evaluation)
-    return score(plan, count: batches.count, backend: backend, seed: seed)
+    return score(plan, batches, backend: backend, seed: seed)
   }
 
   /// - Parameter bound: is given the objective's bound of each row, in their order.
   func score(
-    _ plan: ELBOPlan, count: Int, backend: any Backend, seed: UInt64,
+    _ plan: ELBOPlan, _ batches: BatchSource, backend: any Backend, seed: UInt64,
     bound: (Double) -> Void = { _ in }
   ) -> [RowELBO] {
     var run = Run()
@@ -131,18 +132,20 @@ public final class VAE {
     run.epoch = .max
     run.objective_scale = 1
     run.beta = 1
+    let count = batches.count
     let order = (0..<UInt32(count)).map { $0 }
-    let jacobian = logJacobian
+    let jacobian = jacobian(of: batches)
     var result: [RowELBO] = []
     result.reserveCapacity(count)
     for start in stride(from: 0, to: count, by: plan.capacity) {
       let rows = order[start..<min(start + plan.capacity, count)]
       plan.execute(on: backend, rows: rows, run: run)
       for row in 0..<rows.count {
-        bound(Double(plan.bound(row)) + jacobian)
+        let constant = jacobian[start + row]
+        bound(Double(plan.bound(row)) + constant)
         result.append(
           RowELBO(
-            reconstruction: Double(plan.logDensity(row)) + jacobian, kl: Double(plan.kl(row))))
+            reconstruction: Double(plan.logDensity(row)) + constant, kl: Double(plan.kl(row))))
       }
     }
     return result

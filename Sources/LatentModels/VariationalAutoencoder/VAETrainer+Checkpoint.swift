@@ -26,8 +26,8 @@ extension VAETrainer {
           shape: slot.shape, values: .float32(parameters.read(slot, aspect)))
       }
     }
-    // The posteriors go before the checkpoint that names their epoch.
-    try posteriors?.save(to: Self.posteriorsPath(beside: path, epoch: progress.epoch))
+    // The posteriors go before the checkpoint that names their moment.
+    try posteriors?.save(to: Self.posteriorsPath(beside: path, at: progress))
     try file.write(to: path)
     removeOldPosteriors(beside: path)
   }
@@ -70,18 +70,20 @@ extension VAETrainer {
       }
     }
     try model.readParameters(from: file, path: path)
-    try posteriors?.load(Self.posteriorsPath(beside: path, epoch: saved.progress.epoch))
+    try posteriors?.load(Self.posteriorsPath(beside: path, at: saved.progress))
     progress = saved.progress
   }
 
-  private static func posteriorsPath(beside path: String, epoch: Int) -> String {
+  /// Never the name of another checkpoint's: that one stays whole until the new one has its name.
+  private static func posteriorsPath(beside path: String, at progress: Progress) -> String {
     let directory = URL(fileURLWithPath: path).deletingLastPathComponent()
-    return directory.appendingPathComponent("posteriors-\(epoch).npy").relativePath
+    let moment = "\(progress.epoch)" + (progress.partial.map { "-\($0.rows)" } ?? "")
+    return directory.appendingPathComponent("posteriors-\(moment).npy").relativePath
   }
 
   private func removeOldPosteriors(beside path: String) {
     guard posteriors != nil else { return }
-    let current = URL(fileURLWithPath: Self.posteriorsPath(beside: path, epoch: progress.epoch))
+    let current = URL(fileURLWithPath: Self.posteriorsPath(beside: path, at: progress))
     let directory = current.deletingLastPathComponent()
     let names = try? FileManager.default.contentsOfDirectory(atPath: directory.relativePath)
     for name in names ?? [] where name.hasPrefix("posteriors-") && name.hasSuffix(".npy") {

@@ -24,6 +24,18 @@ public struct EpochMetrics: Codable, Sendable, Equatable {
   public var heldOutKL: Double?
 }
 
+/// Sums over the rows that an epoch has seen, in nats.
+public struct PartialEpoch: Codable, Sendable, Equatable {
+  /// How many rows.
+  public var rows = 0
+  /// Of log p(x|z), as standardized.
+  public var reconstruction = 0.0
+  /// Of D_KL(q(z|x) ‖ p(z)).
+  public var kl = 0.0
+  /// Of an importance-weighted objective's bound; else 0.
+  public var bound = 0.0
+}
+
 /// Training met a number that is not finite.
 public struct DivergenceError: LatentError, Equatable {
   /// One sentence that names the first layer and step that is not finite.
@@ -33,7 +45,7 @@ public struct DivergenceError: LatentError, Equatable {
 /// Trains a variational autoencoder, an epoch at a time.
 ///
 /// All randomness is keyed by seed, epoch and the data's row, so that a trainer restored between two
-/// epochs goes on with the same bits.
+/// steps goes on with the same bits.
 public final class VAETrainer {
   /// What is trained.
   public let model: VAE
@@ -57,6 +69,8 @@ public final class VAETrainer {
     public var bestEpoch = 0
     /// Of each epoch done.
     public var history: [EpochMetrics] = []
+    /// Of the epoch that was stopped between two steps, if one was.
+    public var partial: PartialEpoch?
   }
   /// How far the training has come.
   public internal(set) var progress = Progress()
@@ -69,6 +83,8 @@ public final class VAETrainer {
   /// Of every row, training rows first, where they are not amortized.
   let posteriors: PosteriorStore?
   private var order: [UInt32]
+  /// Of the training rows, their mean.
+  private let logJacobian: Double
 
   /// - Parameter posteriorsPath: a file to keep each row's variational parameters in while training,
   ///   in place of memory, where they are not amortized. It has no name after this call.
@@ -89,6 +105,7 @@ public final class VAETrainer {
     self.configuration = configuration
     self.backend = backend
     batches = try model.batches(of: data)
+    logJacobian = model.jacobian(of: batches).mean
     self.heldOut = try heldOut.flatMap { $0.rows.count > 0 ? try model.batches(of: $0) : nil }
     let capacity = min(configuration.batchSize, data.rows.count)
     if configuration.inference == .svi {
@@ -157,19 +174,30 @@ public final class VAETrainer {
   /// - Throws: ``DivergenceError`` naming the phase and step where a number stopped being finite.
   @discardableResult
   public func trainEpoch(onStep: (Int) -> Void = { _ in }) throws -> EpochMetrics {
+    try trainEpoch(stopping: { false }, onStep: onStep)!
+  }
+
+  /// The same, or what is left of an epoch that was stopped.
+  ///
+  /// - Parameters:
+  ///   - stopping: asked between two steps; a stopped epoch goes on with the same bits, here or after
+  ///     ``restore(from:)``.
+  ///   - onStep: called after each step with the rows done so far.
+  /// - Returns: nil where it was stopped.
+  /// - Throws: ``DivergenceError`` naming the phase and step where a number stopped being finite.
+  public func trainEpoch(
+    stopping: () -> Bool, onStep: (Int) -> Void = { _ in }
+  ) throws -> EpochMetrics? {
     shuffle()
     let isWeighted = configuration.objective.isImportanceWeighted
-    var reconstruction = 0.0
-    var kl = 0.0
-    var bound = 0.0
+    var sums = progress.partial ?? PartialEpoch()
     var run = Run()
     run.seed = configuration.seed
     run.epoch = UInt32(progress.epoch)
     run.free_bits = Float(configuration.freeBits)
     let rate = configuration.learningRate(epoch: progress.epoch)
-    var done = 0
-    while done < order.count {
-      let rows = order[done..<min(done + step.capacity, order.count)]
+    while sums.rows < order.count {
+      let rows = order[sums.rows..<min(sums.rows + step.capacity, order.count)]
       run.objective_scale = 1 / Float(rows.count)
       run.beta = Float(
         configuration.beta(step: progress.step, stepsPerEpoch: stepsPerEpoch))
@@ -180,21 +208,26 @@ public final class VAETrainer {
       for row in 0..<rows.count {
         rowSum += Double(step.logDensity(row))
         klSum += Double(step.kl(row))
-        if isWeighted { bound += Double(step.bound(row)) }
+        if isWeighted { sums.bound += Double(step.bound(row)) }
       }
       guard (rowSum - klSum).isFinite else { throw divergence(rows: rows.count) }
-      reconstruction += rowSum
-      kl += klSum
-      done += rows.count
+      sums.reconstruction += rowSum
+      sums.kl += klSum
+      sums.rows += rows.count
       progress.step += 1
-      onStep(done)
+      onStep(sums.rows)
+      if sums.rows < order.count, stopping() {
+        progress.partial = sums
+        return nil
+      }
     }
+    progress.partial = nil
     let count = Double(order.count)
-    reconstruction = reconstruction / count + model.logJacobian
-    kl /= count
+    let reconstruction = sums.reconstruction / count + logJacobian
+    let kl = sums.kl / count
     var metrics = EpochMetrics(
       epoch: progress.epoch + 1,
-      elbo: isWeighted ? bound / count + model.logJacobian : reconstruction - kl,
+      elbo: isWeighted ? sums.bound / count + logJacobian : reconstruction - kl,
       reconstruction: reconstruction, kl: kl,
       beta: Double(run.beta), learningRate: rate)
     if let mean = try heldOutScore() {
@@ -229,7 +262,7 @@ public final class VAETrainer {
     guard let evaluation, let heldOut else { return nil }
     var bounds = 0.0
     let mean = model.score(
-      evaluation, count: heldOut.count, backend: backend, seed: configuration.seed
+      evaluation, heldOut, backend: backend, seed: configuration.seed
     ) { bounds += $0 }.mean
     let isWeighted = evaluation.objective.isImportanceWeighted
     return (
