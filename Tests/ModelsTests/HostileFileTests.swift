@@ -3,7 +3,7 @@
   import LatentModels
   import Testing
 
-  /// Files that claim what they do not hold. Coverage-guided: `.ci/fuzz`.
+  /// Files that claim what they do not hold.
   @Suite struct HostileFileTests {
     /// No values, and 2⁴⁰ matrices of them.
     @Test func countsOfEmptyMatricesAreNotBelieved() throws {
