@@ -8,7 +8,7 @@ public struct InferenceConfiguration: Codable, Sendable, Equatable {
   public var samples = 64
   /// Adam's first step size; it falls where a row stops improving.
   public var learningRate = 0.1
-  /// Nats by which ``window`` steps must improve a row's bound.
+  /// Nats by which `window` steps must improve a row's bound.
   public var tolerance = 1e-5
   /// The cap on a row's gradient steps; with 0 it stays where it starts.
   public var maximumSteps = 2000
