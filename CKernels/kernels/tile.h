@@ -24,7 +24,8 @@ LATENT_INLINE void tile_product(const int rows, const int panels, size_t inner, 
   for (size_t k = 0; k < inner; ++k) {
     vf column[3];
     for (int p = 0; p < panels; ++p) column[p] = vf_load(w + (size_t)p * by.w_panel);
-    for (int p = 0; p < panels; ++p)
+    // Small tiles would need more addresses than there are registers.
+    for (int p = 0; rows > 4 && p < panels; ++p)
       __builtin_prefetch(w + (size_t)p * by.w_panel + LATENT_TILE_AHEAD * by.w_inner);
     for (int m = 0; m < rows; ++m) {
       vf value = vf_all(x[(size_t)m * by.x_row]);
