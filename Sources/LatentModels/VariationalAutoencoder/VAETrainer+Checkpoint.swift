@@ -72,6 +72,7 @@ extension VAETrainer {
     try model.readParameters(from: file, path: path)
     try posteriors?.load(Self.posteriorsPath(beside: path, at: saved.progress))
     progress = saved.progress
+    (lastGood, checkedStep) = (nil, progress.step)
   }
 
   /// Never the name of another checkpoint's: that one stays whole until the new one has its name.
