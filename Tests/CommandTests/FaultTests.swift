@@ -1,4 +1,5 @@
 import Foundation
+import LatentIO
 import Testing
 
 extension CommandTests {
@@ -54,11 +55,16 @@ extension CommandTests {
       _ calls: [Faults.Call], _ body: (Faults.Kind, Faults.Call) throws -> Void
     ) rethrows -> String {
       var counts: [String] = []
-      for kind in Faults.Kind.allCases {
+      for kind in Faults.Kind.ofWriting {
         let points = calls.filter(kind.concerns)
         // A few: not every n-th, which could always meet the same kind of call.
         let chosen =
-          Faults.all ? points : [1, 2].map { points[points.count * $0 * $0 / 5] }
+          switch (Faults.all, kind) {
+          case (true, .short), (true, .interrupt):  // which lose nothing
+            points.enumerated().filter { $0.offset % 5 == 0 }.map(\.element)
+          case (true, _): points
+          case (false, _): [1, 2].map { points[points.count * $0 * $0 / 5] }
+          }
         for call in chosen { try body(kind, call) }
         counts.append("\(kind) \(chosen.count)")
       }
@@ -173,6 +179,68 @@ extension CommandTests {
           }
         }
         print("\(model): \(calls.count) calls; \(counts)")
+      }
+
+      /// A table that loses its second half while it is read: no file is mapped, so that there is an error
+      /// or a table as short as it was found, and never a signal.
+      @Test(arguments: ["table.npy", "table.csv", "table.npy.gz"])
+      func aFileShrinksWhileItIsRead(_ name: String) throws {
+        let (rows, columns) = (4000, 4)
+        let values = (0..<rows * columns).map { Float(($0 * 7919) % 1000) / 8 }
+        try FileManager.default.createDirectory(
+          atPath: "\(place.path)/whole", withIntermediateDirectories: true)
+        let table = "\(place.path)/whole/table.npy"
+        if name == "table.csv" {
+          var text = ""
+          for row in 0..<rows {
+            text += values[row * columns..<(row + 1) * columns].map { "\($0)" }
+              .joined(separator: ",")
+            text += "\n"
+          }
+          try place.write("whole/table.csv", text.utf8)
+        } else {
+          try values.withUnsafeBufferPointer {
+            try NPY.write($0, rows: rows, columns: columns, to: table)
+          }
+          if name.hasSuffix(".gz") {
+            let gzip = try Process.run(
+              URL(fileURLWithPath: "/usr/bin/env"), arguments: ["gzip", "-1", table])
+            gzip.waitUntilExit()
+            try #require(gzip.terminationStatus == 0)
+          }
+        }
+        for stream in Faults.all ? [[], ["--stream"]] : [["--stream"]] {
+          let fit =
+            ["fit", "mixture", "--data", "data/\(name)", "--output", "fitted", "--iterations", "2"]
+            + ["--tolerance", "0"] + stream
+          func run(at number: Int) throws -> Command.Outcome {
+            try place.remove("data")
+            try place.copy("whole", to: "data")
+            try place.remove("fitted")
+            return try Command.run(
+              fit, in: place,
+              environment: Faults.environment(.shrink, at: number, below: "data", in: place))
+          }
+          try #expect(run(at: 0).status == 0)
+          let reads = try Faults.calls(in: place).filter { $0.name == "read" }
+          let chosen = Faults.all ? reads : [reads[0], reads[reads.count / 2]]
+          for call in chosen {
+            let outcome = try run(at: call.number)
+            _ = try Faults.calls(in: place)
+            let what: Comment = "\(stream) at read \(call.number): \(outcome.errors)"
+            let lines = outcome.errors.split(separator: "\n").filter { $0.hasPrefix("error: ") }
+            if outcome.status == 0 {
+              // Where the last pass was over, or text ended sooner.
+              #expect(lines.isEmpty, what)
+              #expect(name == "table.csv" || call.number > reads[reads.count / 2].number, what)
+            } else {
+              #expect(outcome.status == 1 && lines.count == 1, what)
+              #expect(lines.first?.contains("data/\(name)") ?? false, what)
+              try #expect(place.files(of: "fitted").isEmpty, what)
+            }
+          }
+          print("\(name) \(stream): \(chosen.count) of \(reads.count) reads")
+        }
       }
     #endif
   }

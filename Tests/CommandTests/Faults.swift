@@ -7,8 +7,13 @@ import Testing
 
 /// Faults injected into the command by Tests/Faults/faults.c.
 enum Faults {
-  enum Kind: String, CaseIterable {
+  enum Kind: String {
     case kill, torn, full, error, short, interrupt
+    /// Of a file that is read.
+    case shrink
+
+    /// Those of a directory that is written.
+    static let ofWriting: [Kind] = [.kill, .torn, .full, .error, .short, .interrupt]
 
     /// Whether the process ends on the spot.
     var kills: Bool { self == .kill || self == .torn }
@@ -20,6 +25,7 @@ enum Faults {
       case .torn, .short: call.name == "write"
       case .full:
         ["write", "open-to-write", "fsync", "rename", "mkdir", "fallocate"].contains(call.name)
+      case .shrink: call.name == "read"
       case .interrupt: ["write", "read", "fsync", "fallocate"].contains(call.name)
       }
     }
@@ -99,7 +105,7 @@ extension Workspace {
     var result: [String: Data] = [:]
     for name in try FileManager.default.subpathsOfDirectory(atPath: "\(path)/\(directory)") {
       var isDirectory: ObjCBool = false
-      FileManager.default.fileExists(
+      _ = FileManager.default.fileExists(
         atPath: "\(path)/\(directory)/\(name)", isDirectory: &isDirectory)
       if !isDirectory.boolValue { result[name] = try read("\(directory)/\(name)") }
     }
