@@ -101,7 +101,7 @@ import Testing
     }
   }
 
-  @Test(arguments: 0..<count) func doNotDiverge(_ number: Int) throws {
+  @Test(arguments: 0..<count) func doesNotDiverge(_ number: Int) throws {
     let configuration = try Configuration(number)
     let data = configuration.table
     let model = try VAE(configuration.model)
@@ -117,10 +117,10 @@ import Testing
     }
     let elbos = trainer.progress.history.map(\.elbo)
     #expect(elbos.allSatisfy { $0.isFinite }, "\(number), \(configuration): \(elbos)")
-    // Nor does it run away within the floats. The score function's gradient is noise above all.
-    if configuration.training.objective != .score {
-      let (first, last) = (elbos[0], elbos[elbos.count - 1])
-      #expect(last > first - 1 - 0.1 * abs(first), "\(number), \(configuration): \(elbos)")
+    // Nor does it run away within the floats: rows of raw units begin far off, and few steps at a low rate
+    // leave them there, but never by another power of ten.
+    if let first = elbos.first, let worst = elbos.min() {
+      #expect(worst > first - 10 * (1 + abs(first)), "\(number), \(configuration): \(elbos)")
     }
   }
 }
