@@ -36,7 +36,7 @@
       var description: String { "\(kilobytes) kB, \(files) files, \(threads) threads" }
     }
 
-    /// A million steps, 450 to an epoch, with held-out scores and a checkpoint an epoch.
+    /// A million steps, 450 to an epoch, with held-out scores, and a checkpoint every 20 epochs.
     @Test func stepsLeaveNothingBehind() throws {
       let place = NSTemporaryDirectory() + "latent-\(UUID().uuidString)"
       try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: true)
@@ -56,6 +56,7 @@
       func train(to step: Int) throws {
         while trainer.progress.step < step {
           try trainer.trainEpoch()
+          guard trainer.progress.epoch % 20 == 1 else { continue }
           try trainer.saveCheckpoint(to: "\(place)/checkpoint.safetensors")
         }
       }
@@ -70,7 +71,7 @@
         "after \(trainer.progress.step) steps: \(end), of which \(history) kB of metrics at most")
       #expect(end.kilobytes - begin.kilobytes < 1024 + history)
       #expect(end.files == begin.files)
-      #expect(end.threads == begin.threads)
+      #expect(end.threads <= begin.threads)  // those of the runtime may go
     }
 
     /// Backends and trainers that come and go.
@@ -89,7 +90,7 @@
       print("50 trainers: \(begin); \(min(1000, steps / 100)) more: \(end)")
       #expect(end.kilobytes - begin.kilobytes < 2048)
       #expect(end.files == begin.files)
-      #expect(end.threads == begin.threads)
+      #expect(end.threads <= begin.threads)  // those of the runtime may go
     }
 
     /// A child of fork trains on with its parent's backend, to the same bits as the parent.
@@ -115,6 +116,7 @@
       }
       var status: Int32 = -1
       #expect(waitpid(child, &status, 0) == child)
+      print("child of fork: status \(status)")
       #expect(status == Int32(bits % 251) << 8)
     }
   }
