@@ -372,6 +372,8 @@ typedef struct latent_kernels {
 
 // The index of the first of `count` values that is NaN or infinite; `count` if all are finite.
 size_t latent_first_not_finite(size_t count, const float *values);
+// The sum of the squares of `count` values, in fixed order: the same bits on every machine.
+double latent_sum_of_squares(size_t count, const float *values);
 
 // The table of an available instruction set, else NULL.
 const latent_kernels *latent_kernels_for(latent_isa isa);

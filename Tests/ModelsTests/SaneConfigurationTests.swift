@@ -84,6 +84,7 @@ import Testing
         if training.objective == .elbo { training.freeBits = pick([0, 0, 0.1]) }
       }
       if training.inference == .amortized {
+        training.gradientLimit = pick([0, 0, 1, 100])
         training.samples = pick(training.objective == .score ? [2, 5] : [1, 2, 5])
       } else {
         training.innerSteps = 3

@@ -138,7 +138,8 @@ extension TrainingConfiguration {
       compare("schedule", \.schedule), compare("beta", \.beta),
       compare("warm-up epochs", \.warmUpEpochs), compare("free bits", \.freeBits),
       compare("Adam's beta 1", \.beta1), compare("Adam's beta 2", \.beta2),
-      compare("Adam's epsilon", \.epsilon), compare("seed", \.seed),
+      compare("Adam's epsilon", \.epsilon), compare("gradient limit", \.gradientLimit),
+      compare("seed", \.seed),
       compare("samples", \.samples), compare("objective", \.objective),
       inference == .amortized ? nil : compare("inner steps", \.innerSteps),
     ]

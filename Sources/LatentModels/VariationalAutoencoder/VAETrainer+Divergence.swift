@@ -98,5 +98,7 @@ extension VAETrainer {
         + "values in it"
     }
     return "Lower --learning-rate, now \(rate)"
+      + (configuration.gradientLimit == 0 && configuration.inference == .amortized
+        ? ", or set --gradient-limit" : "")
   }
 }

@@ -118,10 +118,12 @@ public final class VAETrainer {
       // What is watched: the bound itself where it depends on the samples.
       let bound: (objective: Objective, samples: Int) =
         configuration.objective.isImportanceWeighted ? (.iwae, configuration.samples) : (.elbo, 1)
-      step = try ELBOPlan(
-        model.networks, batches: batches, capacity: capacity, work: .step,
+      let limit = configuration.gradientLimit
+      let plan = try ELBOPlan(
+        model.networks, batches: batches, capacity: capacity, work: limit > 0 ? .gradient : .step,
         objective: configuration.objective, samples: configuration.samples,
         freeBits: configuration.freeBits > 0)
+      step = limit > 0 ? try ClippedStep(plan, of: model.parameters, limit: limit) : plan
       evaluation = try self.heldOut.map {
         try ELBOPlan(
           model.networks, batches: $0, capacity: max(1, VAE.evaluationBatch / bound.samples),
