@@ -72,6 +72,7 @@ extension VAETrainer {
     try model.readParameters(from: file, path: path)
     try posteriors?.load(Self.posteriorsPath(beside: path, at: saved.progress))
     progress = saved.progress
+    (lastGood, checkedStep) = (nil, progress.step)
   }
 
   /// Never the name of another checkpoint's: that one stays whole until the new one has its name.
@@ -137,7 +138,8 @@ extension TrainingConfiguration {
       compare("schedule", \.schedule), compare("beta", \.beta),
       compare("warm-up epochs", \.warmUpEpochs), compare("free bits", \.freeBits),
       compare("Adam's beta 1", \.beta1), compare("Adam's beta 2", \.beta2),
-      compare("Adam's epsilon", \.epsilon), compare("seed", \.seed),
+      compare("Adam's epsilon", \.epsilon), compare("gradient limit", \.gradientLimit),
+      compare("seed", \.seed),
       compare("samples", \.samples), compare("objective", \.objective),
       inference == .amortized ? nil : compare("inner steps", \.innerSteps),
     ]
