@@ -1,8 +1,9 @@
+import Foundation
 import LatentKernels
 import Testing
 
 /// Everything that must agree with the reference. A new backend, instruction set or number of
-/// threads is one line here.
+/// threads is one line here. LATENT_BACKENDS="fused avx" leaves those that have these words.
 let backends: [(label: String, backend: any Backend)] = {
   var backends: [(label: String, backend: any Backend)] = [("reference", ReferenceBackend())]
   for threads in [1, 2] {
@@ -20,7 +21,8 @@ let backends: [(label: String, backend: any Backend)] = {
         ))
     }
   }
-  return backends
+  guard let words = ProcessInfo.processInfo.environment["LATENT_BACKENDS"] else { return backends }
+  return backends.filter { $0.label.contains(words) }
 }()
 
 @Suite struct BackendTests {
