@@ -490,7 +490,7 @@ static void position(void) {
   for (size_t bad = 0; bad < 4; ++bad) {
     latent_op ops[4] = {it.op, it.op, it.op, it.op};
     ops[bad].draw_weight.offset = 1;
-    if (bad < 3) ops[bad + 1].kind = LATENT_OP_KIND_COUNT;
+    if (bad < 3) ops[bad + 1].kind = (latent_op_kind)LATENT_OP_KIND_COUNT;
     size_t found = 77;
     checks += 2;
     failures += latent_plan_check(ops, 4, it.buffers, 3, ROWS, &found) != LATENT_ERROR_OPERAND || found != bad;
