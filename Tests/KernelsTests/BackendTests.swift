@@ -25,9 +25,17 @@ let backends: [(label: String, backend: any Backend)] = {
   return backends.filter { $0.label.contains(words) }
 }()
 
+extension OperationKind {
+  /// Those that LATENT_KINDS names, else all.
+  static let wanted: [OperationKind] = {
+    let words = ProcessInfo.processInfo.environment["LATENT_KINDS"]?.split(separator: ",")
+    return allCases.filter { words?.contains(Substring($0.rawValue)) ?? true }
+  }()
+}
+
 @Suite struct BackendTests {
   /// Every variant of an operation on every backend, against the same in double precision.
-  @Test(arguments: OperationKind.allCases)
+  @Test(arguments: OperationKind.wanted)
   func agreesWithReference(_ kind: OperationKind) {
     for example in cases where example.kind == kind {
       let operands = CaseOperands(example)
