@@ -21,22 +21,29 @@ public struct Standardization: Codable, Sendable, Equatable {
 
   /// From the rows that a model is fitted to, in two passes; what is missing (NaN) is left out.
   ///
+  /// - Parameter communicator: the ranks that hold the rows; `rows` are this rank's own.
   /// - Throws: what reading the rows throws.
-  public init(streaming rows: some RowSource) throws {
+  public init(
+    streaming rows: some RowSource, communicator: any Communicator = SerialCommunicator()
+  ) throws {
+    let columns = rows.columns
     func means(_ term: (Double, Int) -> Double) throws -> [Double] {
-      var sums = [Double](repeating: 0, count: rows.columns)
-      var counts = [Int](repeating: 0, count: rows.columns)
-      try rows.forEachChunk(multipleOf: 1) { _, chunk in
-        for row in 0..<chunk.count {
-          for column in sums.indices {
-            let value = chunk.value(row, column)
-            guard !value.isNaN else { continue }
-            sums[column] += term(value, column)
-            counts[column] += 1
+      let all = try communicator.sum(count: 2 * columns) {
+        var sums = [Double](repeating: 0, count: columns)
+        var counts = sums
+        try rows.forEachChunk(multipleOf: 1) { _, chunk in
+          for row in 0..<chunk.count {
+            for column in sums.indices {
+              let value = chunk.value(row, column)
+              guard !value.isNaN else { continue }
+              sums[column] += term(value, column)
+              counts[column] += 1
+            }
           }
         }
+        return sums + counts
       }
-      return zip(sums, counts).map { $0 / Double(max(1, $1)) }
+      return (0..<columns).map { all[$0] / max(1, all[columns + $0]) }
     }
     let mean = try means { value, _ in value }
     let variance = try means { value, column in (value - mean[column]) * (value - mean[column]) }

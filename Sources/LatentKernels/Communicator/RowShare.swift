@@ -1,0 +1,28 @@
+/// Which of all rows a rank holds: those of the ranks before it come first.
+public struct RowShare: Sendable {
+  /// The number of this rank's first row.
+  public let first: Int
+  /// Rows of this rank.
+  public let count: Int
+  /// Rows of all ranks.
+  public let total: Int
+
+  /// Asks all ranks how many rows they hold.
+  ///
+  /// - Throws: a ``CommunicationError`` when a rank is lost.
+  public init(_ count: Int, of communicator: any Communicator) throws {
+    let counts = try communicator.byRank(count: 1) { [Double(count)] }.map { Int($0[0]) }
+    self.count = count
+    first = counts[..<communicator.rank].reduce(0, +)
+    total = counts.reduce(0, +)
+  }
+}
+
+extension Communicator {
+  /// The rows that this rank reads of `count`: as many as the others, or one more.
+  public func share(of count: Int) -> Range<Int> {
+    let (each, rest) = count.quotientAndRemainder(dividingBy: size)
+    let first = rank * each + min(rank, rest)
+    return first..<first + each + (rank < rest ? 1 : 0)
+  }
+}
