@@ -104,7 +104,8 @@
       case LATENT_MPI_OK: return
       case LATENT_MPI_LOST:
         throw CommunicationError(
-          "Another process of this run does not answer (\(call)): it, or its machine, is gone. " + remedy)
+          "Another process of this run does not answer (\(call)): it, or its machine, is gone. "
+            + remedy)
       case LATENT_MPI_INTERRUPTED:
         throw CommunicationError(
           "This process was told to end, and another one does not answer (\(call)): it, or its "
