@@ -17,6 +17,14 @@ public protocol Communicator: Sendable {
   /// The same in single precision.
   func allReduce(_ values: UnsafeMutableBufferPointer<Float>) throws
 
+  /// Begins the same, and returns while data moves; `values` must stay where they are, untouched, until
+  /// the request is done. Without an implementation of its own it is done on return.
+  ///
+  /// - Throws: A ``CommunicationError`` when a rank is lost.
+  func beginAllReduce(
+    _ values: UnsafeMutableBufferPointer<Float>
+  ) throws -> any CommunicationRequest
+
   /// Replaces `bytes` by those of rank `root`.
   ///
   /// - Throws: A ``CommunicationError`` when a rank is lost.
@@ -33,6 +41,35 @@ extension Communicator {
   public func allReduce(_ values: inout [Double]) throws {
     try values.withUnsafeMutableBufferPointer { try allReduce($0) }
   }
+
+  public func beginAllReduce(
+    _ values: UnsafeMutableBufferPointer<Float>
+  ) throws -> any CommunicationRequest {
+    try allReduce(values)
+    return CompletedRequest()
+  }
+}
+
+/// A collective call under way. All ranks begin theirs in the same order, and wait for each.
+public protocol CommunicationRequest: AnyObject {
+  /// Moves data on, and tells whether all has been moved.
+  ///
+  /// - Throws: A ``CommunicationError`` when a rank is lost.
+  func test() throws -> Bool
+
+  /// Returns when all has been moved.
+  ///
+  /// - Throws: A ``CommunicationError`` when a rank is lost.
+  func wait() throws
+}
+
+/// A call that was done when it was made.
+public final class CompletedRequest: CommunicationRequest {
+  /// Nothing is under way.
+  public init() {}
+
+  public func test() -> Bool { true }
+  public func wait() {}
 }
 
 /// One process alone: sums are what they were.
@@ -49,7 +86,7 @@ public struct SerialCommunicator: Communicator {
 }
 
 /// A collective call that did not come back from every rank.
-public struct CommunicationError: Error, CustomStringConvertible {
+public struct CommunicationError: LatentError {
   /// What was lost, and what to do.
   public let description: String
 
