@@ -79,6 +79,24 @@
       }
     }
 
+    public func send(_ bytes: UnsafeRawBufferPointer, to rank: Int) throws {
+      try inPieces(bytes.count) { range in
+        try begin("send") {
+          latent_mpi_begin_send(
+            bytes.baseAddress! + range.lowerBound, range.count, Int32(rank), 0, &$0)
+        }.wait()
+      }
+    }
+
+    public func receive(_ bytes: UnsafeMutableRawBufferPointer, from rank: Int) throws {
+      try inPieces(bytes.count) { range in
+        try begin("receive") {
+          latent_mpi_begin_receive(
+            bytes.baseAddress! + range.lowerBound, range.count, Int32(rank), 0, &$0)
+        }.wait()
+      }
+    }
+
     public func barrier() throws { try begin("barrier") { latent_mpi_begin_barrier(&$0) }.wait() }
 
     /// MPI counts in 32 bits.

@@ -113,6 +113,22 @@ extension StepBuilder {
     append(operation, reads: .gradients, phase: "\(layer.name) Adam")
   }
 
+  /// Adam on a vector that stands beside the layers, from its written gradient.
+  public mutating func adam(_ vector: Parameters.VectorSlot) {
+    var operation = PlanOperation()
+    operation.kind = LATENT_OP_ADAM
+    operation.columns = UInt32(vector.count)
+    operation.weights = Operand(parameters, vector.offset)
+    operation.bias = operation.weights
+    operation.weights_gradient = Operand(gradients, vector.offset)
+    operation.bias_gradient = operation.weights_gradient
+    operation.weights_first_moment = Operand(firstMoments, vector.offset)
+    operation.bias_first_moment = operation.weights_first_moment
+    operation.weights_second_moment = Operand(secondMoments, vector.offset)
+    operation.bias_second_moment = operation.weights_second_moment
+    append(operation, reads: .gradients, phase: "\(vector.name) Adam")
+  }
+
   func addGradients(_ layer: LinearLayer, to operation: inout PlanOperation, moments: Bool) {
     operation.weights_gradient = Operand(gradients, layer.weights)
     operation.bias_gradient = Operand(gradients, layer.bias)

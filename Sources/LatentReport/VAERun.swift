@@ -47,7 +47,7 @@ public final class VAERun {
       // The best model goes before the checkpoint that knows of it: after a kill in between, the
       // resumed run trains this epoch again and writes the same model.
       if keepsBest && trainer.isBest { try trainer.model.save(to: directory.model) }
-      let isStopped = stopping()
+      let isStopped = try trainer.anyStops(stopping())
       if trainer.progress.epoch % checkpointEvery == 0 || trainer.isFinished || isStopped {
         try saveCheckpoint()
       }

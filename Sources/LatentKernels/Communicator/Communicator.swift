@@ -30,6 +30,17 @@ public protocol Communicator: Sendable {
   /// - Throws: A ``CommunicationError`` when a rank is lost.
   func broadcast(_ bytes: UnsafeMutableRawBufferPointer, from root: Int) throws
 
+  /// Hands `bytes` to one rank, which must ask for as many by ``receive(_:from:)``: the one pair of calls
+  /// that the others do not make.
+  ///
+  /// - Throws: A ``CommunicationError`` when a rank is lost, or there is none to send to.
+  func send(_ bytes: UnsafeRawBufferPointer, to rank: Int) throws
+
+  /// Replaces `bytes` by those that `rank` sends.
+  ///
+  /// - Throws: A ``CommunicationError`` when a rank is lost, or there is none to hear from.
+  func receive(_ bytes: UnsafeMutableRawBufferPointer, from rank: Int) throws
+
   /// Returns when every rank has come here.
   ///
   /// - Throws: A ``CommunicationError`` when a rank is lost.
@@ -47,6 +58,16 @@ extension Communicator {
   ) throws -> any CommunicationRequest {
     try allReduce(values)
     return CompletedRequest()
+  }
+}
+
+extension Communicator {
+  public func send(_ bytes: UnsafeRawBufferPointer, to rank: Int) throws {
+    throw CommunicationError("These ranks pass no messages in pairs; rank \(rank) cannot be told.")
+  }
+
+  public func receive(_ bytes: UnsafeMutableRawBufferPointer, from rank: Int) throws {
+    throw CommunicationError("These ranks pass no messages in pairs; rank \(rank) cannot be heard.")
   }
 }
 

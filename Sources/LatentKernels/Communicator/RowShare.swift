@@ -7,6 +7,14 @@ public struct RowShare: Sendable {
   /// Rows of all ranks.
   public let total: Int
 
+  /// Their numbers.
+  public var range: Range<Int> { first..<first + count }
+
+  /// `range` of `total` rows.
+  public init(_ range: Range<Int>, of total: Int) {
+    (first, count, self.total) = (range.lowerBound, range.count, total)
+  }
+
   /// Asks all ranks how many rows they hold.
   ///
   /// - Throws: a ``CommunicationError`` when a rank is lost.

@@ -12,6 +12,15 @@ protocol TrainingStep {
   /// The objective's bound of a row of the last batch, nats.
   func bound(_ row: Int) -> Float
   func firstNonFinitePhase(rows: Int) -> String?
+  /// Adds what the last batch of `rows` rows has of them here.
+  func add(rows: Int, to sums: inout PartialEpoch, weighted: Bool)
+}
+
+extension TrainingStep {
+  func add(rows: Int, to sums: inout PartialEpoch, weighted: Bool) {
+    sums.add(0..<rows, of: self, weighted: weighted)
+    sums.rows += rows
+  }
 }
 
 extension ELBOPlan: TrainingStep {}

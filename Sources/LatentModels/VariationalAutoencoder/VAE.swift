@@ -83,11 +83,15 @@ public final class VAE {
 
   /// The data as the model takes it.
   ///
-  /// - Parameter allowMissing: whether NaN may stand for a value that was not observed; as the model
-  ///   was fitted, if nil.
+  /// - Parameters:
+  ///   - share: which rows of a larger whole these are.
+  ///   - allowMissing: whether NaN may stand for a value that was not observed; as the model was
+  ///     fitted, if nil.
   /// - Throws: ``ShapeError`` when the width is not the model's; ``DataError`` when a likelihood on
   ///   [0, 1] meets a value outside it, or a row has nothing observed.
-  public func batches(of data: Dataset, allowMissing: Bool? = nil) throws -> BatchSource {
+  public func batches(
+    of data: Dataset, share: RowShare? = nil, allowMissing: Bool? = nil
+  ) throws -> BatchSource {
     guard data.rows.columns == architecture.dimensions else {
       throw ShapeError(
         "The model expects \(architecture.dimensions) columns, \(data.name) has "
@@ -98,7 +102,8 @@ public final class VAE {
     if allowMissing { try data.validateSomeObserved() }
     try configuration.validateRange(of: data)
     return BatchSource(
-      data.rows, transform: configuration.transform, standardization: configuration.standardization)
+      data.rows, share: share, transform: configuration.transform,
+      standardization: configuration.standardization)
   }
 
   /// log |d standardized / d original| of a row that lacks nothing: what makes densities those of the
@@ -121,10 +126,12 @@ public final class VAE {
     return score(plan, batches, backend: backend, seed: seed)
   }
 
-  /// - Parameter bound: is given the objective's bound of each row, in their order.
+  /// - Parameters:
+  ///   - rows: which rows; all of them if nil.
+  ///   - bound: is given the objective's bound of each row, in their order.
   func score(
-    _ plan: ELBOPlan, _ batches: BatchSource, backend: any Backend, seed: UInt64,
-    bound: (Double) -> Void = { _ in }
+    _ plan: ELBOPlan, _ batches: BatchSource, rows: Range<Int>? = nil, backend: any Backend,
+    seed: UInt64, bound: (Double) -> Void = { _ in }
   ) -> [RowELBO] {
     var run = Run()
     run.seed = seed
@@ -132,13 +139,12 @@ public final class VAE {
     run.epoch = .max
     run.objective_scale = 1
     run.beta = 1
-    let count = batches.count
-    let order = (0..<UInt32(count)).map { $0 }
+    let all = rows ?? 0..<batches.count
     let jacobian = jacobian(of: batches)
     var result: [RowELBO] = []
-    result.reserveCapacity(count)
-    for start in stride(from: 0, to: count, by: plan.capacity) {
-      let rows = order[start..<min(start + plan.capacity, count)]
+    result.reserveCapacity(all.count)
+    for start in stride(from: all.lowerBound, to: all.upperBound, by: plan.capacity) {
+      let rows = (start..<min(start + plan.capacity, all.upperBound)).map { UInt32($0) }[...]
       plan.execute(on: backend, rows: rows, run: run)
       for row in 0..<rows.count {
         let constant = jacobian[start + row]

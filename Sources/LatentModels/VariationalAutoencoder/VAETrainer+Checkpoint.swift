@@ -124,6 +124,8 @@ extension TrainingConfiguration {
     return "\(inference.rawValue) inference, now \(now.inference.rawValue)"
   }
 
+  private var groupCount: Int { rowGroups ?? 1 }
+
   /// The first setting that differs and would change the bits of the epochs to come, as
   /// "setting a, now b". More epochs at a constant rate, and another patience, are no such change.
   func difference(from now: TrainingConfiguration) -> String? {
@@ -139,6 +141,7 @@ extension TrainingConfiguration {
       compare("Adam's beta 1", \.beta1), compare("Adam's beta 2", \.beta2),
       compare("Adam's epsilon", \.epsilon), compare("seed", \.seed),
       compare("samples", \.samples), compare("objective", \.objective),
+      compare("row groups", \.groupCount),
       inference == .amortized ? nil : compare("inner steps", \.innerSteps),
     ]
     return differences.compactMap { $0 }.first

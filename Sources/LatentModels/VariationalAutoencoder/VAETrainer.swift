@@ -24,18 +24,6 @@ public struct EpochMetrics: Codable, Sendable, Equatable {
   public var heldOutKL: Double?
 }
 
-/// Sums over the rows that an epoch has seen, in nats.
-public struct PartialEpoch: Codable, Sendable, Equatable {
-  /// How many rows.
-  public var rows = 0
-  /// Of log p(x|z), as standardized.
-  public var reconstruction = 0.0
-  /// Of D_KL(q(z|x) ‖ p(z)).
-  public var kl = 0.0
-  /// Of an importance-weighted objective's bound; else 0.
-  public var bound = 0.0
-}
-
 /// Training met a number that is not finite.
 public struct DivergenceError: LatentError, Equatable {
   /// One sentence that names the first layer and step that is not finite.
@@ -75,6 +63,9 @@ public final class VAETrainer {
   /// How far the training has come.
   public internal(set) var progress = Progress()
 
+  /// Ranks that train together.
+  public let communicator: any Communicator
+  private let ranked: RankedStep?
   private let batches: BatchSource
   private let heldOut: BatchSource?
   private let step: any TrainingStep
@@ -85,29 +76,50 @@ public final class VAETrainer {
   private var order: [UInt32]
   /// Of the training rows, their mean.
   private let logJacobian: Double
+  /// Where ranks have made it together.
+  private let fingerprint: String?
 
-  /// - Parameter posteriorsPath: a file to keep each row's variational parameters in while training,
-  ///   in place of memory, where they are not amortized. It has no name after this call.
+  /// - Parameters:
+  ///   - communicator: ranks that train together, each of which makes the same calls.
+  ///   - share: which of all ranks' rows `data` are; the ranks' rows follow each other. All, if nil.
+  ///   - heldOutShare: the same of the held-out rows, of which a rank may hold more than it scores.
+  ///   - posteriorsPath: a file to keep each row's variational parameters in while training,
+  ///     in place of memory, where they are not amortized. It has no name after this call.
   /// - Throws: ``SettingError``, ``ShapeError`` or ``DataError`` before anything is trained;
   ///   ``FileError`` where the file cannot be had.
   public init(
     _ model: VAE, configuration: TrainingConfiguration, data: Dataset, heldOut: Dataset?,
-    backend: any Backend, posteriorsPath: String? = nil
+    backend: any Backend, communicator: any Communicator = SerialCommunicator(),
+    share: RowShare? = nil, heldOutShare: RowShare? = nil, posteriorsPath: String? = nil
   ) throws {
     try configuration.validate()
+    let share = share ?? RowShare(0..<data.rows.count, of: data.rows.count)
+    try configuration.validate(ranks: communicator.size, rows: share.total)
     guard configuration.inference == model.configuration.inference ?? .amortized else {
       throw SettingError(
         "The model is of \((model.configuration.inference ?? .amortized).rawValue) inference, the "
           + "training of \(configuration.inference.rawValue).")
     }
-    guard data.rows.count > 0 else { throw DataError("\(data.name) has no rows to train on.") }
+    guard share.total > 0 else { throw DataError("\(data.name) has no rows to train on.") }
     self.model = model
     self.configuration = configuration
     self.backend = backend
-    batches = try model.batches(of: data)
-    logJacobian = model.jacobian(of: batches).mean
-    self.heldOut = try heldOut.flatMap { $0.rows.count > 0 ? try model.batches(of: $0) : nil }
-    let capacity = min(configuration.batchSize, data.rows.count)
+    self.communicator = communicator
+    let held = heldOut.flatMap { data -> (Dataset, RowShare)? in
+      let share = heldOutShare ?? RowShare(0..<data.rows.count, of: data.rows.count)
+      return share.total > 0 ? (data, share) : nil
+    }
+    (batches, self.heldOut) = try communicator.unanimously {
+      (try model.batches(of: data, share: share), try held.map { try model.batches(of: $0, share: $1) })
+    }
+    logJacobian = try model.jacobian(of: batches).mean(over: communicator)
+    let sources = [batches, self.heldOut].compactMap { $0 }
+    fingerprint =
+      communicator.size == 1
+      ? nil
+      : try sources.map { "\($0.count) x \($0.columns), \(try $0.hash(over: communicator))" }
+        .joined(separator: "; ")
+    let capacity = min(configuration.batchSize, share.total)
     if configuration.inference == .svi {
       posteriors = try PosteriorStore(
         count: batches.count + (self.heldOut?.count ?? 0),
@@ -115,14 +127,22 @@ public final class VAETrainer {
     } else {
       posteriors = nil
     }
+    let sharesSteps = communicator.size > 1 || configuration.rowGroups != nil
+    ranked =
+      sharesSteps
+      ? try RankedStep(
+        model.networks, batches: batches, capacity: capacity, configuration: configuration,
+        share: share, communicator: communicator) : nil
     if configuration.inference == .amortized {
       // What is watched: the bound itself where it depends on the samples.
       let bound: (objective: Objective, samples: Int) =
         configuration.objective.isImportanceWeighted ? (.iwae, configuration.samples) : (.elbo, 1)
-      step = try ELBOPlan(
-        model.networks, batches: batches, capacity: capacity, work: .step,
-        objective: configuration.objective, samples: configuration.samples,
-        freeBits: configuration.freeBits > 0)
+      step =
+        try ranked
+        ?? ELBOPlan(
+          model.networks, batches: batches, capacity: capacity, work: .step,
+          objective: configuration.objective, samples: configuration.samples,
+          freeBits: configuration.freeBits > 0)
       evaluation = try self.heldOut.map {
         try ELBOPlan(
           model.networks, batches: $0, capacity: max(1, VAE.evaluationBatch / bound.samples),
@@ -141,13 +161,14 @@ public final class VAETrainer {
           firstPosterior: batches.count, backend: backend)
       }
     }
-    order = (0..<UInt32(data.rows.count)).map { $0 }
+    order = (0..<UInt32(share.total)).map { $0 }
   }
 
   /// Tells data apart: the shapes and hashes of the training rows and, since patience and metrics
   /// depend on them, of the held-out ones.
   var dataFingerprint: String {
-    [batches, heldOut].compactMap { $0 }
+    if let fingerprint { return fingerprint }
+    return [batches, heldOut].compactMap { $0 }
       .map { "\($0.count) x \($0.columns), \($0.hash)" }.joined(separator: "; ")
   }
 
@@ -190,7 +211,7 @@ public final class VAETrainer {
   ) throws -> EpochMetrics? {
     shuffle()
     let isWeighted = configuration.objective.isImportanceWeighted
-    var sums = progress.partial ?? PartialEpoch()
+    var sums = ownPart(of: progress.partial ?? PartialEpoch())
     var run = Run()
     run.seed = configuration.seed
     run.epoch = UInt32(progress.epoch)
@@ -202,25 +223,20 @@ public final class VAETrainer {
       run.beta = Float(
         configuration.beta(step: progress.step, stepsPerEpoch: stepsPerEpoch))
       advanceAdam(&run, rate: rate)
+      ranked?.isStopping = stopping()
       try step.execute(on: backend, rows: rows, run: run)
-      var rowSum = 0.0
-      var klSum = 0.0
-      for row in 0..<rows.count {
-        rowSum += Double(step.logDensity(row))
-        klSum += Double(step.kl(row))
-        if isWeighted { sums.bound += Double(step.bound(row)) }
+      step.add(rows: rows.count, to: &sums, weighted: isWeighted)
+      guard ranked.map({ !$0.diverges }) ?? (sums.reconstruction - sums.kl).isFinite else {
+        throw divergence(rows: rows.count)
       }
-      guard (rowSum - klSum).isFinite else { throw divergence(rows: rows.count) }
-      sums.reconstruction += rowSum
-      sums.kl += klSum
-      sums.rows += rows.count
       progress.step += 1
       onStep(sums.rows)
-      if sums.rows < order.count, stopping() {
-        progress.partial = sums
+      if sums.rows < order.count, ranked?.stops ?? stopping() {
+        progress.partial = try total(sums)
         return nil
       }
     }
+    sums = try total(sums)
     progress.partial = nil
     let count = Double(order.count)
     let reconstruction = sums.reconstruction / count + logJacobian
@@ -260,13 +276,33 @@ public final class VAETrainer {
       return (mean.elbo, mean.reconstruction, mean.kl)
     }
     guard let evaluation, let heldOut else { return nil }
-    var bounds = 0.0
-    let mean = model.score(
-      evaluation, heldOut, backend: backend, seed: configuration.seed
-    ) { bounds += $0 }.mean
-    let isWeighted = evaluation.objective.isImportanceWeighted
+    var sums = PartialEpoch()
+    func add(_ rows: Range<Int>, to sums: inout PartialEpoch) {
+      for row in model.score(
+        evaluation, heldOut, rows: rows, backend: backend, seed: configuration.seed,
+        bound: { sums.bound += $0 })
+      {
+        sums.reconstruction += row.reconstruction
+        sums.kl += row.kl
+      }
+    }
+    let (rank, size) = (communicator.rank, communicator.size)
+    if let groups = ranked?.groups {
+      sums = ownPart(of: sums)
+      for group in groups.groups(of: rank, size: size) {
+        var sum = PartialEpoch()
+        add(groups.rows(of: group..<group + 1, total: heldOut.count), to: &sum)
+        sums.set(group, to: sum)
+      }
+    } else {
+      add(communicator.share(of: heldOut.count), to: &sums)
+    }
+    sums = try total(sums)
+    let count = Double(heldOut.count)
+    let (reconstruction, kl) = (sums.reconstruction / count, sums.kl / count)
     return (
-      isWeighted ? bounds / Double(heldOut.count) : mean.elbo, mean.reconstruction, mean.kl
+      evaluation.objective.isImportanceWeighted ? sums.bound / count : reconstruction - kl,
+      reconstruction, kl
     )
   }
 
