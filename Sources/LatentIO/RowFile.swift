@@ -42,7 +42,8 @@ public struct RowFile: RowSource {
   /// - Parameters:
   ///   - chunkBytes: about how much memory a chunk of rows may take.
   ///   - communicator: the ranks that share the rows.
-  /// - Throws: ``FileError``, also for a pipe, which can be read only once.
+  /// - Throws: ``FileError``, also for a pipe, which can be read only once; `DisagreementError` or
+  ///   `RankError` where ranks find other shapes.
   public init(
     _ path: String, options: LoadOptions = LoadOptions(), chunkBytes: Int = 8 << 20,
     communicator: any Communicator = SerialCommunicator()
@@ -57,6 +58,11 @@ public struct RowFile: RowSource {
     columns = reader.columns
     columnNames = reader.columnNames
     chunkRows = max(1, chunkBytes / (8 * columns))
+    var facts = Agreement()
+    facts.add("columns in the data", columns)
+    facts.add("rows in the data", reader.count.map(String.init) ?? "those of a text")
+    facts.add("column names", columnNames?.joined(separator: ", ") ?? "none")
+    try communicator.agree(on: facts)
     let survey = try RowSurvey(reader, chunkRows: chunkRows, communicator: communicator)
     (fileRows, range, count) = (survey.count, survey.range, survey.range.count)
     part = nil

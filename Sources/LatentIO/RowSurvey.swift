@@ -28,6 +28,9 @@ struct RowSurvey {
     weights = reader.hasWeights ? [] : nil
     guard communicator.size > 1, let known = reader.count else {
       try communicator.unanimously { try read(reader, 0..<(reader.count ?? .max), chunkRows) }
+      var facts = Agreement()
+      facts.add("rows in the data", count)
+      try communicator.agree(on: facts)
       range = communicator.share(of: count)
       weights = weights.map { Array($0[range]) }
       return

@@ -1,5 +1,4 @@
 import Foundation
-import LatentIO
 import LatentKernels
 import LatentReport
 
@@ -54,16 +53,5 @@ extension Agreement {
       add(path.last ?? "settings", "[\(parts)]")
     default: add(path.last ?? "settings", "\(value)")
     }
-  }
-}
-
-extension RowFile {
-  /// What all ranks must find in their file.
-  var facts: Agreement {
-    var facts = Agreement()
-    facts.add("rows in the data", fileRows)
-    facts.add("columns in the data", columns)
-    if let columnNames { facts.add("column names", columnNames.joined(separator: ", ")) }
-    return facts
   }
 }

@@ -110,8 +110,7 @@ extension DataSettings {
       throw SettingError("\(source) ships with the program and is small; drop --stream.")
     }
     let file = try RowFile(source, options: loadOptions, communicator: communicator)
-    try communicator.agree(on: file.facts)
-    try communicator.unanimously { try file.validateFinite(allowMissing: missing ?? false) }
+    try file.validateFinite(allowMissing: missing ?? false)
     return file
   }
 }
