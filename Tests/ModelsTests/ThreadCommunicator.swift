@@ -59,6 +59,22 @@ final class ThreadCommunicator: Communicator {
         }, leave: { _ = values.update(from: sum) })
     }
 
+    private var boxes: [[Int]: [[UInt8]]] = [:]
+
+    fileprivate func put(_ message: [UInt8], from: Int, to: Int) {
+      condition.lock()
+      boxes[[from, to], default: []].append(message)
+      condition.broadcast()
+      condition.unlock()
+    }
+
+    fileprivate func take(from: Int, to: Int) -> [UInt8] {
+      condition.lock()
+      defer { condition.unlock() }
+      while boxes[[from, to], default: []].isEmpty { condition.wait() }
+      return boxes[[from, to]]!.removeFirst()
+    }
+
     fileprivate func hand(_ rank: Int, _ target: UnsafeMutableRawBufferPointer, from root: Int) {
       meet(
         rank,
@@ -85,6 +101,14 @@ final class ThreadCommunicator: Communicator {
 
   func broadcast(_ bytes: UnsafeMutableRawBufferPointer, from root: Int) {
     board.hand(rank, bytes, from: root)
+  }
+
+  func send(_ bytes: UnsafeRawBufferPointer, to rank: Int) {
+    board.put(Array(bytes), from: self.rank, to: rank)
+  }
+
+  func receive(_ bytes: UnsafeMutableRawBufferPointer, from rank: Int) {
+    bytes.copyBytes(from: board.take(from: rank, to: self.rank))
   }
 
   func barrier() { board.meet(rank, enter: {}, leave: {}) }

@@ -3,29 +3,43 @@
 public struct RowGroups: Sendable, Equatable {
   /// How many.
   public let count: Int
+  /// The first row of each group, and behind the last one how many rows there are.
+  public let bounds: [Int]
 
+  /// - Parameter bounds: where `count` ranges of rows begin and end.
   /// - Throws: ``SettingError`` where the ranks are too many, since each has whole groups.
-  public init(_ count: Int, ranks: Int) throws {
+  public init(_ count: Int, bounds: [Int], ranks: Int) throws {
+    precondition(bounds.count == count + 1, "groups follow each other")
     guard ranks <= count else {
       throw SettingError(
         "Sums of \(count) groups of rows are shared by at most \(count) ranks, found \(ranks); choose "
           + "more with --row-groups, which changes the bits.")
     }
-    self.count = count
+    (self.count, self.bounds) = (count, bounds)
   }
 
-  /// The groups that a rank of `size` sums.
-  public func groups(of rank: Int, size: Int) -> Range<Int> {
+  /// `count` ranges of `total` rows, as even as they can be.
+  public static func evenBounds(_ count: Int, of total: Int) -> [Int] {
+    (0...count).map { total * $0 / count }
+  }
+
+  /// The groups that a rank of `size` sums, of `count`.
+  public static func groups(_ count: Int, of rank: Int, size: Int) -> Range<Int> {
     count * rank / size..<count * (rank + 1) / size
   }
 
-  /// The rows of some groups, of `total`.
-  public func rows(of groups: Range<Int>, total: Int) -> Range<Int> {
-    total * groups.lowerBound / count..<total * groups.upperBound / count
-  }
+  /// The rows of a group.
+  public func rows(of group: Int) -> Range<Int> { bounds[group]..<bounds[group + 1] }
 
-  /// The group that a row of `total` is in.
-  public func group(of row: Int, total: Int) -> Int { ((row + 1) * count - 1) / total }
+  /// The group that a row is in.
+  public func group(of row: Int) -> Int {
+    var (low, high) = (0, count)
+    while high - low > 1 {
+      let middle = (low + high) / 2
+      if bounds[middle] <= row { low = middle } else { high = middle }
+    }
+    return low
+  }
 
   private func owner(of group: Int, size: Int) -> Int { ((group + 1) * size - 1) / count }
 
@@ -40,7 +54,7 @@ public struct RowGroups: Sendable, Equatable {
     sum: (_ group: Int, UnsafeMutableBufferPointer<Float>) -> Void
   ) throws {
     let (rank, size) = (communicator.rank, communicator.size)
-    let own = groups(of: rank, size: size)
+    let own = Self.groups(count, of: rank, size: size)
     func join(_ range: Range<Int>, _ depth: Int) throws {
       guard range.count > 1 else { return sum(range.lowerBound, buffers[depth]) }
       let middle = (range.lowerBound + range.upperBound) / 2

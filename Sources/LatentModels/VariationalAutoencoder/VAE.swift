@@ -55,6 +55,11 @@ public struct RowELBO: Sendable, Equatable {
   public let kl: Double
   /// The bound itself: reconstruction less KL, in nats.
   public var elbo: Double { reconstruction - kl }
+
+  /// A bound of these two parts, in nats.
+  public init(reconstruction: Double, kl: Double) {
+    (self.reconstruction, self.kl) = (reconstruction, kl)
+  }
 }
 
 /// A variational autoencoder (Kingma and Welling 2014): p(z) = N(0, I), a decoder p(x|z), and an
@@ -112,18 +117,20 @@ public final class VAE {
     configuration.standardization.map { -$0.scale.reduce(0) { $0 + naturalLogarithm($1) } } ?? 0
   }
 
-  /// The ELBO of each row, with one draw of z from the noise that `seed` keys.
-  public func scoreSamples(_ batches: BatchSource, backend: any Backend, seed: UInt64 = 0) throws
-    -> [RowELBO]
-  {
-    if let inferred = try infer(batches, backend: backend, seed: seed) {
+  /// The ELBO of each of `rows` (all, if nil), with one draw of z from the noise that `seed` and the row's
+  /// number key: the same whatever rows are asked for beside it.
+  public func scoreSamples(
+    _ batches: BatchSource, rows: Range<Int>? = nil, backend: any Backend, seed: UInt64 = 0
+  ) throws -> [RowELBO] {
+    let rows = rows ?? 0..<batches.count
+    if let inferred = try infer(batches, rows: rows, backend: backend, seed: seed) {
       return zip(inferred.reconstruction, inferred.kl).map {
         RowELBO(reconstruction: $0, kl: $1)
       }
     }
     let plan = try ELBOPlan(
       networks, batches: batches, capacity: Self.evaluationBatch, work: .evaluation)
-    return score(plan, batches, backend: backend, seed: seed)
+    return score(plan, batches, rows: rows, backend: backend, seed: seed)
   }
 
   /// - Parameters:
@@ -139,15 +146,16 @@ public final class VAE {
     run.epoch = .max
     run.objective_scale = 1
     run.beta = 1
-    let all = rows ?? 0..<batches.count
+    let rows = rows ?? 0..<batches.count
+    let order = rows.map { UInt32($0) }
     let jacobian = jacobian(of: batches)
     var result: [RowELBO] = []
-    result.reserveCapacity(all.count)
-    for start in stride(from: all.lowerBound, to: all.upperBound, by: plan.capacity) {
-      let rows = (start..<min(start + plan.capacity, all.upperBound)).map { UInt32($0) }[...]
-      plan.execute(on: backend, rows: rows, run: run)
-      for row in 0..<rows.count {
-        let constant = jacobian[start + row]
+    result.reserveCapacity(order.count)
+    for start in stride(from: 0, to: order.count, by: plan.capacity) {
+      let some = order[start..<min(start + plan.capacity, order.count)]
+      plan.execute(on: backend, rows: some, run: run)
+      for row in 0..<some.count {
+        let constant = jacobian[rows.lowerBound + start + row]
         bound(Double(plan.bound(row)) + constant)
         result.append(
           RowELBO(

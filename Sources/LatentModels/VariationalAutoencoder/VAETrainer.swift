@@ -68,6 +68,7 @@ public final class VAETrainer {
   private let ranked: RankedStep?
   private let batches: BatchSource
   private let heldOut: BatchSource?
+  private let heldOutGroups: RowGroups?
   private let step: any TrainingStep
   private let evaluation: ELBOPlan?
   private let heldOutInference: HeldOutInference?
@@ -81,8 +82,8 @@ public final class VAETrainer {
 
   /// - Parameters:
   ///   - communicator: ranks that train together, each of which makes the same calls.
-  ///   - share: which of all ranks' rows `data` are; the ranks' rows follow each other. All, if nil.
-  ///   - heldOutShare: the same of the held-out rows, of which a rank may hold more than it scores.
+  ///   - part: which of all ranks' rows `data` are; the ranks' rows follow each other. All, if nil.
+  ///   - heldOutPart: the same of the held-out rows.
   ///   - posteriorsPath: a file to keep each row's variational parameters in while training,
   ///     in place of memory, where they are not amortized. It has no name after this call.
   /// - Throws: ``SettingError``, ``ShapeError`` or ``DataError`` before anything is trained;
@@ -90,10 +91,11 @@ public final class VAETrainer {
   public init(
     _ model: VAE, configuration: TrainingConfiguration, data: Dataset, heldOut: Dataset?,
     backend: any Backend, communicator: any Communicator = SerialCommunicator(),
-    share: RowShare? = nil, heldOutShare: RowShare? = nil, posteriorsPath: String? = nil
+    part: RowPart? = nil, heldOutPart: RowPart? = nil, posteriorsPath: String? = nil
   ) throws {
     try configuration.validate()
-    let share = share ?? RowShare(0..<data.rows.count, of: data.rows.count)
+    let part = part ?? RowPart(allOf: data.rows.count)
+    let share = part.share
     try configuration.validate(ranks: communicator.size, rows: share.total)
     guard configuration.inference == model.configuration.inference ?? .amortized else {
       throw SettingError(
@@ -105,12 +107,15 @@ public final class VAETrainer {
     self.configuration = configuration
     self.backend = backend
     self.communicator = communicator
-    let held = heldOut.flatMap { data -> (Dataset, RowShare)? in
-      let share = heldOutShare ?? RowShare(0..<data.rows.count, of: data.rows.count)
-      return share.total > 0 ? (data, share) : nil
+    let held = heldOut.flatMap { data -> (data: Dataset, part: RowPart)? in
+      let part = heldOutPart ?? RowPart(allOf: data.rows.count)
+      return part.share.total > 0 ? (data, part) : nil
     }
+    let ranks = communicator.size
+    let groups = try part.groups(configuration.rowGroups, ranks: ranks)
+    heldOutGroups = try held?.part.groups(configuration.rowGroups, ranks: ranks)
     (batches, self.heldOut) = try communicator.unanimously {
-      (try model.batches(of: data, share: share), try held.map { try model.batches(of: $0, share: $1) })
+      (try model.batches(of: data, share: share), try held.map { try model.batches(of: $0.data, share: $0.part.share) })
     }
     logJacobian = try model.jacobian(of: batches).mean(over: communicator)
     let sources = [batches, self.heldOut].compactMap { $0 }
@@ -132,7 +137,7 @@ public final class VAETrainer {
       sharesSteps
       ? try RankedStep(
         model.networks, batches: batches, capacity: capacity, configuration: configuration,
-        share: share, communicator: communicator) : nil
+        share: share, groups: groups, communicator: communicator) : nil
     if configuration.inference == .amortized {
       // What is watched: the bound itself where it depends on the samples.
       let bound: (objective: Objective, samples: Int) =
@@ -286,16 +291,15 @@ public final class VAETrainer {
         sums.kl += row.kl
       }
     }
-    let (rank, size) = (communicator.rank, communicator.size)
-    if let groups = ranked?.groups {
+    if let groups = heldOutGroups {
       sums = ownPart(of: sums)
-      for group in groups.groups(of: rank, size: size) {
+      for group in 0..<groups.count where !groups.rows(of: group).clamped(to: heldOut.held).isEmpty {
         var sum = PartialEpoch()
-        add(groups.rows(of: group..<group + 1, total: heldOut.count), to: &sum)
+        add(groups.rows(of: group), to: &sum)
         sums.set(group, to: sum)
       }
     } else {
-      add(communicator.share(of: heldOut.count), to: &sums)
+      add(heldOut.held, to: &sums)
     }
     sums = try total(sums)
     let count = Double(heldOut.count)

@@ -32,12 +32,13 @@ final class RankedStep: TrainingStep {
 
   init(
     _ networks: VariationalNetworks, batches: BatchSource, capacity: Int,
-    configuration: TrainingConfiguration, share: RowShare, communicator: any Communicator
+    configuration: TrainingConfiguration, share: RowShare, groups: RowGroups?,
+    communicator: any Communicator
   ) throws {
     self.capacity = capacity
     self.communicator = communicator
     self.share = share
-    groups = try configuration.rowGroups.map { try RowGroups($0, ranks: communicator.size) }
+    self.groups = groups
     plan = try ELBOPlan(
       networks, batches: batches, capacity: min(capacity, max(1, share.count)), work: .gradient,
       objective: configuration.objective, samples: configuration.samples,
@@ -72,7 +73,7 @@ final class RankedStep: TrainingStep {
     rows = batch.filter { share.range.contains(Int($0)) }
     guard let groups else { return }
     counts = [Int](repeating: 0, count: groups.count)
-    let group = rows.map { groups.group(of: Int($0), total: share.total) }
+    let group = rows.map { groups.group(of: Int($0)) }
     for number in group { counts[number] += 1 }
     rows = rows.indices.sorted { (group[$0], $0) < (group[$1], $1) }.map { rows[$0] }
   }
@@ -124,7 +125,8 @@ final class RankedStep: TrainingStep {
       if run.rows > 0 { part.plan.execute(on: backend, run: run) }
     }
     guard let groups else { return }
-    let own = groups.groups(of: communicator.rank, size: communicator.size)
+    let own = RowGroups.groups(
+      groups.count, of: communicator.rank, size: communicator.size)
     let buffer = parts.gradients.map { max($0.weights_gradient.buffer, $0.bias_gradient.buffer) }.max()!
     var first = 0
     try groups.reduce(sums.map(\.values), over: communicator) { group, target in

@@ -15,8 +15,7 @@ extension VAETrainer {
       return sums
     }
     sums.sums = [0, 0, 0]
-    let own = count * communicator.rank / communicator.size
-      ..< count * (communicator.rank + 1) / communicator.size
+    let own = RowGroups.groups(count, of: communicator.rank, size: communicator.size)
     sums.groups = (0..<3 * count).map { own.contains($0 / 3) ? partial.groups?[$0] ?? 0 : 0 }
     return sums
   }
@@ -54,6 +53,30 @@ extension TrainingConfiguration {
     }
     guard rows >= ranks else {
       throw SettingError("\(rows) rows cannot be shared by \(ranks) ranks; start fewer.")
+    }
+  }
+}
+
+/// Which rows of a whole a rank holds, and where the groups of all rows begin.
+public struct RowPart: Sendable {
+  /// The rows that are here.
+  public let share: RowShare
+  /// Of groups: their first rows and the number of all rows; nil: as even as they can be.
+  public let bounds: [Int]?
+
+  /// Rows that are here, of ranks that hold whole groups where there are any.
+  public init(_ share: RowShare, groupBounds: [Int]? = nil) {
+    (self.share, bounds) = (share, groupBounds)
+  }
+
+  /// All of `count` rows.
+  init(allOf count: Int) { self.init(RowShare(0..<count, of: count)) }
+
+  /// - Throws: ``SettingError`` where the ranks are more than the groups.
+  func groups(_ count: Int?, ranks: Int) throws -> RowGroups? {
+    try count.map {
+      try RowGroups(
+        $0, bounds: bounds ?? RowGroups.evenBounds($0, of: share.total), ranks: ranks)
     }
   }
 }
