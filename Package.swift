@@ -18,6 +18,7 @@ let package = Package(
     .trait(
       name: "OpenBLAS", description: "The openblas backend, and the models that factorize matrices."
     ),
+    .trait(name: "MPI", description: "Fits on several processes and machines, by Open MPI."),
     .default(enabledTraits: ["OpenBLAS"]),
   ],
   dependencies: [
@@ -38,6 +39,7 @@ let package = Package(
     .systemLibrary(
       name: "COpenBLAS", pkgConfig: "lapacke",
       providers: [.apt(["libopenblas-dev", "liblapacke-dev"])]),
+    .systemLibrary(name: "COpenMPI", pkgConfig: "ompi-c", providers: [.apt(["libopenmpi-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
     .target(
@@ -45,6 +47,11 @@ let package = Package(
       dependencies: [
         "CKernels", .target(name: "COpenBLAS", condition: .when(traits: ["OpenBLAS"])),
       ]),
+    // Both are empty without the trait.
+    .target(
+      name: "CMPI", dependencies: [.target(name: "COpenMPI", condition: .when(traits: ["MPI"]))],
+      cSettings: [.define("LATENT_MPI", .when(traits: ["MPI"]))]),
+    .target(name: "LatentMPI", dependencies: ["CMPI", "LatentKernels"]),
     .target(name: "LatentNetworks", dependencies: ["LatentKernels"]),
     .target(
       name: "LatentIO", dependencies: ["LatentKernels", "CZlib"],
@@ -64,7 +71,8 @@ let package = Package(
     .executableTarget(
       name: "latent",
       dependencies: [
-        "LatentReport", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "LatentReport", "LatentMPI",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
     .testTarget(name: "KernelsTests", dependencies: ["LatentKernels", "CKernels"]),
     .testTarget(name: "NetworksTests", dependencies: ["LatentNetworks"]),

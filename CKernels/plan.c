@@ -269,7 +269,8 @@ static void walk(latent_pool *pool, const void *context, int thread) {
                   : op->layout != LATENT_LAYOUT_PANELS          ? op->inner
                                                                 : 0;
     if (packed < rows) packed = rows;
-    if (op->kind == LATENT_OP_LIST_ONES) task.ones = latent_pool_shared(pool);
+    // A part of a plan may go on with the lists that the part before it made.
+    if (op->kind == LATENT_OP_LIST_ONES || op->ones) task.ones = latent_pool_shared(pool);
   }
   task.scratch = latent_pool_scratch(pool, thread, packed * LATENT_GROUP_PANELS * 16);
   if (packed && !task.scratch) abort();

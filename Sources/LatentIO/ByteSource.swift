@@ -40,6 +40,14 @@ final class FileSource: ByteSource {
 
   deinit { if descriptor >= 0 { posixClose(descriptor) } }
 
+  /// Passes over bytes of a file that has them.
+  func skip(_ count: Int) throws {
+    guard lseek(descriptor, off_t(count), SEEK_CUR) >= 0 else {
+      throw FileError(path, doing: "cannot be read", errno: errno)
+    }
+    bound = bound.map { max(0, $0 - count) }
+  }
+
   func read(into target: UnsafeMutableRawBufferPointer) throws -> Int {
     while true {
       let count = posixRead(descriptor, target)

@@ -55,6 +55,24 @@ final class ByteStream {
     return count
   }
 
+  /// Passes over bytes, without reading them where the file allows it.
+  ///
+  /// - Parameter what: what they are, for messages: "values".
+  func skip(_ count: Int, of what: String) throws {
+    let pended = min(count, pending.count)
+    pending = pending.dropFirst(pended)
+    var left = count - pended
+    if let file = source as? FileSource, let bound = file.bound, left <= bound {
+      return try file.skip(left)
+    }
+    // To the end, where there are too few: read says so.
+    while left > 0 {
+      let piece = min(left, 1 << 20)
+      _ = try read(piece, UInt8.self, of: what)
+      left -= piece
+    }
+  }
+
   /// Exactly `count` values as they lie in the file.
   ///
   /// - Parameter what: what they are, for messages: "pixels".

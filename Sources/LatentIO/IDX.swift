@@ -26,7 +26,9 @@ enum IDX {
     let shape = stride(from: 0, to: header.count, by: 4).map { at in
       header[at..<at + 4].reduce(0) { $0 << 8 | Int($1) }
     }
-    return try ArrayStream(shape: shape, stream) { try type.read($0, from: stream) }
+    return try ArrayStream(shape: shape, elementBytes: type.bytes, stream) {
+      try type.read($0, from: stream)
+    }
   }
 
   private enum ElementType: UInt8 {
@@ -36,6 +38,16 @@ enum IDX {
     case int = 0x0C
     case float = 0x0D
     case double = 0x0E
+
+    /// Of one value.
+    var bytes: Int {
+      switch self {
+      case .ubyte, .byte: 1
+      case .short: 2
+      case .int, .float: 4
+      case .double: 8
+      }
+    }
 
     func read(_ count: Int, from stream: ByteStream) throws -> Rows.Storage {
       func values<Value: BitwiseCopyable>(_ type: Value.Type) throws -> [Value] {

@@ -38,7 +38,9 @@ public enum NPY {
         "expected rows one after another (C order), found columns (Fortran order); "
           + "save np.ascontiguousarray(x).")
     }
-    return try ArrayStream(shape: header.shape, stream) {
+    // "<f4" ends with its size; others are refused when values are read.
+    let elementBytes = header.descr.last?.wholeNumberValue ?? 1
+    return try ArrayStream(shape: header.shape, elementBytes: elementBytes, stream) {
       try values($0, header.descr, stream)
     }
   }

@@ -6,17 +6,24 @@ struct ArrayStream {
   /// The values of the whole shape.
   let count: Int
   let stream: ByteStream
+  private let elementBytes: Int
   private let values: (Int) throws -> Rows.Storage
 
-  /// - Parameter values: reads so many.
+  /// - Parameters:
+  ///   - elementBytes: of one value in the file.
+  ///   - values: reads so many.
   init(
-    shape: [Int], _ stream: ByteStream, values: @escaping (Int) throws -> Rows.Storage
+    shape: [Int], elementBytes: Int, _ stream: ByteStream,
+    values: @escaping (Int) throws -> Rows.Storage
   ) throws {
     (self.shape, self.stream, self.values) = (shape, stream, values)
+    self.elementBytes = elementBytes
     count = try elementCount(shape, file: stream.name)
   }
 
   func read(_ count: Int) throws -> Rows.Storage { try values(count) }
+
+  func skip(_ count: Int) throws { try stream.skip(count * elementBytes, of: "values") }
 
   func expectEnd() throws { try stream.expectEnd(after: "\(count) values") }
 

@@ -3,26 +3,32 @@ import LatentKernels
 /// The rows of a CSV, NPY or IDX file, gzipped or not, read anew in each pass: a table may be larger than
 /// the memory.
 ///
-/// Rows have the bits that ``Dataset/load(_:options:)`` gives them. Labels are left out.
+/// Rows have the bits that ``Dataset/load(_:options:)`` gives them. Labels are left out. Of several ranks each
+/// has its part of the rows, ``Communicator/share(of:)``: of arrays nothing else is read, of text (and within
+/// gzip) what lies before it is passed over.
 public struct RowFile: RowSource {
   /// What messages call it: the path it came from.
   public let name: String
-  /// How many rows the file has.
+  /// How many rows there are, on this rank.
   public let count: Int
   /// Values of a row.
   public let columns: Int
   public let chunkRows: Int
   /// One name a column.
   public let columnNames: [String]?
-  /// How much each row counts, where a column says so: 8 bytes a row are kept.
+  /// How much each of these rows counts, where a column says so: 8 bytes a row are kept.
   public let weights: [Double]?
   private let options: LoadOptions
   private let form: Form
-  /// The rows in the file, of which `part` are rows of this source.
-  private let fileRows: Int
+  /// The rows in the file, on all ranks.
+  public let fileRows: Int
+  /// This rank's part of the file's rows, of which `part` are rows of this source.
+  let range: Range<Int>
+  /// Set when a row is an image.
+  public let imageShape: ImageShape?
   private let part: SplitPart?
-  private let firstMissing: Place?
-  private let firstInfinite: Place?
+  private let firstMissing: RowSurvey.Place?
+  private let firstInfinite: RowSurvey.Place?
 
   /// What only all values together tell.
   private enum Form {
@@ -33,62 +39,55 @@ public struct RowFile: RowSource {
     case floats
   }
 
-  private struct Place {
-    var row, column: Int
-    var line: Int?
-  }
-
   /// Reads the file once, to count and check it.
   ///
-  /// - Parameter chunkBytes: about how much memory a chunk of rows may take.
-  /// - Throws: ``FileError``, also for a pipe, which can be read only once.
+  /// - Parameters:
+  ///   - chunkBytes: about how much memory a chunk of rows may take.
+  ///   - communicator: the ranks that share the rows.
+  ///   - groups: of rows, where ranks hold whole groups.
+  /// - Throws: ``FileError``, also for a pipe, which can be read only once; `DisagreementError` or
+  ///   `RankError` where ranks find other shapes.
   public init(
-    _ path: String, options: LoadOptions = LoadOptions(), chunkBytes: Int = 8 << 20
+    _ path: String, options: LoadOptions = LoadOptions(), chunkBytes: Int = 8 << 20,
+    communicator: any Communicator = SerialCommunicator(), groups: Int? = nil
   ) throws {
-    guard try FileSource(path).bound != nil else {
-      throw FileError(path, "expected a file that can be read again and again, found a pipe.")
-    }
     (name, self.options) = (path, options)
-    let reader = try makeRowReader(path, options)
+    let reader = try communicator.unanimously {
+      guard try FileSource(path).bound != nil else {
+        throw FileError(path, "expected a file that can be read again and again, found a pipe.")
+      }
+      return try makeRowReader(path, options)
+    }
     columns = reader.columns
     columnNames = reader.columnNames
+    imageShape = reader.imageShape
     chunkRows = max(1, chunkBytes / (8 * columns))
-    var (count, weights) = (0, [Double]())
-    var (isBinary, isFloat) = (true, true)
-    var firstMissing: Place?
-    var firstInfinite: Place?
-    while let piece = try reader.read(chunkRows) {
-      let values = piece.storage
-      isBinary = isBinary && values.isBinary
-      isFloat = isFloat && values.isExactInFloat
-      if let index = values.firstIndex(where: { $0.isNaN }), firstMissing == nil {
-        firstMissing = Place(
-          row: count + index / columns, column: index % columns,
-          line: piece.lines?[index / columns])
-      }
-      if let index = values.firstIndex(where: { $0.isInfinite }), firstInfinite == nil {
-        firstInfinite = Place(
-          row: count + index / columns, column: index % columns,
-          line: piece.lines?[index / columns])
-      }
-      weights += piece.weights ?? []
-      count += piece.count
-    }
-    self.count = count
-    fileRows = count
+    var facts = Agreement()
+    facts.add("columns in the data", columns)
+    facts.add("rows in the data", reader.count.map(String.init) ?? "those of a text")
+    facts.add("column names", columnNames?.joined(separator: ", ") ?? "none")
+    try communicator.agree(on: facts)
+    let survey = try RowSurvey(
+      reader, chunkRows: chunkRows, communicator: communicator, groups: groups)
+    (fileRows, range, count) = (survey.count, survey.range, survey.range.count)
     part = nil
-    form = isBinary ? .binary : reader.isText && isFloat ? .floats : .asStored
-    self.weights = reader.hasWeights ? weights : nil
-    (self.firstMissing, self.firstInfinite) = (firstMissing, firstInfinite)
+    form = survey.isBinary ? .binary : reader.isText && survey.isExactInFloat ? .floats : .asStored
+    weights = survey.weights
+    (firstMissing, firstInfinite) = (survey.firstMissing, survey.firstInfinite)
   }
 
   /// Part of another one's rows.
   private init(_ whole: RowFile, _ part: SplitPart) {
     (name, columns, chunkRows) = (whole.name, whole.columns, whole.chunkRows)
+    imageShape = whole.imageShape
     (columnNames, options, form) = (whole.columnNames, whole.options, whole.form)
-    (fileRows, count) = (whole.count, part.count)
+    (fileRows, range) = (whole.fileRows, whole.range)
+    let range = range
+    count = range.count == fileRows ? part.count : range.count(where: part.contains)
     (firstMissing, firstInfinite) = (whole.firstMissing, whole.firstInfinite)
-    weights = whole.weights.map { all in all.indices.filter(part.contains).map { all[$0] } }
+    weights = whole.weights.map { all in
+      all.indices.filter { part.contains(range.lowerBound + $0) }.map { all[$0] }
+    }
     self.part = part
   }
 
@@ -98,14 +97,18 @@ public struct RowFile: RowSource {
     let reader = try makeRowReader(name, options)
     guard reader.columns == columns else { throw changed() }
     var waiting: Rows.Storage?
-    var (seen, given) = (0, 0)
+    var (seen, given) = (range.lowerBound, 0)
+    let isLast = range.upperBound == fileRows
+    try reader.skip(seen)
     func give(_ storage: Rows.Storage) throws {
       let rows = try Rows(
         count: storage.valueCount / columns, columns: columns, storage: storage)
       try body(given, rows)
       given += rows.count
     }
-    while let piece = try reader.read(size) {
+    while isLast || seen < range.upperBound,
+      let piece = try reader.read(isLast ? size : min(size, range.upperBound - seen))
+    {
       var storage =
         switch form {
         case .asStored: piece.storage
@@ -128,7 +131,7 @@ public struct RowFile: RowSource {
       }
       waiting = all
     }
-    guard seen == fileRows else { throw changed() }
+    guard seen == range.upperBound else { throw changed() }
     if let waiting, waiting.valueCount > 0 { try give(waiting) }
   }
 
@@ -157,8 +160,17 @@ public struct RowFile: RowSource {
   public func split(
     heldOutFraction fraction: Double, seed: UInt64
   ) throws -> (training: RowFile, heldOut: RowFile) {
-    let held = try heldOutCount(fraction, of: count, name: name)
-    let part = SplitPart(of: count, heldOut: held, seed: seed)
-    return (RowFile(self, part.complement(of: count)), RowFile(self, part))
+    let held = try heldOutCount(fraction, of: fileRows, name: name)
+    let part = SplitPart(of: fileRows, heldOut: held, seed: seed)
+    return (RowFile(self, part.complement(of: fileRows)), RowFile(self, part))
+  }
+
+  /// Reads all of this rank's rows into memory.
+  ///
+  /// - Throws: ``FileError``.
+  public func held() throws -> Rows {
+    var rows = try Rows(count: 0, columns: columns, storage: .doubles([]))
+    try forEachChunk(of: max(1, count)) { _, all in rows = all }
+    return rows
   }
 }

@@ -15,6 +15,12 @@ protocol RowReader: AnyObject {
   var columnNames: [String]? { get }
   var hasWeights: Bool { get }
   var isText: Bool { get }
+  /// Set when a row is an image.
+  var imageShape: ImageShape? { get }
+  /// Rows of the file, where it tells; nil for text.
+  var count: Int? { get }
+  /// Leaves out the next rows.
+  func skip(_ rows: Int) throws
   /// The next rows, `size` but for the last ones; nil at the end, which is checked.
   func read(_ size: Int) throws -> RowPiece?
 }
@@ -33,18 +39,30 @@ private final class ArrayRowReader: RowReader {
   private let selection: ColumnSelection
   private let width: Int
   private var left: Int
+  let count: Int?
   let isText = false
   let columnNames: [String]? = nil
+  let imageShape: ImageShape?
 
   init(_ array: ArrayStream, _ options: LoadOptions) throws {
     self.array = array
     (left, width) = try array.tableShape()
+    count = left
     selection = try ColumnSelection(
       options, count: width, names: nil, file: array.stream.name)
+    let isWhole = options.columns == nil && options.label == nil && options.weights == nil
+    imageShape =
+      isWhole && array.shape.count == 3
+      ? ImageShape(height: array.shape[1], width: array.shape[2]) : nil
   }
 
   var columns: Int { selection.data.count }
   var hasWeights: Bool { selection.weights != nil }
+
+  func skip(_ rows: Int) throws {
+    try array.skip(rows * width)
+    left -= rows
+  }
 
   func read(_ size: Int) throws -> RowPiece? {
     guard left > 0 else {
@@ -64,6 +82,8 @@ private final class ArrayRowReader: RowReader {
 private final class TextRowReader: RowReader {
   private var reader: CSVReader
   let isText = true
+  let imageShape: ImageShape? = nil
+  let count: Int? = nil
 
   init(_ stream: ByteStream, _ options: LoadOptions) throws {
     reader = try CSVReader(stream, options)
@@ -72,6 +92,10 @@ private final class TextRowReader: RowReader {
   var columns: Int { reader.selection.data.count }
   var columnNames: [String]? { reader.columnNames }
   var hasWeights: Bool { reader.selection.weights != nil }
+
+  func skip(_ rows: Int) throws {
+    for _ in 0..<rows { guard try reader.next() else { return } }
+  }
 
   func read(_ size: Int) throws -> RowPiece? {
     var (values, weights, lines) = ([Double](), [Double](), [Int]())

@@ -56,6 +56,13 @@ public struct Plan: @unchecked Sendable {
     return part
   }
 
+  /// The same buffers with other operations on them.
+  public func replacing(_ operations: [PlanOperation]) -> Plan {
+    var other = self
+    other.operations = operations
+    return other
+  }
+
   /// Runs the operations on a batch of `run.rows` rows.
   public func execute(on backend: any Backend, run: Run) {
     backend.execute(operations, on: buffers, run: run)

@@ -13,11 +13,14 @@ public final class Storage<Element: BitwiseCopyable>: @unchecked Sendable {
   public let pointer: UnsafeMutablePointer<Element>
   /// How many elements there are.
   public let count: Int
+  /// Bytes that were mapped, 0 where they were allocated.
+  private let mapped: Int
   private static var hugePage: Int { 2 << 20 }
 
   /// Room for `count` elements, all zero.
   public init(count: Int) {
     self.count = count
+    mapped = 0
     let bytes = max(64, count * MemoryLayout<Element>.stride)
     let isLarge = bytes >= Self.hugePage
     let memory = UnsafeMutableRawPointer.allocate(
@@ -31,7 +34,32 @@ public final class Storage<Element: BitwiseCopyable>: @unchecked Sendable {
     pointer = memory.bindMemory(to: Element.self, capacity: count)
   }
 
-  deinit { UnsafeMutableRawPointer(pointer).deallocate() }
+  /// Room for `count` elements, of which only those of `part` are held in memory, zero: nothing may touch
+  /// the others.
+  public init(count: Int, holding part: Range<Int>) {
+    precondition(part.lowerBound >= 0 && part.upperBound <= count, "a part lies within the whole")
+    let page = Int(getpagesize())
+    let stride = MemoryLayout<Element>.stride
+    let bytes = max(page, (count * stride + page - 1) / page * page)
+    let flags = MAP_PRIVATE | MAP_ANON
+    let memory = mmap(nil, bytes, PROT_NONE, flags, -1, 0)
+    guard let memory, memory != MAP_FAILED else { fatalError("no room for \(bytes) bytes") }
+    let first = part.lowerBound * stride / page * page
+    let last = min(bytes, (part.upperBound * stride + page - 1) / page * page)
+    let status = mprotect(memory + first, last - first, PROT_READ | PROT_WRITE)
+    guard status == 0 else { fatalError("no memory for \(last - first) bytes") }
+    self.count = count
+    mapped = bytes
+    pointer = memory.bindMemory(to: Element.self, capacity: count)
+  }
+
+  deinit {
+    guard mapped == 0 else {
+      munmap(pointer, mapped)
+      return
+    }
+    UnsafeMutableRawPointer(pointer).deallocate()
+  }
 
   /// All elements; valid as long as the storage lives.
   public var values: UnsafeMutableBufferPointer<Element> {

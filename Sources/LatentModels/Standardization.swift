@@ -21,22 +21,38 @@ public struct Standardization: Codable, Sendable, Equatable {
 
   /// From the rows that a model is fitted to, in two passes; what is missing (NaN) is left out.
   ///
+  /// - Parameters:
+  ///   - communicator: the ranks that hold the rows; `rows` are this rank's own.
+  ///   - inTurn: whether each rank waits for those before it, and the bits are those of one rank.
   /// - Throws: what reading the rows throws.
-  public init(streaming rows: some RowSource) throws {
+  public init(
+    streaming rows: some RowSource, communicator: any Communicator = SerialCommunicator(),
+    inTurn: Bool = false
+  ) throws {
+    let columns = rows.columns
     func means(_ term: (Double, Int) -> Double) throws -> [Double] {
-      var sums = [Double](repeating: 0, count: rows.columns)
-      var counts = [Int](repeating: 0, count: rows.columns)
-      try rows.forEachChunk(multipleOf: 1) { _, chunk in
-        for row in 0..<chunk.count {
-          for column in sums.indices {
-            let value = chunk.value(row, column)
-            guard !value.isNaN else { continue }
-            sums[column] += term(value, column)
-            counts[column] += 1
+      func add(to all: inout [Double]) throws {
+        try rows.forEachChunk(multipleOf: 1) { _, chunk in
+          for row in 0..<chunk.count {
+            for column in 0..<columns {
+              let value = chunk.value(row, column)
+              guard !value.isNaN else { continue }
+              all[column] += term(value, column)
+              all[columns + column] += 1
+            }
           }
         }
       }
-      return zip(sums, counts).map { $0 / Double(max(1, $1)) }
+      let none = [Double](repeating: 0, count: 2 * columns)
+      let all =
+        try inTurn
+        ? communicator.inTurn(from: none) { try add(to: &$0) }
+        : communicator.sum(count: 2 * columns) {
+          var all = none
+          try add(to: &all)
+          return all
+        }
+      return (0..<columns).map { all[$0] / max(1, all[columns + $0]) }
     }
     let mean = try means { value, _ in value }
     let variance = try means { value, column in (value - mean[column]) * (value - mean[column]) }

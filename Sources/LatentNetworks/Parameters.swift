@@ -19,13 +19,16 @@ public final class Parameters: @unchecked Sendable {
     public let offset, count: Int
   }
 
+  /// Values after the gradients, which travel with them from rank to rank.
+  static let tail = 16
+
   /// Memory for a layout, all zero.
   public init(_ layout: ParameterLayout) {
     layers = layout.layers
     vectors = layout.vectors
     values = Storage(count: layout.count)
     transposed = Storage(count: layout.transposedCount)
-    gradients = Storage(count: layout.count)
+    gradients = Storage(count: layout.count + Self.tail)
     firstMoments = Storage(count: layout.count)
     secondMoments = Storage(count: layout.count)
   }

@@ -4,7 +4,9 @@ import Foundation
 final class DrawProgress {
   private let title: String
   private let total: Int
-  private let isTerminal = isatty(STDERR_FILENO) == 1
+  /// Of several ranks one talks.
+  private let isSilent = !Processes.speaks
+  private let isTerminal = Processes.speaks && isatty(STDERR_FILENO) == 1
   private let clock = ContinuousClock()
   private let begin: ContinuousClock.Instant
   private var lastShown: ContinuousClock.Instant
@@ -19,6 +21,7 @@ final class DrawProgress {
   var seconds: Double { (clock.now - begin).seconds }
 
   func show(_ done: Int) {
+    guard !isSilent else { return }
     let now = clock.now
     guard now - lastShown > .milliseconds(isTerminal ? 100 : 10_000) else { return }
     lastShown = now

@@ -47,10 +47,15 @@ extension ScoreCommand {
     let batches = try model.batches(of: data)
     let estimator = estimation.make(name)
     let count = batches.count
-    let progress = DrawProgress(name.rawValue, total: count * estimator.samples)
-    let estimates = try estimator.estimate(
-      model, batches, rows: 0..<count, backend: backend, seed: seed, progress: progress.show)
+    let communicator = Processes.communicator
+    let progress = DrawProgress(
+      name.rawValue, total: communicator.share(of: count).count * estimator.samples)
+    let estimates = try communicator.estimates(of: count) { rows in
+      try estimator.estimate(
+        model, batches, rows: rows, backend: backend, seed: seed, progress: progress.show)
+    }
     progress.finish()
+    guard communicator.rank == 0 else { return }
     let seconds = progress.seconds
     var simulated: EstimatedResult.Simulated?
     if let rows = estimation.simulate {
@@ -72,22 +77,26 @@ extension ScoreCommand {
     let batches = try model.batches(of: data)
     let form = estimation.form ?? .kl
     let estimator = EvidenceLowerBound(samples: estimation.samples ?? 1, form: form)
-    let progress = DrawProgress("elbo", total: batches.count * estimator.samples)
-    let bounds = try estimator.bounds(
-      model, batches, rows: 0..<batches.count, backend: backend, seed: seed,
-      progress: progress.show)
+    let communicator = Processes.communicator
+    let progress = DrawProgress(
+      "elbo", total: communicator.share(of: batches.count).count * estimator.samples)
+    let bounds = try communicator.bounds(of: batches.count, form) { rows in
+      try estimator.bounds(
+        model, batches, rows: rows, backend: backend, seed: seed, progress: progress.show)
+    }
     progress.finish()
+    guard communicator.rank == 0 else { return }
     var table = Matrix<Double>(rows: bounds.count, columns: 4)
     var (elbo, reconstruction, kl, variance) = (0.0, 0.0, 0.0, 0.0)
     let n = Double(max(1, bounds.count))
     for (row, bound) in bounds.enumerated() {
-      let (mean, error) = (bound[form].mean, bound[form].standardError)
+      let (mean, error) = (bound.mean, bound.standardError)
       table[row, 0] = mean
-      table[row, 1] = bound.reconstruction.mean
+      table[row, 1] = bound.reconstruction
       table[row, 2] = bound.divergence
       table[row, 3] = error
       elbo += mean / n
-      reconstruction += bound.reconstruction.mean / n
+      reconstruction += bound.reconstruction / n
       kl += bound.divergence / n
       variance += error * error
     }
@@ -125,10 +134,17 @@ extension ScoreCommand {
       }
       let sampling = MixtureSampling(
         name == .naive ? .naive : .importance, samples: estimation.samples ?? 1000)
-      let progress = DrawProgress(name.rawValue, total: data.rows.count * sampling.samples)
-      let estimates = try sampling.estimate(
-        mixture, data.rows, backend: backend, seed: seed, progress: progress.show)
+      let communicator = Processes.communicator
+      let count = data.rows.count
+      let progress = DrawProgress(
+        name.rawValue, total: communicator.share(of: count).count * sampling.samples)
+      let estimates = try communicator.estimates(of: count) { rows in
+        try sampling.estimate(
+          mixture, data.rows[rows], first: rows.lowerBound, backend: backend, seed: seed,
+          progress: progress.show)
+      }
       progress.finish()
+      guard communicator.rank == 0 else { return }
       try report(estimates, name, of: data, seconds: progress.seconds, simulated: nil)
     }
   #endif

@@ -80,21 +80,28 @@ struct ExactRun {
     return source
   }
 
-  /// The same rows as ``data(_:)``, streamed where the run's were, or where asked.
-  func rows(_ options: NewDataOptions, stream: Bool) throws -> TableRows {
+  /// The same rows as ``data(_:)``, streamed where the run's were, or where asked; each of several ranks has
+  /// its part of them.
+  func rows(
+    _ options: NewDataOptions, stream: Bool, communicator: any Communicator
+  ) throws -> TableRows {
     var source = settings(options)
-    guard stream || (source.stream ?? false && options.data == nil) else {
-      return TableRows(try data(options))
+    source.stream = stream || (source.stream ?? false && options.data == nil)
+    let name = options.data.map(DataSettings.source) ?? source.source
+    guard source.stream! || communicator.size > 1 && !Dataset.shippedNames.contains(name) else {
+      return try TableRows(
+        communicator.unanimously { try data(options) }, communicator: communicator)
     }
-    source.stream = true
     let table: TableRows
-    if let path = options.data {
-      table = TableRows(try source.openFile(DataSettings.source(path)))
+    if options.data != nil {
+      table = try TableRows(
+        source.openFile(name, communicator: communicator), isHeld: !source.stream!,
+        communicator: communicator)
     } else {
       guard let about, about.data != nil else {
         throw SettingError("A model file knows no data; give --data, or the run directory.")
       }
-      let (training, heldOut) = try source.open(seed: about.seed)
+      let (training, heldOut) = try source.open(seed: about.seed, communicator: communicator)
       table = heldOut ?? training
     }
     guard table.rows.columns == model.columns else {

@@ -18,13 +18,18 @@ extension ScoreCommand {
   }
 
   func score(_ run: ExactRun) throws {
+    let communicator = Processes.communicator
     let isMixture = !(run.model is any LinearGaussianModel)
     let estimator = try estimation.choose(
       from: isMixture
         ? [.exact, .naive, .importance] : [.exact, .elbo, .naive, .importance, .ais],
       for: run.model.title.capitalizedFirst)
     guard estimator == .exact else {
-      let rows = try run.data(data).first(self.rows)
+      let rows = try communicator.unanimously { try run.data(data).first(self.rows) }
+      var loaded = Agreement()
+      loaded.add("rows in the data", rows.rows.count)
+      loaded.add("columns in the data", rows.rows.columns)
+      try communicator.agree(on: loaded)
       guard flag == nil else { throw SettingError("--flag needs the exact estimator.") }
       let key = seed ?? run.about?.seed ?? 0
       guard rows.firstNonFinite() == nil else {
@@ -48,11 +53,17 @@ extension ScoreCommand {
       throw SettingError("--rows and --stream exclude each other: a stream is read whole.")
     }
     let rows =
-      try self.rows.map { TableRows(try run.data(data).first($0)) }
-      ?? run.rows(data, stream: stream)
+      try self.rows.map { count in
+        try TableRows(
+          communicator.unanimously { try run.data(data).first(count) }, communicator: communicator)
+      } ?? run.rows(data, stream: stream, communicator: communicator)
+    var loaded = Agreement()
+    loaded.add("columns in the data", rows.rows.columns)
+    try communicator.agree(on: loaded)
     let threshold = try flag.map { try ScoreQuantiles.threshold($0, of: run) }
-    let backend = try compute.makeFusedBackend()
+    let backend = try communicator.unanimously { try compute.makeFusedBackend() }
     let scores = try rows.map { try run.model.logDensities($0, backend: backend) }
+    guard communicator.rank == 0 else { return }
     let flagged = threshold.map { bound in scores.indices.filter { scores[$0] < bound } }
     if let output {
       var table = Matrix<Double>(rows: scores.count, columns: flagged == nil ? 1 : 2)

@@ -69,7 +69,7 @@ struct FactorOptions: ParsableArguments {
   }
 }
 
-struct FitFactors: ParsableCommand {
+struct FitFactors: SharedCommand {
   static let configuration = CommandConfiguration(
     commandName: "factors",
     abstract: "Fit a factor analysis, or a probabilistic PCA.",
@@ -92,8 +92,8 @@ struct FitFactors: ParsableCommand {
   func run() throws {
     let clock = ContinuousClock()
     let begin = clock.now
+    let communicator = Processes.communicator
     try options.check()
-    if let output = table.output { try RunDirectory.checkFree(output, canResume: false) }
     guard options.covariance == nil || table.data == nil else {
       throw SettingError("A fit is of --data or of --covariance, found both.")
     }
@@ -102,31 +102,42 @@ struct FitFactors: ParsableCommand {
     guard options.covariance == nil || !table.stream else {
       throw SettingError("A covariance matrix does not stream; drop --stream.")
     }
+    guard options.covariance == nil || communicator.size == 1 else {
+      throw SettingError(
+        "A covariance matrix is the work of one process, found \(communicator.size); start one.")
+    }
+    let settings = Settings(
+      kind: options.ppca ? "ppca" : "factors",
+      configuration: options.configuration(seed: table.seed),
+      covariance: options.covariance.map(DataSettings.source), observations: options.observations)
+    var facts = try Agreement(command: "fit factors", settings)
+    facts.add(source, seed: table.seed)
+    try communicator.agree(on: facts)
+    try table.checkOutput(communicator)
     let (data, heldOut) =
       try options.covariance == nil
-      ? source.open(seed: table.seed) : (TableRows(source.load(source.source)), nil)
-    let backend = try compute.makeFusedBackend()
+      ? source.open(seed: table.seed, communicator: communicator)
+      : (TableRows(source.load(source.source)), nil)
+    let backend = try communicator.unanimously { try compute.makeFusedBackend() }
     let model = try fit(data, backend)
+    let scores = try options.covariance == nil ? data.map(model.scoreSamples) : []
+    let heldOutScore = try heldOut.map { try $0.map(model.scoreSamples).mean() }
+    guard communicator.rank == 0 else { return }
     try table.makeRun("factors", source) { run in
       try run.write(
         configuration: TableSettings(
           command: "fit factors", data: options.covariance == nil ? source : nil, seed: table.seed,
-          columnNames: data.columnNames,
-          model: Settings(
-            kind: options.ppca ? "ppca" : "factors",
-            configuration: options.configuration(seed: table.seed),
-            covariance: options.covariance.map(DataSettings.source),
-            observations: options.observations)))
+          columnNames: data.columnNames, model: settings))
       try model.save(to: run.model)
       try model.writeHistory(to: run.metrics)
       if options.covariance == nil {
-        try ScoreQuantiles.write(data.map(model.scoreSamples), to: run)
+        try ScoreQuantiles.write(scores, to: run)
       }
       if let picture = model.loadingsPicture(columnNames: data.columnNames) {
         try PNG.write(picture, to: run.loadings)
       }
       let result = FactorResult(
-        model, data: data, heldOut: try heldOut.map { try $0.map(model.scoreSamples).mean() },
+        model, data: data, heldOut: heldOutScore,
         output: run.path, seconds: (clock.now - begin).seconds, backend: backend)
       try result.page(model, names: data.columnNames, in: run).write(to: run.report)
       for warning in result.warnings { printError("warning: \(warning)") }
@@ -139,7 +150,7 @@ struct FitFactors: ParsableCommand {
     if options.ppca {
       return try ProbabilisticPCA.fit(
         data.rows, factors: options.factors, precision: options.precision, seed: table.seed,
-        backend: backend)
+        backend: backend, communicator: data.communicator)
     }
     if let observations = options.observations {
       return try ReportedFactors(
@@ -147,6 +158,7 @@ struct FitFactors: ParsableCommand {
           covariance: (data.rows as! Rows).matrix(), observations: observations, configuration))
     }
     return try ReportedFactors(
-      model: FactorAnalysis.fit(data.rows, configuration, backend: backend))
+      model: FactorAnalysis.fit(
+        data.rows, configuration, backend: backend, communicator: data.communicator))
   }
 }

@@ -5,7 +5,7 @@
   import LatentModels
   import LatentReport
 
-  struct FitMixture: ParsableCommand {
+  struct FitMixture: SharedCommand {
     static let configuration = CommandConfiguration(
       commandName: "mixture",
       abstract: "Fit a mixture of Gaussians by EM: clusters, densities, synthetic rows.",
@@ -21,24 +21,35 @@
     func run() throws {
       let clock = ContinuousClock()
       let begin = clock.now
-      if let output = table.output { try RunDirectory.checkFree(output, canResume: false) }
+      let communicator = Processes.communicator
       try model.check()
       var source = try table.settings(default: "faithful")
       source.weights = model.weights
       guard !model.standardize || source.missing == nil else {
         throw SettingError("Choose one of --standardize and --missing.")
       }
-      let (data, heldOut) = try source.open(seed: table.seed)
-      let backend = try compute.makeFusedBackend()
-      let standard = model.standardize ? try Standardization(streaming: data.rows) : nil
+      var facts = try Agreement(command: "fit mixture", MixtureSettings(model))
+      facts.add(source, seed: table.seed)
+      try communicator.agree(on: facts)
+      try table.checkOutput(communicator)
+      let (data, heldOut) = try source.open(seed: table.seed, communicator: communicator)
+      let backend = try communicator.unanimously { try compute.makeFusedBackend() }
+      let standard =
+        model.standardize
+        ? try Standardization(streaming: data.rows, communicator: communicator) : nil
       var rows = data.rows
       if let standard { rows = standardized(rows, standard) }
       let fit = try MixtureFit(
-        rows, weights: data.weights, model, seed: table.seed, backend: backend)
+        rows, of: data, model, seed: table.seed, backend: backend)
       let fitted = try standard.map { try fit.model.inDataUnits($0) } ?? fit.model
       let scores = try data.map { try fitted.scoreSamples($0, backend: backend) }
-      let totalWeight = data.weights?.sum() ?? Double(scores.count)
-      let logLikelihood = scores.sum(data.weights)
+      let logLikelihood = scores.sum(data.allWeights)
+      let heldOutScore = try heldOut.map { part in
+        try part.map { try fitted.scoreSamples($0, backend: backend) }.mean(part.allWeights)
+      }
+      let summary = try MixtureSummary(fitted, data, backend: backend)
+      let plotted = try data.sample(ClusterPlot.maximumRows)
+      guard communicator.rank == 0 else { return }
       try table.makeRun("mixture", source) { run in
         try run.write(
           configuration: TableSettings(
@@ -46,16 +57,13 @@
             model: MixtureSettings(model)))
         try fitted.write(to: run.model)
         try ScoreQuantiles.write(scores, to: run)
-        let summary = try MixtureSummary(fitted, data, backend: backend)
         try summary.write(to: run.components)
         try fit.writeMetrics(to: run, logScale: standard?.logScale ?? 0)
         try drawPictures(
-          fit, fitted, data, logScale: standard?.logScale ?? 0, in: run, backend: backend)
+          fit, fitted, data, plotted, logScale: standard?.logScale ?? 0, in: run, backend: backend)
         let result = MixtureResult(
-          fit, fitted, summary, data: data, logLikelihood: logLikelihood, totalWeight: totalWeight,
-          heldOut: try heldOut.map { part in
-            try part.map { try fitted.scoreSamples($0, backend: backend) }.mean(part.weights)
-          },
+          fit, fitted, summary, data: data, logLikelihood: logLikelihood,
+          totalWeight: data.totalWeight, heldOut: heldOutScore,
           logScale: standard?.logScale ?? 0, output: run.path,
           seconds: (clock.now - begin).seconds, backend: backend)
         try result.writeSelection(to: run.selection)
@@ -76,17 +84,17 @@
     }
 
     private func drawPictures(
-      _ fit: MixtureFit, _ fitted: GaussianMixture, _ data: TableRows, logScale: Double,
-      in run: RunDirectory, backend: FusedBackend
+      _ fit: MixtureFit, _ fitted: GaussianMixture, _ data: TableRows, _ rows: any RowSource,
+      logScale: Double, in run: RunDirectory, backend: FusedBackend
     ) throws {
       if let selection = fit.selection {
         try PNG.write(
           SelectionPlot.picture(
-            of: selection, rows: data.weights?.sum() ?? Double(data.rows.count), logScale: logScale),
+            of: selection, rows: data.totalWeight, logScale: logScale),
           to: run.selectionPlot)
       }
       let plot = try ClusterPlot(
-        data.rows, columnNames: data.columnNames, model: fitted, backend: backend)
+        rows, columnNames: data.columnNames, model: fitted, backend: backend)
       try PNG.write(plot.picture(of: fitted, backend: backend), to: run.clusters)
       // They only show how EM goes: not where they would take longer than the fit, nor where the rows
       // drawn are too few for them.
@@ -107,16 +115,17 @@
     let selection: MixtureSelection?
 
     init(
-      _ rows: some RowSource, weights: [Double]?, _ options: MixtureOptions, seed: UInt64,
+      _ rows: some RowSource, of data: TableRows, _ options: MixtureOptions, seed: UInt64,
       backend: FusedBackend
     ) throws {
+      let (weights, communicator) = (data.weights, data.communicator)
       var configuration = options.configuration(seed: seed)
       let range = options.components.range
       if range.count > 1 {
         let selection = try GaussianMixture.select(
           components: range, rows, configuration,
-          folds: options.folds ?? (rows.count > 1 && rows is Rows ? min(5, rows.count) : 0),
-          sampleWeights: weights, backend: backend)
+          folds: options.folds ?? (data.count > 1 && rows is Rows ? min(5, data.count) : 0),
+          sampleWeights: weights, backend: backend, communicator: communicator)
         configuration.components =
           selection.candidates[selection.best(by: .bic)!].components
         self.selection = selection
@@ -125,7 +134,7 @@
       }
       // The same as the candidate's: the seed decides.
       (model, report) = try GaussianMixture.fit(
-        rows, configuration, sampleWeights: weights, backend: backend)
+        rows, configuration, sampleWeights: weights, backend: backend, communicator: communicator)
     }
 
     /// The lower bound of every iteration.

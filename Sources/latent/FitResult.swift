@@ -11,6 +11,9 @@ struct FitResult: Encodable {
   var seconds: Double
   var rowsPerSecond: Double?
   var threads: Int?
+  /// Processes that trained together, and the bytes a step that rank 0 handed to MPI; absent for one.
+  var ranks: Int?
+  var messageBytesPerStep: Double?
   var instructionSet: String?
   var backend: String
   var architecture: String
@@ -31,6 +34,8 @@ struct FitResult: Encodable {
     digest = model.parameters.digest
     seconds = progress.seconds
     rowsPerSecond = progress.rowsPerSecond
+    if run.trainer.communicator.size > 1 { ranks = run.trainer.communicator.size }
+    messageBytesPerStep = progress.messageBytesPerStep
     backend = run.trainer.backend.name
     (threads, instructionSet) = run.trainer.backend.hardware
     architecture = model.architecture.description

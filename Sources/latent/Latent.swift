@@ -26,11 +26,12 @@ import LatentKernels
   static func main() {
     do {
       var command = try parseAsRoot()
-      try command.run()
+      try Processes.run(&command)
     } catch let error as any LatentError {
-      printError("error: \(error)")
+      Processes.fail(error)
       exit(withError: ExitCode.failure)
     } catch {
+      if !Processes.speaks { Foundation.exit(exitCode(for: error).rawValue) }
       exit(withError: error)
     }
   }

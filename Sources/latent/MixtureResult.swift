@@ -19,20 +19,23 @@
     private let names: [String]
 
     init(_ model: GaussianMixture, _ data: TableRows, backend: FusedBackend) throws {
-      var counts = [Int](repeating: 0, count: model.components)
-      var sums = [Double](repeating: 0, count: model.components)
-      try data.rows.forEachChunk(multipleOf: 1) { _, chunk in
-        let shares = try model.predictProbabilities(chunk, backend: backend)
-        for row in 0..<shares.rows {
-          let best = (0..<model.components).max { shares[row, $0] < shares[row, $1] }!
-          counts[best] += 1
-          sums[best] += shares[row, best]
+      let size = model.components
+      let sums = try data.communicator.sum(count: 2 * size) {
+        var sums = [Double](repeating: 0, count: 2 * size)
+        try data.rows.forEachChunk(multipleOf: 1) { _, chunk in
+          let shares = try model.predictProbabilities(chunk, backend: backend)
+          for row in 0..<shares.rows {
+            let best = (0..<size).max { shares[row, $0] < shares[row, $1] }!
+            sums[best] += 1
+            sums[size + best] += shares[row, best]
+          }
         }
+        return sums
       }
-      components = (0..<model.components).map { k in
+      components = (0..<size).map { k in
         Component(
-          weight: model.weights[k], rows: counts[k],
-          responsibility: counts[k] > 0 ? sums[k] / Double(counts[k]) : 0,
+          weight: model.weights[k], rows: Int(sums[k]),
+          responsibility: sums[k] > 0 ? sums[size + k] / sums[k] : 0,
           mean: Array(model.means.row(k)))
       }
       names = data.columnNames ?? (1...data.rows.columns).map { "x\($0)" }
@@ -130,7 +133,7 @@
           }
         }
       }
-      (rows, columns) = (data.rows.count, data.rows.columns)
+      (rows, columns) = (data.count, data.rows.columns)
       (self.data, self.output, self.seconds) = (data.name, output, seconds)
       (threads, instructionSet) = (backend.threads, backend.instructionSet.rawValue)
       warnings = report.warnings

@@ -2,7 +2,7 @@ import ArgumentParser
 import LatentKernels
 import LatentModels
 
-struct ScoreCommand: ParsableCommand {
+struct ScoreCommand: SharedCommand {
   static let configuration = CommandConfiguration(
     commandName: "score",
     abstract: "log p(x) of each row and its mean: exact, estimated, or bounded by the ELBO.")
@@ -44,24 +44,34 @@ struct ScoreCommand: ParsableCommand {
 
   func run() throws {
     if let output { try TableFile.check(output) }
-    if let exact = try ExactRun(model) { return try score(exact) }
+    let communicator = Processes.communicator
+    try communicator.agree(on: facts)
+    if let exact = try communicator.unanimously({ try ExactRun(model) }) { return try score(exact) }
     guard !stream else {
       throw SettingError("--stream is for mixtures and factor models; drop it.")
     }
     guard flag == nil else {
       throw SettingError("--flag needs exact densities: a mixture or a factor analysis.")
     }
-    let saved = try SavedModel(model)
+    let saved = try communicator.unanimously { try SavedModel(model) }
     let estimator = try estimation.choose(
       from: [.elbo, .naive, .importance, .ais], for: "A variational autoencoder")
-    let rows = try saved.data(data).first(self.rows)
+    let rows = try communicator.unanimously { try saved.data(data).first(self.rows) }
+    var loaded = Agreement()
+    loaded.add("rows in the data", rows.rows.count)
+    loaded.add("columns in the data", rows.rows.columns)
+    try communicator.agree(on: loaded)
     let backend = try compute.makeBackend()
     guard estimator == .elbo, estimation.samples ?? 1 == 1, estimation.form ?? .kl == .kl else {
       return try score(
         saved.model, rows, by: estimator, backend: backend, seed: seed ?? saved.seed)
     }
-    let scores = try saved.model.scoreSamples(
-      saved.model.batches(of: rows), backend: backend, seed: seed ?? saved.seed)
+    let batches = try communicator.unanimously { try saved.model.batches(of: rows) }
+    let scores = try communicator.elbos(of: batches.count) { rows in
+      try saved.model.scoreSamples(
+        batches, rows: rows, backend: backend, seed: seed ?? saved.seed)
+    }
+    guard communicator.rank == 0 else { return }
     if let output {
       let values = scores.flatMap { [Float($0.elbo), Float($0.reconstruction), Float($0.kl)] }
       try TableFile.write(

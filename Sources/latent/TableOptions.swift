@@ -61,6 +61,14 @@ struct TableOptions: ParsableArguments {
       missing: missing ? true : nil)
   }
 
+  /// Refuses a directory that is taken, before the work.
+  func checkOutput(_ communicator: any Communicator) throws {
+    try communicator.unanimously {
+      guard communicator.rank == 0, let output else { return }
+      try RunDirectory.checkFree(output, canResume: false)
+    }
+  }
+
   /// Makes the run directory, lets `body` fill it, and takes it back when that fails.
   func makeRun(_ model: String, _ data: DataSettings, _ body: (RunDirectory) throws -> Void) throws
   {

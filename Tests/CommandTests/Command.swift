@@ -34,7 +34,8 @@ enum Command {
   }
 
   static func start(
-    _ arguments: [String], in directory: Workspace, environment: [String: String] = [:]
+    _ arguments: [String], in directory: Workspace, environment: [String: String] = [:],
+    executable: URL = executable
   ) throws -> (Process, outputs: [URL]) {
     let process = Process()
     process.executableURL = executable
@@ -53,9 +54,11 @@ enum Command {
   }
 
   static func run(
-    _ arguments: [String], in directory: Workspace, environment: [String: String] = [:]
+    _ arguments: [String], in directory: Workspace, environment: [String: String] = [:],
+    executable: URL = executable
   ) throws -> Outcome {
-    let (process, outputs) = try start(arguments, in: directory, environment: environment)
+    let (process, outputs) = try start(
+      arguments, in: directory, environment: environment, executable: executable)
     process.waitUntilExit()
     let texts = try outputs.map { try String(contentsOf: $0, encoding: .utf8) }
     for file in outputs { try FileManager.default.removeItem(at: file) }

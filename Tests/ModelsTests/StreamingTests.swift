@@ -4,7 +4,7 @@
   import Testing
 
   /// Rows that pretend not to be in memory.
-  private struct StreamedRows: RowSource {
+  struct StreamedRows: RowSource {
     let rows: Rows
     let chunkRows: Int
 

@@ -17,10 +17,29 @@ public protocol Communicator: Sendable {
   /// The same in single precision.
   func allReduce(_ values: UnsafeMutableBufferPointer<Float>) throws
 
+  /// Begins the same, and returns while data moves; `values` must stay where they are, untouched, until
+  /// the request is done. Without an implementation of its own it is done on return.
+  ///
+  /// - Throws: A ``CommunicationError`` when a rank is lost.
+  func beginAllReduce(
+    _ values: UnsafeMutableBufferPointer<Float>
+  ) throws -> any CommunicationRequest
+
   /// Replaces `bytes` by those of rank `root`.
   ///
   /// - Throws: A ``CommunicationError`` when a rank is lost.
   func broadcast(_ bytes: UnsafeMutableRawBufferPointer, from root: Int) throws
+
+  /// Hands `bytes` to one rank, which must ask for as many by ``receive(_:from:)``: the one pair of calls
+  /// that the others do not make.
+  ///
+  /// - Throws: A ``CommunicationError`` when a rank is lost, or there is none to send to.
+  func send(_ bytes: UnsafeRawBufferPointer, to rank: Int) throws
+
+  /// Replaces `bytes` by those that `rank` sends.
+  ///
+  /// - Throws: A ``CommunicationError`` when a rank is lost, or there is none to hear from.
+  func receive(_ bytes: UnsafeMutableRawBufferPointer, from rank: Int) throws
 
   /// Returns when every rank has come here.
   ///
@@ -33,6 +52,45 @@ extension Communicator {
   public func allReduce(_ values: inout [Double]) throws {
     try values.withUnsafeMutableBufferPointer { try allReduce($0) }
   }
+
+  public func beginAllReduce(
+    _ values: UnsafeMutableBufferPointer<Float>
+  ) throws -> any CommunicationRequest {
+    try allReduce(values)
+    return CompletedRequest()
+  }
+}
+
+extension Communicator {
+  public func send(_ bytes: UnsafeRawBufferPointer, to rank: Int) throws {
+    throw CommunicationError("These ranks pass no messages in pairs; rank \(rank) cannot be told.")
+  }
+
+  public func receive(_ bytes: UnsafeMutableRawBufferPointer, from rank: Int) throws {
+    throw CommunicationError("These ranks pass no messages in pairs; rank \(rank) cannot be heard.")
+  }
+}
+
+/// A collective call under way. All ranks begin theirs in the same order, and wait for each.
+public protocol CommunicationRequest: AnyObject {
+  /// Moves data on, and tells whether all has been moved.
+  ///
+  /// - Throws: A ``CommunicationError`` when a rank is lost.
+  func test() throws -> Bool
+
+  /// Returns when all has been moved.
+  ///
+  /// - Throws: A ``CommunicationError`` when a rank is lost.
+  func wait() throws
+}
+
+/// A call that was done when it was made.
+public final class CompletedRequest: CommunicationRequest {
+  /// Nothing is under way.
+  public init() {}
+
+  public func test() -> Bool { true }
+  public func wait() {}
 }
 
 /// One process alone: sums are what they were.
@@ -49,7 +107,7 @@ public struct SerialCommunicator: Communicator {
 }
 
 /// A collective call that did not come back from every rank.
-public struct CommunicationError: Error, CustomStringConvertible {
+public struct CommunicationError: LatentError {
   /// What was lost, and what to do.
   public let description: String
 

@@ -40,8 +40,14 @@ public final class CovarianceAccumulator {
   private static let range = Int(LATENT_SCATTER_ROWS)
 
   /// Starts with no rows of `columns` values.
-  public init(columns: Int, precision: Precision = .double, backend: FusedBackend) {
+  ///
+  /// - Parameter pivot: what sums are about, [columns], in place of the mean of the first range: ranks whose
+  ///   sums are added need the same.
+  public init(
+    columns: Int, precision: Precision = .double, backend: FusedBackend, pivot: [Double]? = nil
+  ) {
     self.columns = columns
+    self.pivot = pivot ?? []
     self.precision = precision
     self.backend = backend
     width = latent_scatter_width(columns)
@@ -122,6 +128,29 @@ public final class CovarianceAccumulator {
   /// NaN.
   public func finish() -> SampleMoments {
     flushPending()
+    return moments
+  }
+
+  /// The moments of all ranks' rows, in one message; each began with the same pivot.
+  ///
+  /// - Parameter rows: adds this rank's rows.
+  /// - Throws: on all ranks, what `rows` throws on one.
+  public func finish(
+    over communicator: any Communicator, rows: () throws -> Void
+  ) throws -> SampleMoments {
+    let upper = (0..<columns).flatMap { i in i * width + i..<i * width + columns }
+    let all = try communicator.sum(count: 1 + columns + upper.count) {
+      try rows()
+      flushPending()
+      return [Double(count)] + sums.prefix(columns) + upper.map { products.pointer[$0] }
+    }
+    count = Int(all[0])
+    sums.replaceSubrange(0..<columns, with: all[1...columns])
+    for (at, sum) in zip(upper, all[(1 + columns)...]) { products.pointer[at] = sum }
+    return moments
+  }
+
+  private var moments: SampleMoments {
     let scale = 1 / Double(max(count, 1))
     let shift = sums.prefix(columns).map { $0 * scale }
     var covariance = Matrix<Double>(rows: columns, columns: columns)

@@ -5,17 +5,26 @@ extension FactorAnalysis {
   /// Fits rows, which are seen once unless values are missing (NaN): those bring EM over the observed
   /// coordinates of each row.
   ///
-  /// - Parameter rows: in memory, or any source that streams: the model has the same bits. Rows that
-  ///   stream need all their values.
+  /// Several ranks fit one model, each with its own part of the rows: it differs from that of one rank alone
+  /// by the rounding of sums. Rows without gaps take one message, others one an iteration.
+  ///
+  /// - Parameters:
+  ///   - rows: in memory, or any source that streams: the model has the same bits. Rows that stream need all
+  ///     their values.
+  ///   - communicator: the ranks that hold the rows; `rows` are this rank's own.
   /// - Throws: ``SettingError`` for a configuration out of range or more factors than the columns
   ///   allow; ``DataError`` for fewer than two rows, an infinite value, a column that is never
   ///   observed, or nothing but constant columns.
   public static func fit(
-    _ rows: some RowSource, _ configuration: FactorConfiguration, backend: FusedBackend? = nil
+    _ rows: some RowSource, _ configuration: FactorConfiguration, backend: FusedBackend? = nil,
+    communicator: any Communicator = SerialCommunicator()
   ) throws -> FactorAnalysis {
-    try configuration.validate()
-    let backend = try backend ?? FusedBackend()
-    let moments = try SampleMoments(rows, precision: configuration.precision, backend: backend)
+    let backend = try communicator.unanimously {
+      try configuration.validate()
+      return try backend ?? FusedBackend()
+    }
+    let moments = try SampleMoments(
+      rows, precision: configuration.precision, backend: backend, communicator: communicator)
     // A missing or infinite value makes the sums of its column NaN or infinite.
     guard moments.isFinite else {
       guard let rows = rows as? Rows else {
@@ -23,11 +32,17 @@ extension FactorAnalysis {
           "Rows that stream must have all their values, and such as can be squared; factor analysis fits "
             + "through gaps only in memory.")
       }
-      let patterns = try ObservationPatterns(rows)
-      guard patterns.patterns.contains(where: { $0.observed.count < rows.columns }) else {
+      let share = try RowShare(rows.count, of: communicator)
+      let patterns = try communicator.unanimously {
+        try ObservationPatterns(rows, first: share.first)
+      }
+      let gaps = try communicator.sum(count: 1) {
+        [Double(patterns.patterns.count { $0.observed.count < rows.columns })]
+      }
+      guard gaps[0] > 0 else {
         throw DataError("The values are too large to square; rescale the columns.")
       }
-      return try fitMissing(rows, patterns, configuration, backend)
+      return try fitMissing(rows, patterns, configuration, backend, share, communicator)
     }
     return try fit(moments, configuration)
   }
@@ -107,12 +122,13 @@ extension FactorAnalysis {
 
   private static func fitMissing(
     _ rows: Rows, _ patterns: ObservationPatterns, _ configuration: FactorConfiguration,
-    _ backend: FusedBackend
+    _ backend: FusedBackend, _ share: RowShare, _ communicator: any Communicator
   ) throws -> FactorAnalysis {
-    try checkCount(rows.count)
+    try checkCount(share.total)
     var configuration = configuration
     configuration.method = .expectationMaximization
-    let em = try MissingValuesEM(rows, patterns, configuration: configuration)
+    let em = try MissingValuesEM(
+      rows, patterns, configuration: configuration, share: share, communicator: communicator)
     let result = try em.fit(backend: backend)
     var mean = em.mean
     for (i, column) in em.varying.enumerated() {
@@ -121,7 +137,7 @@ extension FactorAnalysis {
     let constant = em.varying.reduce(0) { $0 + Double(em.counts[$1]) * log(em.deviations[$1]) }
     return assemble(
       result.solution, varying: em.varying, constant: em.constant, mean: mean,
-      deviations: em.deviations, configuration: configuration, observations: rows.count,
+      deviations: em.deviations, configuration: configuration, observations: share.total,
       history: result.logLikelihoods.map { $0 - constant },
       constantCounts: em.constant.map { em.counts[$0] }, test: nil)
   }

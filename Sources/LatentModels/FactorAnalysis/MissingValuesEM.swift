@@ -16,6 +16,8 @@ struct MissingValuesEM {
   let deviations: [Double]
   /// Observed values of each column.
   let counts: [Int]
+  /// The ranks that hold the rows: what is above is of all of them.
+  let communicator: any Communicator
 
   /// Up to 1,024 standardized rows of one pattern, [rows x observed]; observed are indices into
   /// `varying`.
@@ -27,12 +29,13 @@ struct MissingValuesEM {
   private let batches: [Batch]
 
   /// - Throws: ``DataError`` naming a column without any value; ``SettingError``.
-  init(_ rows: Rows, _ patterns: ObservationPatterns, configuration: FactorConfiguration) throws {
+  init(
+    _ rows: Rows, _ patterns: ObservationPatterns, configuration: FactorConfiguration,
+    share: RowShare, communicator: any Communicator
+  ) throws {
     self.configuration = configuration
+    self.communicator = communicator
     let columns = rows.columns
-    var counts = [Int](repeating: 0, count: columns)
-    var mean = [Double](repeating: 0, count: columns)
-    var squares = mean
     func forEachValue(_ body: (Int, Double) -> Void) {
       for pattern in patterns.patterns {
         for row in pattern.rows {
@@ -40,23 +43,33 @@ struct MissingValuesEM {
         }
       }
     }
-    forEachValue {
-      counts[$0] += 1
-      mean[$0] += $1
+    let zeros = [Double](repeating: 0, count: columns)
+    let sums = try communicator.sum(count: 2 * columns) {
+      var (sums, numbers) = (zeros, zeros)
+      forEachValue {
+        numbers[$0] += 1
+        sums[$0] += $1
+      }
+      return sums + numbers
     }
+    let counts = sums[columns...].map { Int($0) }
     if let column = counts.firstIndex(of: 0) {
       throw DataError(
-        "Column \(column + 1) has no observed value in \(rows.count) rows; leave it out.")
+        "Column \(column + 1) has no observed value in \(share.total) rows; leave it out.")
     }
-    for column in 0..<columns { mean[column] /= Double(counts[column]) }
-    forEachValue { squares[$0] += ($1 - mean[$0]) * ($1 - mean[$0]) }
+    let mean = (0..<columns).map { sums[$0] / Double(counts[$0]) }
+    let squares = try communicator.sum(count: columns) {
+      var squares = zeros
+      forEachValue { squares[$0] += ($1 - mean[$0]) * ($1 - mean[$0]) }
+      return squares
+    }
     // Its own variances tell constant columns; it also fixes their typical deviation.
     var diagonal = Matrix<Double>(rows: columns, columns: columns)
     for column in 0..<columns {
       diagonal[column, column] = squares[column] / Double(counts[column])
     }
     let problem = try FactorProblem(
-      SampleMoments(count: rows.count, mean: mean, covariance: diagonal),
+      SampleMoments(count: share.total, mean: mean, covariance: diagonal),
       factors: configuration.factors)
     (varying, constant) = (problem.varying, problem.constant)
     (self.counts, self.mean, deviations) = (counts, mean, problem.deviations)
@@ -91,9 +104,11 @@ struct MissingValuesEM {
     var result = Result(
       solution: try initialSolution(backend), mean: [Double](repeating: 0, count: varying.count),
       logLikelihoods: [])
-    let rows = Double(batches.reduce(0) { $0 + $1.values.rows })
+    let rows = try communicator.sum(count: 1) {
+      [Double(batches.reduce(0) { $0 + $1.values.rows })]
+    }[0]
     while true {
-      let next = step(result.solution, result.mean)
+      let next = try step(result.solution, result.mean)
       result.logLikelihoods.append(next.logLikelihood)
       let count = result.logLikelihoods.count
       if count > 1 {
@@ -111,17 +126,23 @@ struct MissingValuesEM {
 
   /// From the correlations of the rows with their gaps filled by the means.
   private func initialSolution(_ backend: FusedBackend) throws -> FactorSolution {
-    let accumulator = CovarianceAccumulator(columns: varying.count, backend: backend)
-    for batch in batches {
-      var filled = Matrix<Double>(rows: batch.values.rows, columns: varying.count)
-      for row in 0..<filled.rows {
-        for (i, column) in observed[batch.pattern].enumerated() {
-          filled[row, column] = batch.values[row, i]
+    // Several ranks need one pivot: the means of standardized columns.
+    let accumulator = CovarianceAccumulator(
+      columns: varying.count, backend: backend,
+      pivot: communicator.size > 1 ? [Double](repeating: 0, count: varying.count) : nil)
+    func addFilled() throws {
+      for batch in batches {
+        var filled = Matrix<Double>(rows: batch.values.rows, columns: varying.count)
+        for row in 0..<filled.rows {
+          for (i, column) in observed[batch.pattern].enumerated() {
+            filled[row, column] = batch.values[row, i]
+          }
         }
+        try accumulator.add(Rows(filled))
       }
-      try accumulator.add(Rows(filled))
     }
-    let problem = try FactorProblem(accumulator.finish(), factors: configuration.factors)
+    let moments = try accumulator.finish(over: communicator, rows: addFilled)
+    let problem = try FactorProblem(moments, factors: configuration.factors)
     return MaximumLikelihood(problem: problem, configuration: configuration).initialSolution()
   }
 
@@ -132,17 +153,43 @@ struct MissingValuesEM {
     var mean: [Double]
   }
 
-  /// The log-likelihood of the parameters at hand, and the next parameters.
-  private func step(_ solution: FactorSolution, _ mean: [Double]) -> Step {
+  /// What the M-step needs, over the rows that have each column: sums of E[(z, 1)(z, 1)ᵀ], x E[(z, 1)] and x²;
+  /// and the first of these over all rows.
+  private struct Sums {
+    var logLikelihood = 0.0
+    var moments: [Double]
+    var cross: Matrix<Double>
+    var squares: [Double]
+    var total: Matrix<Double>
+
+    init(columns p: Int, size: Int) {
+      moments = [Double](repeating: 0, count: p * size * size)
+      cross = Matrix(rows: p, columns: size)
+      squares = [Double](repeating: 0, count: p)
+      total = Matrix(rows: size, columns: size)
+    }
+
+    /// One message.
+    mutating func add(over communicator: any Communicator) throws {
+      let own = [logLikelihood] + moments + cross.values + squares + total.values
+      var rest = try communicator.sum(count: own.count) { own }[...]
+      func take(_ count: Int) -> [Double] {
+        defer { rest = rest.dropFirst(count) }
+        return Array(rest.prefix(count))
+      }
+      logLikelihood = take(1)[0]
+      moments = take(moments.count)
+      cross.values = take(cross.values.count)
+      squares = take(squares.count)
+      total.values = take(total.values.count)
+    }
+  }
+
+  /// The E-step over this rank's rows.
+  private func expectation(_ solution: FactorSolution, _ mean: [Double]) -> Sums {
     let (p, q) = (solution.loadings.rows, solution.loadings.columns)
     let size = q + 1  // (z, 1)
-    // Over the rows that have the column: sums of E[(z, 1)(z, 1)ᵀ], x E[(z, 1)] and x².
-    var moments = [Double](repeating: 0, count: p * size * size)
-    var cross = Matrix<Double>(rows: p, columns: size)
-    var squares = [Double](repeating: 0, count: p)
-    var total = Matrix<Double>(rows: size, columns: size)
-    var logLikelihood = 0.0
-
+    var sums = Sums(columns: p, size: size)
     var index = 0
     for (number, columns) in observed.enumerated() {
       let factors = ObservedFactors(
@@ -154,24 +201,34 @@ struct MissingValuesEM {
         var centred = values
         for i in centred.values.indices { centred.values[i] -= mean[columns[i % columns.count]] }
         let (means, logDensities) = factors.infer(centred)
-        for value in logDensities { logLikelihood += value }
+        for value in logDensities { sums.logLikelihood += value }
         var extended = Matrix<Double>(rows: means.rows, columns: size, repeating: 1)
         for row in 0..<means.rows { for k in 0..<q { extended[row, k] = means[row, k] } }
         let outer = FactorAlgebra.product(extended, extended, transposingFirst: true)
         for i in sum.values.indices { sum.values[i] += outer.values[i] }
         let product = FactorAlgebra.product(values, extended, transposingFirst: true)
         for (i, column) in columns.enumerated() {
-          for k in 0..<size { cross[column, k] += product[i, k] }
-          for row in 0..<values.rows { squares[column] += values[row, i] * values[row, i] }
+          for k in 0..<size { sums.cross[column, k] += product[i, k] }
+          for row in 0..<values.rows { sums.squares[column] += values[row, i] * values[row, i] }
         }
       }
       let rows = sum[q, q]
       for i in 0..<q { for k in 0..<q { sum[i, k] += rows * factors.covariance[i, k] } }
-      for i in total.values.indices { total.values[i] += sum.values[i] }
+      for i in sums.total.values.indices { sums.total.values[i] += sum.values[i] }
       for column in columns {
-        for i in 0..<size * size { moments[column * size * size + i] += sum.values[i] }
+        for i in 0..<size * size { sums.moments[column * size * size + i] += sum.values[i] }
       }
     }
+    return sums
+  }
+
+  /// The log-likelihood of the parameters at hand, and the next parameters.
+  private func step(_ solution: FactorSolution, _ mean: [Double]) throws -> Step {
+    let (p, q) = (solution.loadings.rows, solution.loadings.columns)
+    let size = q + 1
+    var sums = expectation(solution, mean)
+    if communicator.size > 1 { try sums.add(over: communicator) }
+    let total = sums.total
 
     // The factors' mean and the Cholesky factor of their covariance.
     let rows = total[q, q]
@@ -183,23 +240,22 @@ struct MissingValuesEM {
     let expansion = FactorAlgebra.cholesky(factorCovariance)!  // at least the posterior's
 
     var next = Step(
-      logLikelihood: logLikelihood, loadings: Matrix(rows: p, columns: q),
+      logLikelihood: sums.logLikelihood, loadings: Matrix(rows: p, columns: q),
       uniquenesses: solution.uniquenesses, mean: mean)
     for column in 0..<p {
       var gram = Matrix<Double>(rows: size, columns: size)
-      for i in gram.values.indices { gram.values[i] = moments[column * size * size + i] }
-      let right = Array(cross.row(column))
+      for i in gram.values.indices { gram.values[i] = sums.moments[column * size * size + i] }
+      let right = Array(sums.cross.row(column))
       let coefficients = FactorAlgebra.solve(lower: FactorAlgebra.cholesky(gram)!, right)
       let explained = zip(right, coefficients).reduce(0) { $0 + $1.0 * $1.1 }
       next.uniquenesses[column] = max(
-        (squares[column] - explained) / gram[q, q], configuration.uniquenessFloor)
+        (sums.squares[column] - explained) / gram[q, q], configuration.uniquenessFloor)
       next.mean[column] = coefficients[q]
       for i in 0..<q {
         next.mean[column] += coefficients[i] * factorMean[i]
         for k in 0...i { next.loadings[column, k] += coefficients[i] * expansion[i, k] }
       }
     }
-    next.logLikelihood = logLikelihood
     return next
   }
 }

@@ -9,18 +9,21 @@ struct ObservationPatterns {
   /// In the order of their first rows.
   private(set) var patterns: [Pattern] = []
 
+  /// - Parameter first: the number of the first row, for messages.
   /// - Throws: ``DataError`` naming the first infinite value.
-  init(_ rows: Rows) throws {
+  init(_ rows: Rows, first: Int = 0) throws {
     switch rows.storage {
     case .bytes:
       guard rows.count > 0 else { return }
       patterns = [Pattern(observed: Array(0..<rows.columns), rows: Array(0..<rows.count))]
-    case .floats(let values): try group(values, columns: rows.columns)
-    case .doubles(let values): try group(values, columns: rows.columns)
+    case .floats(let values): try group(values, columns: rows.columns, first)
+    case .doubles(let values): try group(values, columns: rows.columns, first)
     }
   }
 
-  private mutating func group<Value: BinaryFloatingPoint>(_ values: [Value], columns: Int) throws {
+  private mutating func group<Value: BinaryFloatingPoint>(
+    _ values: [Value], columns: Int, _ first: Int
+  ) throws {
     guard columns > 0 else { return }
     var numbers: [[Int]: Int] = [:]  // missing columns -> pattern
     for row in 0..<values.count / columns {
@@ -28,7 +31,7 @@ struct ObservationPatterns {
       for column in 0..<columns where !values[row * columns + column].isFinite {
         guard values[row * columns + column].isNaN else {
           throw DataError(
-            "Row \(row + 1), column \(column + 1) is infinite; expected a finite value, or NaN for a "
+            "Row \(first + row + 1), column \(column + 1) is infinite; expected a finite value, or NaN for a "
               + "missing one.")
         }
         missing.append(column)

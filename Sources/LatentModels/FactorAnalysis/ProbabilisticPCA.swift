@@ -29,19 +29,22 @@ public struct ProbabilisticPCA: LinearGaussianModel, Equatable {
   ///
   /// - Parameters:
   ///   - seed: keys the random start of the eigenvector iteration, which large covariances need.
+  ///   - communicator: the ranks that hold the rows; `rows` are this rank's own.
   /// - Throws: ``SettingError`` unless there are 1 ..< columns factors; ``DataError`` for fewer than
   ///   two rows, values that are missing or infinite, or rows without noise.
   public static func fit(
     _ rows: some RowSource, factors: Int, precision: Precision = .double, seed: UInt64 = 0,
-    backend: FusedBackend? = nil
+    backend: FusedBackend? = nil, communicator: any Communicator = SerialCommunicator()
   ) throws -> ProbabilisticPCA {
     try fit(
-      SampleMoments(rows, precision: precision, backend: backend), factors: factors, seed: seed)
+      SampleMoments(
+        rows, precision: precision, backend: backend, communicator: communicator),
+      factors: factors, seed: seed)
   }
 
   /// Fits what a ``CovarianceAccumulator`` gathered.
   ///
-  /// - Throws: as ``fit(_:factors:precision:seed:backend:)``.
+  /// - Throws: as ``fit(_:factors:precision:seed:backend:communicator:)``.
   public static func fit(
     _ moments: SampleMoments, factors: Int, seed: UInt64 = 0
   ) throws -> ProbabilisticPCA {

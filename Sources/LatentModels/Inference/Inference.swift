@@ -14,10 +14,12 @@ public enum Inference: String, CaseIterable, Codable, Sendable {
 }
 
 extension VAE {
-  /// Each row's posterior where the model's inference takes gradient steps; nil where the encoder is
-  /// all there is.
-  func infer(_ batches: BatchSource, backend: any Backend, seed: UInt64) throws -> OptimalPosterior?
-  {
+  /// The posterior of each of `rows` (all, if nil) where the model's inference takes gradient steps; nil where
+  /// the encoder is all there is.
+  func infer(
+    _ batches: BatchSource, rows: Range<Int>? = nil, backend: any Backend, seed: UInt64
+  ) throws -> OptimalPosterior? {
+    let rows = Array(rows ?? 0..<batches.count)
     var settings = InferenceConfiguration()
     settings.samples = 32
     settings.tolerance = 1e-4
@@ -27,12 +29,26 @@ extension VAE {
     case .svi:
       settings.maximumSteps = 500
       return try VariationalInference(self, configuration: settings, backend: backend)
-        .fit(batches, seed: seed)
+        .fit(batches, rows: rows, seed: seed)
     case .semiAmortized:
       settings.maximumSteps = configuration.innerSteps ?? 20
       let encoded = try VAEPasses(self, backend: backend).posterior(batches, seed: seed)
       return try VariationalInference(self, configuration: settings, backend: backend)
-        .fit(batches, start: encoded, seed: seed)
+        .fit(batches, rows: rows, start: encoded.selecting(rows), seed: seed)
     }
+  }
+}
+
+extension DiagonalGaussian {
+  fileprivate func selecting(_ rows: [Int]) -> DiagonalGaussian {
+    guard rows.count < mean.rows else { return self }
+    func pick(_ matrix: Matrix<Float>) -> Matrix<Float> {
+      var result = Matrix<Float>(rows: rows.count, columns: matrix.columns)
+      for (to, row) in rows.enumerated() {
+        for l in 0..<matrix.columns { result[to, l] = matrix[row, l] }
+      }
+      return result
+    }
+    return DiagonalGaussian(mean: pick(mean), logVariance: pick(logVariance))
   }
 }

@@ -15,6 +15,15 @@ protocol TrainingStep {
   func firstNotFinite(rows: Int) -> String?
   /// The largest magnitude in the last batch.
   func largestInput(rows: Int) -> Float?
+  /// Adds what the last batch of `rows` rows has of them here.
+  func add(rows: Int, to sums: inout PartialEpoch, weighted: Bool)
+}
+
+extension TrainingStep {
+  func add(rows: Int, to sums: inout PartialEpoch, weighted: Bool) {
+    sums.add(0..<rows, of: self, weighted: weighted)
+    sums.rows += rows
+  }
 }
 
 extension ELBOPlan: TrainingStep {

@@ -26,10 +26,11 @@
 
     /// log p(x) of each row; draws are keyed by seed, row and sample.
     ///
+    /// - Parameter first: the number of the first row.
     /// - Throws: ``SettingError``, ``ShapeError``, or ``DataError``.
     public func estimate(
-      _ model: GaussianMixture, _ rows: Rows, backend: FusedBackend? = nil, seed: UInt64 = 0,
-      progress: (Int) -> Void = { _ in }
+      _ model: GaussianMixture, _ rows: Rows, first firstRow: Int = 0,
+      backend: FusedBackend? = nil, seed: UInt64 = 0, progress: (Int) -> Void = { _ in }
     ) throws -> [DensityEstimate] {
       guard 1...(1 << 24) ~= samples else {
         throw SettingError("The number of samples must be 1...\(1 << 24), found \(samples).")
@@ -52,8 +53,8 @@
           let count = min(block.count, samples - first)
           // A stream of its own for each block, a dimension for each sample.
           kernels.random_bits(
-            count, seed, LATENT_PURPOSE_EPSILON, UInt32(first / block.count), UInt32(row), .max,
-            &bits)
+            count, seed, LATENT_PURPOSE_EPSILON, UInt32(first / block.count),
+            UInt32(firstRow + row), .max, &bits)
           for draw in 0..<count {
             var left = (Double(bits[draw]) + 0.5) * 0x1p-32
             var k = 0

@@ -1,13 +1,16 @@
 import LatentKernels
 
-/// Weighted means and variances of the columns, over the values that are there.
+/// Weighted means and variances of the columns, over the values that are there on all ranks.
 struct ColumnMoments {
   let means: [Double]
   /// 1 where a column is constant.
   let variances: [Double]
 
   /// - Throws: ``DataError`` naming a column without any value.
-  init(_ rows: some RowSource, weights: [Double]?) throws {
+  init(
+    _ rows: some RowSource, weights: [Double]?,
+    communicator: any Communicator = SerialCommunicator()
+  ) throws {
     let columns = rows.columns
     // Two sweeps, the second about the first one's means.
     func sweep(about centers: [Double]?, power: Int) throws -> (sums: [Double], weights: [Double]) {
@@ -26,14 +29,17 @@ struct ColumnMoments {
           }
         }
       }
-      try rows.forEachChunk(multipleOf: 1) { first, chunk in
-        switch chunk.storage {
-        case .bytes(let values): add(values, first) { Double($0) / 255 }
-        case .floats(let values): add(values, first) { Double($0) }
-        case .doubles(let values): add(values, first) { $0 }
+      let all = try communicator.sum(count: 2 * columns) {
+        try rows.forEachChunk(multipleOf: 1) { first, chunk in
+          switch chunk.storage {
+          case .bytes(let values): add(values, first) { Double($0) / 255 }
+          case .floats(let values): add(values, first) { Double($0) }
+          case .doubles(let values): add(values, first) { $0 }
+          }
         }
+        return sums + totals
       }
-      return (sums, totals)
+      return (Array(all[..<columns]), Array(all[columns...]))
     }
     let first = try sweep(about: nil, power: 1)
     if let column = first.weights.firstIndex(of: 0) {
@@ -63,8 +69,22 @@ extension Rows {
 }
 
 extension RowSource {
-  /// How many different rows (of positive weight) there are, counted up to a limit.
-  func countDistinct(upTo limit: Int, weights: [Double]?) throws -> Int {
+  /// How many different rows (of positive weight) there are on all ranks, counted up to a limit.
+  func countDistinct(
+    upTo limit: Int, weights: [Double]?, communicator: any Communicator = SerialCommunicator()
+  ) throws -> Int {
+    let own = try communicator.unanimously { try distinct(upTo: limit, weights: weights) }
+    var seen = Set<[Double]>()
+    for root in 0..<communicator.size where seen.count < limit {
+      let values = try communicator.broadcast(own.flatMap { $0 }, from: root)
+      for start in stride(from: 0, to: values.count, by: columns) {
+        seen.insert(Array(values[start..<start + columns]))
+      }
+    }
+    return min(seen.count, limit)
+  }
+
+  private func distinct(upTo limit: Int, weights: [Double]?) throws -> Set<[Double]> {
     var seen = Set<[Double]>()
     try forEachChunk(multipleOf: 1) { first, rows in
       for row in 0..<rows.count where weights.map({ $0[first + row] > 0 }) ?? true {
@@ -77,6 +97,6 @@ extension RowSource {
           })
       }
     }
-    return seen.count
+    return seen
   }
 }

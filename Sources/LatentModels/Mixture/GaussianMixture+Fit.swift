@@ -36,26 +36,34 @@
     /// Fits a mixture by EM.
     ///
     /// A NaN is a missing value: EM then uses what is observed of its row, exactly.
+    ///
+    /// Several ranks fit one mixture, each with its own part of the rows in their order: all of them start
+    /// from the same rows as one rank alone and have the same model, which differs from that one's by the
+    /// rounding of sums. An iteration sends one message.
     /// - Parameters:
     ///   - rows: in memory, or any source that streams: the model has the same bits. Rows that stream need
     ///     all their values.
     ///   - sampleWeights: one number >= 0 a row; an integer weight equals so many copies of the row.
     ///   - backend: the threads and instruction set; all cores if nil.
-    ///   - onIteration: told of every iteration, for progress and pictures; what it throws ends the fit.
+    ///   - communicator: the ranks that hold the rows; `rows` and `sampleWeights` are this rank's own.
+    ///   - onIteration: told of every iteration, for progress and pictures; what it throws ends the fit,
+    ///     on all ranks if it throws on all.
     /// - Throws: ``SettingError`` or ``ShapeError`` for settings that do not fit the rows, ``DataError`` for
     ///   values that no mixture takes, ``SingularCovarianceError`` for a collapse where the floor is 0.
     public static func fit(
       _ rows: some RowSource, _ configuration: MixtureConfiguration, sampleWeights: [Double]? = nil,
-      backend: FusedBackend? = nil, onIteration: ((MixtureIteration) throws -> Void)? = nil
+      backend: FusedBackend? = nil, communicator: any Communicator = SerialCommunicator(),
+      onIteration: ((MixtureIteration) throws -> Void)? = nil
     ) throws -> (model: GaussianMixture, report: MixtureReport) {
       let backend = try backend ?? FusedBackend()
       let fitter = try MixtureFitter(
-        rows, configuration, sampleWeights: sampleWeights, backend: backend)
+        rows, configuration, sampleWeights: sampleWeights, backend: backend,
+        communicator: communicator)
       return try fitter.fit(onIteration)
     }
   }
 
-  /// The rows and settings of one fit.
+  /// This rank's rows, and the settings of one fit.
   struct MixtureFitter {
     let configuration: MixtureConfiguration
     let sample: MixtureSample
@@ -65,15 +73,16 @@
 
     init(
       _ rows: some RowSource, _ configuration: MixtureConfiguration, sampleWeights: [Double]?,
-      backend: FusedBackend
+      backend: FusedBackend, communicator: any Communicator
     ) throws {
-      try configuration.validate(columns: rows.columns)
-      try Self.validate(rows, configuration, sampleWeights)
+      let share = try RowShare(rows.count, of: communicator)
+      try communicator.unanimously { try configuration.validate(columns: rows.columns) }
+      try Self.validate(rows, configuration, sampleWeights, share, communicator)
       self.configuration = configuration
-      let moments = try ColumnMoments(rows, weights: sampleWeights)
+      let moments = try ColumnMoments(rows, weights: sampleWeights, communicator: communicator)
       sample = try MixtureSample(
         rows, origin: moments.means, weights: sampleWeights, precision: configuration.precision,
-        backend: backend)
+        backend: backend, communicator: communicator, first: share.first)
       floor = CovarianceFloor(
         fraction: configuration.covarianceFloor, variances: moments.variances)
       start = MixtureStart(
@@ -82,33 +91,39 @@
           : MixtureRows(
             (rows as! Rows).filled(with: moments.means), origin: moments.means,
             weights: sampleWeights,
-            precision: configuration.precision, backend: backend),
+            precision: configuration.precision, backend: backend, communicator: communicator),
         configuration: configuration, variances: moments.variances, floor: floor)
       let needsScatter = configuration.covariance == .tied && sample.isComplete
       scatter = needsScatter ? try start.rows.totalScatter() : nil
     }
 
     private static func validate(
-      _ rows: some RowSource, _ configuration: MixtureConfiguration, _ weights: [Double]?
+      _ rows: some RowSource, _ configuration: MixtureConfiguration, _ weights: [Double]?,
+      _ share: RowShare, _ communicator: any Communicator
     ) throws {
-      guard rows.count > 0, rows.columns > 0 else {
+      guard share.total > 0, rows.columns > 0 else {
         throw ShapeError(
-          "A mixture needs at least one row and one column, found \(rows.count) x \(rows.columns).")
+          "A mixture needs at least one row and one column, found \(share.total) x \(rows.columns)."
+        )
       }
       if let weights {
-        guard weights.count == rows.count else {
-          throw ShapeError("\(rows.count) rows have \(weights.count) sample weights.")
+        let positive = try communicator.sum(count: 1) {
+          guard weights.count == rows.count else {
+            throw ShapeError("\(rows.count) rows have \(weights.count) sample weights.")
+          }
+          if let row = weights.firstIndex(where: { !($0 >= 0 && $0.isFinite) }) {
+            throw SettingError(
+              "Sample weights must be 0 or positive numbers, found \(weights[row]) for row "
+                + "\(share.first + row + 1).")
+          }
+          return [Double(weights.count { $0 > 0 })]
         }
-        if let row = weights.firstIndex(where: { !($0 >= 0 && $0.isFinite) }) {
-          throw SettingError(
-            "Sample weights must be 0 or positive numbers, found \(weights[row]) for row \(row + 1)."
-          )
-        }
-        guard weights.contains(where: { $0 > 0 }) else {
+        guard positive[0] > 0 else {
           throw SettingError("All sample weights are 0; at least one must be positive.")
         }
       }
-      let distinct = try rows.countDistinct(upTo: configuration.components, weights: weights)
+      let distinct = try rows.countDistinct(
+        upTo: configuration.components, weights: weights, communicator: communicator)
       guard distinct >= configuration.components else {
         throw SettingError(
           "\(configuration.components) components need as many distinct rows, found \(distinct).")

@@ -56,23 +56,27 @@
       try criteria(rows, backend: backend).icl
     }
 
-    /// All three from one pass.
+    /// All three from one pass over all ranks' rows.
     func criteria(
-      _ rows: some RowSource, sampleWeights: [Double]? = nil, backend: FusedBackend?
+      _ rows: some RowSource, sampleWeights: [Double]? = nil, backend: FusedBackend?,
+      communicator: any Communicator = SerialCommunicator()
     ) throws -> (bic: Double, aic: Double, icl: Double, logLikelihood: Double) {
       let backend = try backend ?? FusedBackend()
-      var (total, entropy) = (0.0, 0.0)
-      try rows.forEachChunk(multipleOf: 1) { first, chunk in
-        let (sample, model) = try prepared(chunk, .double, backend)
-        let found = try sample.evaluate(model, logDensity: true, responsibilities: true)
-        func weight(_ row: Int) -> Double { sampleWeights?[first + row] ?? 1 }
-        for (row, density) in found.logDensity.enumerated() { total += weight(row) * density }
-        let logs = InstructionSet.best.logarithms(found.responsibilities)
-        for (i, share) in found.responsibilities.enumerated() where share > 0 {
-          entropy -= weight(i / components) * share * logs[i]
+      let sums = try communicator.sum(count: 3) {
+        var (total, entropy) = (0.0, 0.0)
+        try rows.forEachChunk(multipleOf: 1) { first, chunk in
+          let (sample, model) = try prepared(chunk, .double, backend)
+          let found = try sample.evaluate(model, logDensity: true, responsibilities: true)
+          func weight(_ row: Int) -> Double { sampleWeights?[first + row] ?? 1 }
+          for (row, density) in found.logDensity.enumerated() { total += weight(row) * density }
+          let logs = InstructionSet.best.logarithms(found.responsibilities)
+          for (i, share) in found.responsibilities.enumerated() where share > 0 {
+            entropy -= weight(i / components) * share * logs[i]
+          }
         }
+        return [total, entropy, sampleWeights?.reduce(0, +) ?? Double(rows.count)]
       }
-      let size = sampleWeights?.reduce(0, +) ?? Double(rows.count)
+      let (total, entropy, size) = (sums[0], sums[1], sums[2])
       let bic = -2 * total + Double(parameterCount) * logarithm(size)
       return (bic, -2 * total + 2 * Double(parameterCount), bic + 2 * entropy, total)
     }

@@ -66,21 +66,28 @@
     ///   - folds: with 2 or more, every row is held out once, in so many parts, and scored by a model
     ///     fitted to the others.
     ///   - sampleWeights: one number >= 0 a row, whose sum then stands for the number of rows.
-    /// - Throws: ``SettingError``, and what ``fit(_:_:sampleWeights:backend:onIteration:)`` throws.
+    ///   - communicator: the ranks that hold the rows; `rows` and `sampleWeights` are this rank's own.
+    /// - Throws: ``SettingError``, and what
+    ///   ``fit(_:_:sampleWeights:backend:communicator:onIteration:)`` throws.
     public static func select(
       components: some Sequence<Int>, _ rows: some RowSource, _ configuration: MixtureConfiguration,
-      folds: Int = 0, sampleWeights: [Double]? = nil, backend: FusedBackend? = nil
+      folds: Int = 0, sampleWeights: [Double]? = nil, backend: FusedBackend? = nil,
+      communicator: any Communicator = SerialCommunicator()
     ) throws -> MixtureSelection {
       let backend = try backend ?? FusedBackend()
-      guard folds == 0 || 2...max(2, rows.count) ~= folds else {
+      let share = try RowShare(rows.count, of: communicator)
+      guard folds == 0 || 2...max(2, share.total) ~= folds else {
         throw SettingError(
-          "Between 2 and \(rows.count) folds fit \(rows.count) rows, or 0 for none, found \(folds)."
+          "Between 2 and \(share.total) folds fit \(share.total) rows, or 0 for none, found \(folds)."
         )
       }
       if case .given = configuration.initialization {
         throw SettingError("A given start fits one number of components; choose kMeans.")
       }
-      let parts = self.parts(of: rows.count, folds, seed: configuration.seed)
+      let parts = self.parts(of: share, folds, seed: configuration.seed)
+      let size = try communicator.sum(count: 1) {
+        [sampleWeights?.reduce(0, +) ?? Double(rows.count)]
+      }[0]
       let held = rows as? Rows
       guard parts.isEmpty || held != nil else {
         throw SettingError(
@@ -92,19 +99,27 @@
         var configuration = configuration
         configuration.components = count
         let (model, report) = try fit(
-          rows, configuration, sampleWeights: sampleWeights, backend: backend)
-        let criteria = try model.criteria(rows, sampleWeights: sampleWeights, backend: backend)
+          rows, configuration, sampleWeights: sampleWeights, backend: backend,
+          communicator: communicator)
+        let criteria = try model.criteria(
+          rows, sampleWeights: sampleWeights, backend: backend, communicator: communicator)
         var heldOut: Double?
         for part in parts {
           let rows = held!
           let (other, _) = try fit(
             rows.selecting(part.training), configuration,
             sampleWeights: sampleWeights.map { all in part.training.map { all[$0] } },
-            backend: backend)
-          let densities = try other.scoreSamples(rows.selecting(part.heldOut), backend: backend)
-          for (row, density) in zip(part.heldOut, densities) {
-            heldOut = (heldOut ?? 0) + (sampleWeights?[row] ?? 1) * density
+            backend: backend, communicator: communicator)
+          let sums = try communicator.sum(count: 1) {
+            // What was added before is on rank 0, so that one rank alone adds as ever.
+            var sum = communicator.rank == 0 ? heldOut ?? 0 : 0
+            let densities = try other.scoreSamples(rows.selecting(part.heldOut), backend: backend)
+            for (row, density) in zip(part.heldOut, densities) {
+              sum += (sampleWeights?[row] ?? 1) * density
+            }
+            return [sum]
           }
+          heldOut = sums[0]
         }
         models.append(model)
         candidates.append(
@@ -112,7 +127,7 @@
             components: count, parameterCount: model.parameterCount,
             logLikelihood: criteria.logLikelihood, bic: criteria.bic, aic: criteria.aic,
             icl: criteria.icl,
-            heldOut: heldOut.map { $0 / (sampleWeights?.reduce(0, +) ?? Double(rows.count)) },
+            heldOut: heldOut.map { $0 / size },
             warnings: report.warnings))
       }
       guard !candidates.isEmpty else {
@@ -121,17 +136,19 @@
       return MixtureSelection(candidates: candidates, models: models)
     }
 
-    /// Rows dealt to folds by random keys; both lists ascend.
+    /// Rows of all ranks dealt to folds by random keys; both lists, of this rank's rows, ascend.
     private static func parts(
-      of count: Int, _ folds: Int, seed: UInt64
+      of share: RowShare, _ folds: Int, seed: UInt64
     ) -> [(training: [Int], heldOut: [Int])] {
       guard folds > 0 else { return [] }
+      let count = share.total
       let random = CounterRandom(seed: seed, purpose: LATENT_PURPOSE_SHUFFLE, sample: 0xff_ffff)
       let order = (0..<count).sorted { (random.bits($0), $0) < (random.bits($1), $1) }
       var fold = [Int](repeating: 0, count: count)
       for (place, row) in order.enumerated() { fold[row] = place % folds }
+      fold = Array(fold[share.first..<share.first + share.count])
       return (0..<folds).map { part in
-        ((0..<count).filter { fold[$0] != part }, (0..<count).filter { fold[$0] == part })
+        (fold.indices.filter { fold[$0] != part }, fold.indices.filter { fold[$0] == part })
       }
     }
   }

@@ -68,11 +68,11 @@
         count: count, whiteners: (0..<count).flatMap { _ in deviations })
     }
 
-    /// Every row given to its nearest point.
+    /// Every rank's rows given to their nearest points.
     private func statistics(
       of points: [Double], squares: latent_squares
     ) throws -> MixtureStatistics {
-      try rows.statistics(density(points), squares: squares, hard: true)
+      try rows.allStatistics(density(points), squares: squares, hard: true)
     }
 
     /// Lloyd's iterations; a point that loses all its rows stays where it is.

@@ -14,6 +14,8 @@
     let origin: [Double]
     let weights: [Double]?
     let backend: FusedBackend
+    /// The ranks that hold the other rows.
+    let communicator: any Communicator
     private let table: Table
     private let workspace: MixtureWorkspace
 
@@ -25,8 +27,10 @@
     init(
       _ rows: any RowSource, origin: [Double], weights: [Double]? = nil,
       precision: MixturePrecision, backend: FusedBackend,
+      communicator: any Communicator = SerialCommunicator(),
       workspace: MixtureWorkspace = MixtureWorkspace()
     ) {
+      self.communicator = communicator
       count = rows.count
       columns = rows.columns
       self.precision = precision
@@ -54,28 +58,34 @@
       }
     }
 
-    /// Σ w x xᵀ of all rows less the origin, in double whatever the precision: a tied covariance is a small
+    /// Σ w x xᵀ of all ranks' rows less the origin, in double whatever the precision: a tied covariance is a small
     /// difference of it.
     func totalScatter() throws -> TotalScatter {
       let center = MixtureDensity(
         spheres: [Double](repeating: 0, count: columns), count: 1,
         whiteners: [Double](repeating: 1, count: columns))
-      var sum = PieceSum(center, squares: LATENT_SQUARES_FULL, columns: columns)
-      try forEachPiece { piece in
-        guard precision == .float else { return add(piece, center, &sum) }
-        let step = latent_mixture_wave_rows()
-        for start in stride(from: 0, to: piece.count, by: step) {
-          let range = start..<min(piece.count, start + step)
-          let values = range.flatMap { piece.row($0) }
-          let doubles = MixturePiece(
-            first: piece.first + start, count: range.count, columns: columns,
-            values: .doubles(values),
-            shift: [Double](repeating: 0, count: columns))
-          add(doubles, center, &sum)
+      let statistics = try MixtureStatistics.all(
+        communicator, centers: center.centers, components: 1, columns: columns,
+        squares: LATENT_SQUARES_FULL
+      ) {
+        var sum = PieceSum(center, squares: LATENT_SQUARES_FULL, columns: columns)
+        try forEachPiece { piece in
+          guard precision == .float else { return add(piece, center, &sum) }
+          let step = latent_mixture_wave_rows()
+          for start in stride(from: 0, to: piece.count, by: step) {
+            let range = start..<min(piece.count, start + step)
+            let values = range.flatMap { piece.row($0) }
+            let doubles = MixturePiece(
+              first: piece.first + start, count: range.count, columns: columns,
+              values: .doubles(values),
+              shift: [Double](repeating: 0, count: columns))
+            add(doubles, center, &sum)
+          }
         }
+        return sum.statistics
       }
       return TotalScatter(
-        matrix: try Matrix(rows: columns, columns: columns, values: sum.statistics.squares))
+        matrix: try Matrix(rows: columns, columns: columns, values: statistics.squares))
     }
 
     /// What a pass may write for each row.
@@ -85,7 +95,22 @@
       var labels: UnsafeMutablePointer<Int32>?
     }
 
-    /// The sufficient statistics of one pass with a model whose means are less the origin.
+    /// The sufficient statistics of one pass over all ranks' rows, in one message.
+    func allStatistics(
+      _ density: MixtureDensity, squares: latent_squares, hard: Bool = false
+    ) throws -> MixtureStatistics {
+      let isFull = squares == LATENT_SQUARES_FULL
+      let components = density.constants.count
+      return try MixtureStatistics.all(
+        communicator,
+        centers: isFull
+          ? density.centers : [Double](repeating: 0, count: components * columns),
+        components: components, columns: columns, squares: squares
+      ) { try statistics(density, squares: squares, hard: hard) }
+    }
+
+    /// The sufficient statistics of one pass over this rank's rows with a model whose means are less the
+    /// origin.
     func statistics(
       _ density: MixtureDensity, squares: latent_squares, hard: Bool = false
     ) throws -> MixtureStatistics {
@@ -149,6 +174,8 @@
     }
 
     private func run(_ pass: MixturePass, _ piece: MixturePiece, _ density: MixtureDensity) {
+      // A rank may have no rows.
+      guard piece.count > 0 else { return }
       var pass = pass
       piece.shift.withUnsafeBufferPointer { shift in
         density.centers.withUnsafeBufferPointer { centers in

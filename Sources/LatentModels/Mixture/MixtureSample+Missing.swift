@@ -40,6 +40,7 @@
   }
 
   extension MixtureSample {
+    /// Of this rank's rows.
     func incompleteExpectation(_ model: GaussianMixture) throws -> MixtureStatistics {
       let components = model.components
       var sum = MixtureStatistics(

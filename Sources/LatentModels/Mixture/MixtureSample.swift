@@ -3,7 +3,7 @@
 
   /// The rows that a mixture is fitted to or scores, grouped by which of their columns are observed.
   ///
-  /// Rows without gaps are one group. Every group is a table of its own, on which the marginal of the model
+  /// Of several ranks each holds a part of the rows, and groups them by itself. Rows without gaps are one group. Every group is a table of its own, on which the marginal of the model
   /// is exact: the same passes serve complete and incomplete data.
   final class MixtureSample {
     let count: Int
@@ -11,6 +11,11 @@
     let origin: [Double]
     let groups: [Group]
     let backend: FusedBackend
+    let communicator: any Communicator
+    /// Whether no rank has a row with gaps.
+    let isComplete: Bool
+    /// Of all ranks.
+    let totalWeight: Double
     private let weights: [Double]?
 
     /// Rows that share their observed columns.
@@ -24,14 +29,25 @@
       let totalWeight: Double
     }
 
+    /// - Parameter first: the number of this rank's first row, for messages.
     /// - Throws: ``DataError`` for an infinite value, or a missing one in rows that are not in memory.
     init(
       _ source: any RowSource, origin: [Double], weights: [Double]?, precision: MixturePrecision,
-      backend: FusedBackend
+      backend: FusedBackend, communicator: any Communicator = SerialCommunicator(),
+      first: Int = 0
     ) throws {
+      self.communicator = communicator
       (count, columns) = (source.count, source.columns)
       (self.origin, self.weights, self.backend) = (origin, weights, backend)
-      let missing = try source.findMissing()
+      let all = try communicator.sum(count: 2) {
+        [
+          try source.findMissing(first: first) ? 1 : 0,
+          weights?.reduce(0, +) ?? Double(source.count),
+        ]
+      }
+      let missing = all[0] > 0
+      isComplete = !missing
+      totalWeight = all[1]
       guard let rows = source as? Rows, missing else {
         guard !missing else {
           throw DataError(
@@ -42,7 +58,8 @@
           Group(
             observed: Array(0..<source.columns), indices: nil,
             rows: MixtureRows(
-              source, origin: origin, weights: weights, precision: precision, backend: backend),
+              source, origin: origin, weights: weights, precision: precision, backend: backend,
+              communicator: communicator),
             totalWeight: weights?.reduce(0, +) ?? Double(source.count))
         ]
         return
@@ -76,18 +93,18 @@
       }
     }
 
-    var isComplete: Bool { groups.count == 1 && groups[0].observed.count == columns }
-    var totalWeight: Double { groups.reduce(0) { $0 + $1.totalWeight } }
-
-    /// The E-step: what the M-step of the model's kind needs, at the model's parameters (means less the
-    /// origin).
+    /// The E-step: what the M-step of the model's kind needs of all ranks' rows, at the model's parameters
+    /// (means less the origin), in one message.
     func expectation(_ model: GaussianMixture) throws -> MixtureStatistics {
       if isComplete, let rows = groups[0].rows {
         let density = try MixtureDensity(
           model, precision: rows.precision, instructionSet: backend.instructionSet)
-        return try rows.statistics(density, squares: model.covarianceKind.squares)
+        return try rows.allStatistics(density, squares: model.covarianceKind.squares)
       }
-      return try incompleteExpectation(model)
+      return try MixtureStatistics.all(
+        communicator, centers: model.means.values, components: model.components, columns: columns,
+        squares: LATENT_SQUARES_FULL
+      ) { try incompleteExpectation(model) }
     }
 
     /// Runs a pass that writes for each row, in the sample's order.
@@ -174,15 +191,16 @@
   extension RowSource {
     /// Whether any value is missing.
     ///
+    /// - Parameter offset: the number of the first row.
     /// - Throws: ``DataError`` naming the first infinite value.
-    func findMissing() throws -> Bool {
+    func findMissing(first offset: Int = 0) throws -> Bool {
       var missing = false
       try forEachChunk(multipleOf: 1) { first, rows in
         func scan<Value: BinaryFloatingPoint>(_ values: [Value]) throws {
           for i in values.indices where !values[i].isFinite {
             guard values[i].isNaN else {
               throw DataError(
-                "Row \(first + i / columns + 1), column \(i % columns + 1) is infinite; a mixture needs "
+                "Row \(offset + first + i / columns + 1), column \(i % columns + 1) is infinite; a mixture needs "
                   + "finite numbers, or NaN where a value is missing.")
             }
             missing = true

@@ -25,8 +25,10 @@ public enum Transform: String, CaseIterable, Codable, Sendable {
 /// Rows of data where the kernels can read them: bytes as bytes, everything else as standardized
 /// floats.
 public struct BatchSource: Sendable {
-  /// How many rows there are.
+  /// How many rows there are, on all ranks.
   public let count: Int
+  /// Those that are held here.
+  let held: Range<Int>
   /// Values of a row.
   public let columns: Int
   /// What happens to a value on its way into a batch.
@@ -40,30 +42,37 @@ public struct BatchSource: Sendable {
 
   /// Rows as batches will take them.
   ///
-  /// - Parameter gathersOnes: whether the first layer may add up gathered rows where batches are zeros
-  ///   and ones: the same bits in less time.
+  /// - Parameters:
+  ///   - share: which rows of a larger whole these are; rows keep their numbers in it.
+  ///   - gathersOnes: whether the first layer may add up gathered rows where batches are zeros and
+  ///     ones: the same bits in less time.
   public init(
-    _ rows: Rows, transform: Transform, standardization: Standardization? = nil,
-    gathersOnes: Bool = true
+    _ rows: Rows, share: RowShare? = nil, transform: Transform,
+    standardization: Standardization? = nil, gathersOnes: Bool = true
   ) {
-    count = rows.count
+    let share = share ?? RowShare(0..<rows.count, of: rows.count)
+    precondition(share.count == rows.count, "a share is of the rows that are held")
+    held = share.range
+    count = share.total
     columns = rows.columns
     self.transform = transform
     if case .bytes(let values) = rows.storage, standardization == nil {
-      let storage = Storage<UInt8>(count: values.count)
-      _ = storage.values.update(fromContentsOf: values)
+      let (storage, own) = Self.makeStorage(UInt8.self, share, rows.columns)
+      values.withUnsafeBufferPointer {
+        if let start = $0.baseAddress { own.update(from: start, count: $0.count) }
+      }
       bytes = storage
       floats = nil
       isBinary = gathersOnes && (transform == .threshold || transform == .sample)
       hasMissing = false
     } else {
-      let storage = Storage<Float>(count: rows.count * rows.columns)
+      let (storage, own) = Self.makeStorage(Float.self, share, rows.columns)
       var isMissing = false
       for row in 0..<rows.count {
         for column in 0..<rows.columns {
           let value = rows.value(row, column)
           isMissing = isMissing || value.isNaN
-          storage.pointer[row * rows.columns + column] =
+          own[row * rows.columns + column] =
             Float(standardization?.apply(value, column: column) ?? value)
         }
       }
@@ -72,9 +81,22 @@ public struct BatchSource: Sendable {
       isBinary =
         gathersOnes
         && (transform == .threshold || transform == .sample
-          || transform == .none && storage.values.allSatisfy { $0 == 0 || $0 == 1 })
+          || transform == .none
+            && (0..<rows.count * rows.columns).allSatisfy { own[$0] == 0 || own[$0] == 1 })
       hasMissing = isMissing
     }
+  }
+
+  /// Room for all rows, of which this rank's are held, and where these begin.
+  private static func makeStorage<Value>(
+    _ type: Value.Type, _ share: RowShare, _ columns: Int
+  ) -> (Storage<Value>, own: UnsafeMutablePointer<Value>) {
+    let own = share.first * columns..<(share.first + share.count) * columns
+    let storage =
+      share.count == share.total
+      ? Storage<Value>(count: own.count)
+      : Storage<Value>(count: share.total * columns, holding: own)
+    return (storage, storage.pointer + own.lowerBound)
   }
 
   /// Whether a value is there, not NaN.
@@ -91,25 +113,56 @@ public struct BatchSource: Sendable {
   }
 
   /// FNV-1a over the values' bits, eight bytes at a time.
-  var hash: String {
+  var hash: String { try! hash(over: SerialCommunicator()) }
+
+  /// Of all ranks' rows.
+  ///
+  /// - Throws: a ``CommunicationError`` when a rank is lost.
+  func hash(over communicator: any Communicator) throws -> String {
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-    func mix(_ bytes: UnsafeRawBufferPointer) {
-      var offset = 0
-      while offset + 8 <= bytes.count {
-        hash =
-          (hash ^ bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
-          &* 0x100_0000_01b3
-        offset += 8
+    let isLast = communicator.rank == communicator.size - 1
+    let range = held.lowerBound * columns..<held.upperBound * columns
+    // The hash so far, and bytes that do not make eight.
+    let state = try communicator.inTurn(from: [UInt8](repeating: 0, count: 0)) { state in
+      if state.count >= 8 {
+        hash = state.withUnsafeBytes { $0.loadUnaligned(as: UInt64.self) }
       }
-      while offset < bytes.count {
-        hash = (hash ^ UInt64(bytes[offset])) &* 0x100_0000_01b3
-        offset += 1
+      var waiting = Array(state.dropFirst(8))
+      func mix(_ all: UnsafeRawBufferPointer) {
+        var bytes = all
+        while !waiting.isEmpty, waiting.count < 8, let next = bytes.first {
+          waiting.append(next)
+          bytes = UnsafeRawBufferPointer(rebasing: bytes.dropFirst())
+        }
+        if waiting.count == 8 {
+          hash =
+            (hash ^ waiting.withUnsafeBytes { $0.loadUnaligned(as: UInt64.self) }) &* Self.prime
+          waiting = []
+        }
+        var offset = 0
+        while offset + 8 <= bytes.count {
+          hash =
+            (hash ^ bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)) &* Self.prime
+          offset += 8
+        }
+        waiting += bytes[offset...]
       }
+      func part<Value>(_ storage: Storage<Value>) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(
+          UnsafeBufferPointer(start: storage.pointer + range.lowerBound, count: range.count))
+      }
+      if let bytes { mix(part(bytes)) }
+      if let floats { mix(part(floats)) }
+      if isLast {
+        for byte in waiting { hash = (hash ^ UInt64(byte)) &* Self.prime }
+        waiting = []
+      }
+      state = withUnsafeBytes(of: hash) { Array($0) } + waiting
     }
-    if let bytes { mix(UnsafeRawBufferPointer(bytes.values)) }
-    if let floats { mix(UnsafeRawBufferPointer(floats.values)) }
-    return String(hash, radix: 16)
+    return String(state.withUnsafeBytes { $0.loadUnaligned(as: UInt64.self) }, radix: 16)
   }
+
+  private static var prime: UInt64 { 0x100_0000_01b3 }
 
   /// - Parameter fillsMissing: 0 for what is missing, as an encoder takes it; else it stays NaN.
   func appendLoad(to builder: inout StepBuilder, fillsMissing: Bool = false) -> Operand {

@@ -28,13 +28,7 @@ struct ClippedStep: TrainingStep {
 
   func execute(on backend: any Backend, rows: ArraySlice<UInt32>, run: Run) {
     gradient.execute(on: backend, rows: rows, run: run)
-    let values = parameters.gradients.values
-    let norm = UnsafeBufferPointer(values).sumOfSquares.squareRoot()
-    // One that is not finite stays as it is, to be found.
-    if norm > limit, norm.isFinite {
-      let scale = Float(limit / norm)
-      for index in values.indices { values[index] *= scale }
-    }
+    parameters.clipGradients(to: limit)
     var run = run
     run.rows = 1
     update.execute(on: backend, run: run)
@@ -46,4 +40,17 @@ struct ClippedStep: TrainingStep {
   }
 
   func largestInput(rows: Int) -> Float? { gradient.largestInput(rows: rows) }
+}
+
+extension Parameters {
+  /// Scales the written gradients down to a Euclidean norm of `limit`, where it is above; 0: no limit.
+  func clipGradients(to limit: Double) {
+    guard limit > 0 else { return }
+    let values = gradients.values[..<self.values.count]
+    let norm = UnsafeBufferPointer(rebasing: values).sumOfSquares.squareRoot()
+    // One that is not finite stays as it is, to be found.
+    guard norm > limit, norm.isFinite else { return }
+    let scale = Float(limit / norm)
+    for index in values.indices { gradients.values[index] *= scale }
+  }
 }

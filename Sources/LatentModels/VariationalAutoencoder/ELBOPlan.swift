@@ -45,7 +45,7 @@ public struct ELBOPlan {
   /// Nil where the bound is what ``logDensity`` and ``kl`` make.
   private let bound: Operand?
   private let latents: StepBuilder.Latents?
-  private let latentDimensions: Int
+  let latentDimensions: Int
 
   /// Builds the plan of `work` on batches of up to `capacity` rows.
   ///
@@ -156,6 +156,13 @@ public struct ELBOPlan {
   ///
   /// - Parameter run: `objective_scale` is 1 / rows for a mean over the rows, whatever the samples.
   public func execute(on backend: any Backend, rows: ArraySlice<UInt32>, run: Run) {
+    plan.execute(on: backend, run: place(rows, run: run))
+  }
+
+  /// Names the rows of the next batch.
+  ///
+  /// - Returns: the run with what the kernels need to know of them.
+  func place(_ rows: ArraySlice<UInt32>, run: Run) -> Run {
     precondition(rows.count <= capacity)
     for (position, row) in rows.enumerated() {
       precondition(Int(row) < batches.count)
@@ -168,7 +175,12 @@ public struct ELBOPlan {
       run.objective_scale /= Float(samples)
       if objective == .elbo { run.beta *= Float(samples) }
     }
-    plan.execute(on: backend, run: run)
+    return run
+  }
+
+  /// Floats of the workspace.
+  func values(at operand: Operand) -> UnsafeMutablePointer<Float> {
+    workspace.pointer + Int(operand.offset)
   }
 
   /// log p(x|z) of a row of the last batch, its mean over draws, nats.

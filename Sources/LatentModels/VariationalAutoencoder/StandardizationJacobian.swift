@@ -20,10 +20,13 @@ struct StandardizationJacobian {
     return columns.indices.reduce(0.0) { data.isObserved(row, $1) ? $0 + columns[$1] : $0 }
   }
 
-  /// Over all rows.
-  var mean: Double {
-    guard !columns.isEmpty else { return complete }
-    return (0..<data.count).reduce(0) { $0 + self[$1] } / Double(max(1, data.count))
+  /// Over all ranks' rows, summed in their order.
+  func mean(over communicator: any Communicator) throws -> Double {
+    guard try !communicator.all(columns.isEmpty) else { return complete }
+    let sum = try communicator.inTurn(from: [0.0]) { sum in
+      sum[0] = data.held.reduce(sum[0]) { $0 + self[$1] }
+    }
+    return sum[0] / Double(max(1, data.count))
   }
 }
 

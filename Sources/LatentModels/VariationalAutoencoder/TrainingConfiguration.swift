@@ -52,6 +52,10 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
   /// What a step maximizes, and by which gradient.
   public var objective = Objective.elbo
 
+  /// Groups of rows whose gradients are summed each by itself, then joined by a fixed tree, so that any
+  /// number of ranks trains to the same bits; nil: a rank sums its rows together, which is faster.
+  public var rowGroups: Int?
+
   /// Settings with their defaults.
   public init() {}
 
@@ -78,6 +82,7 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
     try read(&innerSteps, .innerSteps)
     try read(&samples, .samples)
     try read(&objective, .objective)
+    rowGroups = try values.decodeIfPresent(Int.self, forKey: .rowGroups)
   }
 
   /// - Throws: ``SettingError`` naming the first setting out of its range.
@@ -103,6 +108,11 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
       gradientLimit)
     try need(1...10_000 ~= innerSteps, "The number of inner steps", "1...10000", innerSteps)
     try need(1...100_000 ~= samples, "The number of samples", "1...100000", samples)
+    try need(2...4096 ~= (rowGroups ?? 2), "The number of row groups", "2...4096", rowGroups ?? 0)
+    guard rowGroups == nil || inference == .amortized else {
+      throw SettingError(
+        "Sums in groups of rows go with amortized inference, found \(inference.rawValue).")
+    }
     guard inference == .amortized || objective == .elbo else {
       throw SettingError(
         "Inference by gradient steps maximizes the elbo, found \(objective.rawValue).")

@@ -5,8 +5,17 @@ extension VAE {
   /// Glorot-uniform weights, zero biases, and the output's biases where the decoder's mean is that of
   /// the training data.
   public func initialize(for data: Rows, seed: UInt64) {
+    try! initialize(for: data, seed: seed, over: SerialCommunicator())  // which fails nobody
+  }
+
+  /// The same from all ranks' rows, `data` being this one's: the same bits for any number of them.
+  ///
+  /// - Throws: a ``CommunicationError`` when a rank is lost.
+  public func initialize(
+    for data: Rows, seed: UInt64, over communicator: any Communicator
+  ) throws {
     parameters.initialize(seed: seed)
-    let means = columnMeans(data)
+    let means = try columnMeans(data, over: communicator)
     switch architecture.likelihood {
     case .bernoulli, .continuousBernoulli:
       // logit(p), p kept where it is finite
@@ -23,32 +32,33 @@ extension VAE {
     for slot in parameters.slots where slot.name == name { parameters.write(values, to: slot) }
   }
 
-  private func columnMeans(_ data: Rows) -> [Double] {
+  private func columnMeans(
+    _ data: Rows, over communicator: any Communicator
+  ) throws -> [Double] {
+    let columns = data.columns
     guard configuration.standardization == nil else {
-      return [Double](repeating: 0, count: data.columns)
+      return [Double](repeating: 0, count: columns)
     }
-    var sums = [Double](repeating: 0, count: data.columns)
-    var missing = [Int](repeating: 0, count: data.columns)
-    if case .bytes(let values) = data.storage {
-      var totals = [Int](repeating: 0, count: data.columns)
-      values.withUnsafeBufferPointer { values in
-        totals.withUnsafeMutableBufferPointer { totals in
-          for row in 0..<data.count {
-            for column in 0..<totals.count {
-              totals[column] += Int(values[row * totals.count + column])
-            }
+    // Sums, then how many values there are.
+    let all = try communicator.inTurn(from: [Double](repeating: 0, count: 2 * columns)) { all in
+      if case .bytes(let values) = data.storage {
+        // Whole numbers: exact.
+        for row in 0..<data.count {
+          for column in 0..<columns { all[column] += Double(values[row * columns + column]) }
+        }
+        for column in 0..<columns { all[columns + column] += Double(data.count) }
+      } else {
+        for row in 0..<data.count {
+          for column in 0..<columns {
+            let value = data.value(row, column)
+            guard !value.isNaN else { continue }
+            all[column] += value
+            all[columns + column] += 1
           }
         }
       }
-      sums = totals.map { Double($0) / 255 }
-    } else {
-      for row in 0..<data.count {
-        for column in 0..<data.columns {
-          let value = data.value(row, column)
-          if value.isNaN { missing[column] += 1 } else { sums[column] += value }
-        }
-      }
     }
-    return sums.indices.map { sums[$0] / Double(max(1, data.count - missing[$0])) }
+    let scale = if case .bytes = data.storage { 255.0 } else { 1.0 }
+    return (0..<columns).map { all[$0] / scale / max(1, all[columns + $0]) }
   }
 }

@@ -55,6 +55,11 @@ public struct RowELBO: Sendable, Equatable {
   public let kl: Double
   /// The bound itself: reconstruction less KL, in nats.
   public var elbo: Double { reconstruction - kl }
+
+  /// A bound of these two parts, in nats.
+  public init(reconstruction: Double, kl: Double) {
+    (self.reconstruction, self.kl) = (reconstruction, kl)
+  }
 }
 
 /// A variational autoencoder (Kingma and Welling 2014): p(z) = N(0, I), a decoder p(x|z), and an
@@ -83,11 +88,15 @@ public final class VAE {
 
   /// The data as the model takes it.
   ///
-  /// - Parameter allowMissing: whether NaN may stand for a value that was not observed; as the model
-  ///   was fitted, if nil.
+  /// - Parameters:
+  ///   - share: which rows of a larger whole these are.
+  ///   - allowMissing: whether NaN may stand for a value that was not observed; as the model was
+  ///     fitted, if nil.
   /// - Throws: ``ShapeError`` when the width is not the model's; ``DataError`` when a likelihood on
   ///   [0, 1] meets a value outside it, or a row has nothing observed.
-  public func batches(of data: Dataset, allowMissing: Bool? = nil) throws -> BatchSource {
+  public func batches(
+    of data: Dataset, share: RowShare? = nil, allowMissing: Bool? = nil
+  ) throws -> BatchSource {
     guard data.rows.columns == architecture.dimensions else {
       throw ShapeError(
         "The model expects \(architecture.dimensions) columns, \(data.name) has "
@@ -107,7 +116,8 @@ public final class VAE {
           + "values in it, or leave it out.")
     }
     let batches = BatchSource(
-      data.rows, transform: configuration.transform, standardization: configuration.standardization)
+      data.rows, share: share, transform: configuration.transform,
+      standardization: configuration.standardization)
     if let (row, column) = batches.firstInfinite {
       throw DataError(
         "\(data.name): row \(row + 1), column \(column + 1) is \(data.rows.value(row, column)), too "
@@ -122,24 +132,28 @@ public final class VAE {
     configuration.standardization.map { -$0.scale.reduce(0) { $0 + naturalLogarithm($1) } } ?? 0
   }
 
-  /// The ELBO of each row, with one draw of z from the noise that `seed` keys.
-  public func scoreSamples(_ batches: BatchSource, backend: any Backend, seed: UInt64 = 0) throws
-    -> [RowELBO]
-  {
-    if let inferred = try infer(batches, backend: backend, seed: seed) {
+  /// The ELBO of each of `rows` (all, if nil), with one draw of z from the noise that `seed` and the row's
+  /// number key: the same whatever rows are asked for beside it.
+  public func scoreSamples(
+    _ batches: BatchSource, rows: Range<Int>? = nil, backend: any Backend, seed: UInt64 = 0
+  ) throws -> [RowELBO] {
+    let rows = rows ?? 0..<batches.count
+    if let inferred = try infer(batches, rows: rows, backend: backend, seed: seed) {
       return zip(inferred.reconstruction, inferred.kl).map {
         RowELBO(reconstruction: $0, kl: $1)
       }
     }
     let plan = try ELBOPlan(
       networks, batches: batches, capacity: Self.evaluationBatch, work: .evaluation)
-    return score(plan, batches, backend: backend, seed: seed)
+    return score(plan, batches, rows: rows, backend: backend, seed: seed)
   }
 
-  /// - Parameter bound: is given the objective's bound of each row, in their order.
+  /// - Parameters:
+  ///   - rows: which rows; all of them if nil.
+  ///   - bound: is given the objective's bound of each row, in their order.
   func score(
-    _ plan: ELBOPlan, _ batches: BatchSource, backend: any Backend, seed: UInt64,
-    bound: (Double) -> Void = { _ in }
+    _ plan: ELBOPlan, _ batches: BatchSource, rows: Range<Int>? = nil, backend: any Backend,
+    seed: UInt64, bound: (Double) -> Void = { _ in }
   ) -> [RowELBO] {
     var run = Run()
     run.seed = seed
@@ -147,16 +161,16 @@ public final class VAE {
     run.epoch = .max
     run.objective_scale = 1
     run.beta = 1
-    let count = batches.count
-    let order = (0..<UInt32(count)).map { $0 }
+    let rows = rows ?? 0..<batches.count
+    let order = rows.map { UInt32($0) }
     let jacobian = jacobian(of: batches)
     var result: [RowELBO] = []
-    result.reserveCapacity(count)
-    for start in stride(from: 0, to: count, by: plan.capacity) {
-      let rows = order[start..<min(start + plan.capacity, count)]
-      plan.execute(on: backend, rows: rows, run: run)
-      for row in 0..<rows.count {
-        let constant = jacobian[start + row]
+    result.reserveCapacity(order.count)
+    for start in stride(from: 0, to: order.count, by: plan.capacity) {
+      let some = order[start..<min(start + plan.capacity, order.count)]
+      plan.execute(on: backend, rows: some, run: run)
+      for row in 0..<some.count {
+        let constant = jacobian[rows.lowerBound + start + row]
         bound(Double(plan.bound(row)) + constant)
         result.append(
           RowELBO(
@@ -243,9 +257,10 @@ extension VAEConfiguration {
     }
   }
 
+  /// - Parameter first: the number of the first row, for messages.
   /// - Throws: ``DataError`` naming the first value outside [0, 1], or grey values that a Bernoulli
   ///   would have to take for densities.
-  public func validateRange(of data: Dataset) throws {
+  public func validateRange(of data: Dataset, first: Int = 0) throws {
     guard architecture.likelihood.needsUnitInterval || transform != .none else { return }
     if case .bytes = data.rows.storage { return }
     for row in 0..<data.rows.count {
@@ -256,7 +271,7 @@ extension VAEConfiguration {
           transform != .none
           ? "--binarize and --dequantize" : "the \(architecture.likelihood.rawValue) likelihood"
         throw DataError(
-          "\(data.name): row \(row + 1), column \(column + 1) is \(value), but \(cause) "
+          "\(data.name): row \(first + row + 1), column \(column + 1) is \(value), but \(cause) "
             + "needs values in [0, 1]; rescale the data, or use --likelihood gaussian.")
       }
     }

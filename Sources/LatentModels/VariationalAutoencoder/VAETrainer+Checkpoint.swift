@@ -37,7 +37,7 @@ extension VAETrainer {
   /// - Throws: ``ModelFileError`` when the file is damaged, newer, of another architecture, or when
   ///   settings or data that decide bits have changed.
   public func restore(from path: String) throws {
-    let file = try TensorFile(contentsOf: path)
+    let file = try readOnce(path)
     let saved = try SavedRun(file, path: path)
     if let change = saved.training.inferenceDifference(from: configuration) {
       throw ModelFileError(
@@ -73,6 +73,15 @@ extension VAETrainer {
     try posteriors?.load(Self.posteriorsPath(beside: path, at: saved.progress))
     progress = saved.progress
     (lastGood, checkedStep) = (nil, progress.step)
+  }
+
+  /// Only rank 0 need have the file.
+  private func readOnce(_ path: String) throws -> TensorFile {
+    guard communicator.size > 1 else { return try TensorFile(contentsOf: path) }
+    let bytes = try communicator.unanimously {
+      communicator.rank == 0 ? try FileBytes.read(path, limit: .max) : []
+    }
+    return try TensorFile(communicator.broadcast(bytes, from: 0), name: path)
   }
 
   /// Never the name of another checkpoint's: that one stays whole until the new one has its name.
@@ -125,6 +134,8 @@ extension TrainingConfiguration {
     return "\(inference.rawValue) inference, now \(now.inference.rawValue)"
   }
 
+  private var groupCount: Int { rowGroups ?? 1 }
+
   /// The first setting that differs and would change the bits of the epochs to come, as
   /// "setting a, now b". More epochs at a constant rate, and another patience, are no such change.
   func difference(from now: TrainingConfiguration) -> String? {
@@ -141,6 +152,7 @@ extension TrainingConfiguration {
       compare("Adam's epsilon", \.epsilon), compare("gradient limit", \.gradientLimit),
       compare("seed", \.seed),
       compare("samples", \.samples), compare("objective", \.objective),
+      compare("row groups", \.groupCount),
       inference == .amortized ? nil : compare("inner steps", \.innerSteps),
     ]
     return differences.compactMap { $0 }.first

@@ -40,7 +40,7 @@ extension VAETrainer {
     checkedStep = progress.step
     guard let lastGood, progress.step - lastGood.progress.step >= Self.checkEvery else { return }
     var progress = progress
-    progress.partial = sums
+    progress.partial = try total(sums)
     self.lastGood = TrainingSnapshot(model.parameters, progress: progress)
   }
 

@@ -24,18 +24,6 @@ public struct EpochMetrics: Codable, Sendable, Equatable {
   public var heldOutKL: Double?
 }
 
-/// Sums over the rows that an epoch has seen, in nats.
-public struct PartialEpoch: Codable, Sendable, Equatable {
-  /// How many rows.
-  public var rows = 0
-  /// Of log p(x|z), as standardized.
-  public var reconstruction = 0.0
-  /// Of D_KL(q(z|x) ‖ p(z)).
-  public var kl = 0.0
-  /// Of an importance-weighted objective's bound; else 0.
-  public var bound = 0.0
-}
-
 /// Trains a variational autoencoder, an epoch at a time.
 ///
 /// All randomness is keyed by seed, epoch and the data's row, so that a trainer restored between two
@@ -69,8 +57,12 @@ public final class VAETrainer {
   /// How far the training has come.
   public internal(set) var progress = Progress()
 
+  /// Ranks that train together.
+  public let communicator: any Communicator
+  private let ranked: RankedStep?
   private let batches: BatchSource
   private let heldOut: BatchSource?
+  private let heldOutGroups: RowGroups?
   let step: any TrainingStep
   private let evaluation: ELBOPlan?
   private let heldOutInference: HeldOutInference?
@@ -84,29 +76,61 @@ public final class VAETrainer {
   var checkedStep = 0
   /// Of the training rows, their mean.
   private let logJacobian: Double
+  /// Where ranks have made it together.
+  private let fingerprint: String?
 
   /// - Parameter posteriorsPath: a file to keep each row's variational parameters in while training,
   ///   in place of memory, where they are not amortized. It has no name after this call.
   /// - Throws: ``SettingError``, ``ShapeError`` or ``DataError`` before anything is trained;
   ///   ``FileError`` where the file cannot be had.
-  public init(
+  public convenience init(
     _ model: VAE, configuration: TrainingConfiguration, data: Dataset, heldOut: Dataset?,
     backend: any Backend, posteriorsPath: String? = nil
   ) throws {
+    try self.init(
+      model, configuration: configuration, rows: HeldRows(allOf: data),
+      heldOut: heldOut.map { HeldRows(allOf: $0) }, backend: backend,
+      communicator: SerialCommunicator(), posteriorsPath: posteriorsPath)
+  }
+
+  /// The same on the rows of this rank, of several that train together: each makes the same calls.
+  ///
+  /// - Throws: on all ranks, where one has bad rows: as the other one there, ``RankError`` elsewhere.
+  public init(
+    _ model: VAE, configuration: TrainingConfiguration, rows: HeldRows, heldOut: HeldRows?,
+    backend: any Backend, communicator: any Communicator, posteriorsPath: String? = nil
+  ) throws {
     try configuration.validate()
+    let share = rows.share
+    try configuration.validate(ranks: communicator.size, rows: share.total)
     guard configuration.inference == model.configuration.inference ?? .amortized else {
       throw SettingError(
         "The model is of \((model.configuration.inference ?? .amortized).rawValue) inference, the "
           + "training of \(configuration.inference.rawValue).")
     }
-    guard data.rows.count > 0 else { throw DataError("\(data.name) has no rows to train on.") }
+    guard share.total > 0 else { throw DataError("\(rows.data.name) has no rows to train on.") }
     self.model = model
     self.configuration = configuration
     self.backend = backend
-    batches = try model.batches(of: data)
-    logJacobian = model.jacobian(of: batches).mean
-    self.heldOut = try heldOut.flatMap { $0.rows.count > 0 ? try model.batches(of: $0) : nil }
-    let capacity = min(configuration.batchSize, data.rows.count)
+    self.communicator = communicator
+    let held = heldOut.flatMap { $0.share.total > 0 ? $0 : nil }
+    let ranks = communicator.size
+    let groups = try rows.groups(configuration.rowGroups, ranks: ranks)
+    heldOutGroups = try held?.groups(configuration.rowGroups, ranks: ranks)
+    (batches, self.heldOut) = try communicator.unanimously {
+      (
+        try model.batches(of: rows.data, share: share),
+        try held.map { try model.batches(of: $0.data, share: $0.share) }
+      )
+    }
+    logJacobian = try model.jacobian(of: batches).mean(over: communicator)
+    let sources = [batches, self.heldOut].compactMap { $0 }
+    fingerprint =
+      communicator.size == 1
+      ? nil
+      : try sources.map { "\($0.count) x \($0.columns), \(try $0.hash(over: communicator))" }
+        .joined(separator: "; ")
+    let capacity = min(configuration.batchSize, share.total)
     if configuration.inference == .svi {
       posteriors = try PosteriorStore(
         count: batches.count + (self.heldOut?.count ?? 0),
@@ -114,16 +138,26 @@ public final class VAETrainer {
     } else {
       posteriors = nil
     }
+    let sharesSteps = communicator.size > 1 || configuration.rowGroups != nil
+    ranked =
+      sharesSteps
+      ? try RankedStep(
+        model.networks, batches: batches, capacity: capacity, configuration: configuration,
+        share: share, groups: groups, communicator: communicator) : nil
     if configuration.inference == .amortized {
       // What is watched: the bound itself where it depends on the samples.
       let bound: (objective: Objective, samples: Int) =
         configuration.objective.isImportanceWeighted ? (.iwae, configuration.samples) : (.elbo, 1)
-      let limit = configuration.gradientLimit
-      let plan = try ELBOPlan(
-        model.networks, batches: batches, capacity: capacity, work: limit > 0 ? .gradient : .step,
-        objective: configuration.objective, samples: configuration.samples,
-        freeBits: configuration.freeBits > 0)
-      step = limit > 0 ? try ClippedStep(plan, of: model.parameters, limit: limit) : plan
+      if let ranked {
+        step = ranked
+      } else {
+        let limit = configuration.gradientLimit
+        let plan = try ELBOPlan(
+          model.networks, batches: batches, capacity: capacity, work: limit > 0 ? .gradient : .step,
+          objective: configuration.objective, samples: configuration.samples,
+          freeBits: configuration.freeBits > 0)
+        step = limit > 0 ? try ClippedStep(plan, of: model.parameters, limit: limit) : plan
+      }
       evaluation = try self.heldOut.map {
         try ELBOPlan(
           model.networks, batches: $0, capacity: max(1, VAE.evaluationBatch / bound.samples),
@@ -142,13 +176,14 @@ public final class VAETrainer {
           firstPosterior: batches.count, backend: backend)
       }
     }
-    order = (0..<UInt32(data.rows.count)).map { $0 }
+    order = (0..<UInt32(share.total)).map { $0 }
   }
 
   /// Tells data apart: the shapes and hashes of the training rows and, since patience and metrics
   /// depend on them, of the held-out ones.
   var dataFingerprint: String {
-    [batches, heldOut].compactMap { $0 }
+    if let fingerprint { return fingerprint }
+    return [batches, heldOut].compactMap { $0 }
       .map { "\($0.count) x \($0.columns), \($0.hash)" }.joined(separator: "; ")
   }
 
@@ -192,30 +227,26 @@ public final class VAETrainer {
     rememberWhereItBegins()
     var run = beginEpoch()
     let isWeighted = configuration.objective.isImportanceWeighted
-    var sums = progress.partial ?? PartialEpoch()
+    var sums = ownPart(of: progress.partial ?? PartialEpoch())
     while sums.rows < order.count {
+      ranked?.isStopping = stopping()
       let rows = try executeStep(at: sums.rows, &run)
-      var rowSum = 0.0
-      var klSum = 0.0
-      for row in 0..<rows.count {
-        rowSum += Double(step.logDensity(row))
-        klSum += Double(step.kl(row))
-        if isWeighted { sums.bound += Double(step.bound(row)) }
-      }
-      guard (rowSum - klSum + sums.bound).isFinite else { throw try divergence(rows: rows.count) }
-      sums.reconstruction += rowSum
-      sums.kl += klSum
-      sums.rows += rows.count
+      step.add(rows: rows.count, to: &sums, weighted: isWeighted)
+      guard
+        ranked.map({ !$0.diverges })
+          ?? (sums.reconstruction - sums.kl + sums.bound).isFinite
+      else { throw try divergence(rows: rows.count) }
       progress.step += 1
       if progress.step - checkedStep >= Self.checkEvery { try checkParameters(sums) }
       onStep(sums.rows)
-      if sums.rows < order.count, stopping() {
+      if sums.rows < order.count, ranked?.stops ?? stopping() {
         try checkParameters(sums)
-        progress.partial = sums
+        progress.partial = try total(sums)
         return nil
       }
     }
     try checkParameters(sums)
+    sums = try total(sums)
     progress.partial = nil
     let count = Double(order.count)
     let reconstruction = sums.reconstruction / count + logJacobian
@@ -253,13 +284,33 @@ public final class VAETrainer {
       return (mean.elbo, mean.reconstruction, mean.kl)
     }
     guard let evaluation, let heldOut else { return nil }
-    var bounds = 0.0
-    let mean = model.score(
-      evaluation, heldOut, backend: backend, seed: configuration.seed
-    ) { bounds += $0 }.mean
-    let isWeighted = evaluation.objective.isImportanceWeighted
+    var sums = PartialEpoch()
+    func add(_ rows: Range<Int>, to sums: inout PartialEpoch) {
+      for row in model.score(
+        evaluation, heldOut, rows: rows, backend: backend, seed: configuration.seed,
+        bound: { sums.bound += $0 })
+      {
+        sums.reconstruction += row.reconstruction
+        sums.kl += row.kl
+      }
+    }
+    if let groups = heldOutGroups {
+      sums = ownPart(of: sums)
+      for group in 0..<groups.count where !groups.rows(of: group).clamped(to: heldOut.held).isEmpty
+      {
+        var sum = PartialEpoch()
+        add(groups.rows(of: group), to: &sum)
+        sums.set(group, to: sum)
+      }
+    } else {
+      add(heldOut.held, to: &sums)
+    }
+    sums = try total(sums)
+    let count = Double(heldOut.count)
+    let (reconstruction, kl) = (sums.reconstruction / count, sums.kl / count)
     return (
-      isWeighted ? bounds / Double(heldOut.count) : mean.elbo, mean.reconstruction, mean.kl
+      evaluation.objective.isImportanceWeighted ? sums.bound / count : reconstruction - kl,
+      reconstruction, kl
     )
   }
 
