@@ -104,10 +104,12 @@ public struct BatchSource: Sendable {
     !hasMissing || !floats!.pointer[row * columns + column].isNaN
   }
 
-  /// Where a value is that no float holds.
+  /// Where a value is, of those held here, that no float holds.
   var firstInfinite: (row: Int, column: Int)? {
-    guard let floats, floats.firstNotFinite != nil,
-      let index = floats.values.firstIndex(where: \.isInfinite)
+    let own = held.lowerBound * columns..<held.upperBound * columns
+    guard let floats,
+      UnsafeBufferPointer(rebasing: floats.values[own]).firstNotFinite != nil,
+      let index = floats.values[own].firstIndex(where: \.isInfinite)
     else { return nil }
     return (index / columns, index % columns)
   }

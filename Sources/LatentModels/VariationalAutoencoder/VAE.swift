@@ -119,8 +119,9 @@ public final class VAE {
       data.rows, share: share, transform: configuration.transform,
       standardization: configuration.standardization)
     if let (row, column) = batches.firstInfinite {
+      let value = data.rows.value(row - batches.held.lowerBound, column)
       throw DataError(
-        "\(data.name): row \(row + 1), column \(column + 1) is \(data.rows.value(row, column)), too "
+        "\(data.name): row \(row + 1), column \(column + 1) is \(value), too "
           + "large for a float; standardize the data, or leave the column out.")
     }
     return batches
