@@ -93,7 +93,7 @@ struct MissingValuesEM {
       logLikelihoods: [])
     let rows = Double(batches.reduce(0) { $0 + $1.values.rows })
     while true {
-      let next = step(result.solution, result.mean)
+      let next = try step(result.solution, result.mean)
       result.logLikelihoods.append(next.logLikelihood)
       let count = result.logLikelihoods.count
       if count > 1 {
@@ -133,7 +133,7 @@ struct MissingValuesEM {
   }
 
   /// The log-likelihood of the parameters at hand, and the next parameters.
-  private func step(_ solution: FactorSolution, _ mean: [Double]) -> Step {
+  private func step(_ solution: FactorSolution, _ mean: [Double]) throws -> Step {
     let (p, q) = (solution.loadings.rows, solution.loadings.columns)
     let size = q + 1  // (z, 1)
     // Over the rows that have the column: sums of E[(z, 1)(z, 1)ᵀ], x E[(z, 1)] and x².
@@ -145,7 +145,7 @@ struct MissingValuesEM {
 
     var index = 0
     for (number, columns) in observed.enumerated() {
-      let factors = ObservedFactors(
+      let factors = try ObservedFactors(
         loadings: solution.loadings, uniquenesses: solution.uniquenesses, observed: columns)
       var sum = Matrix<Double>(rows: size, columns: size)
       while index < batches.count, batches[index].pattern == number {
