@@ -20,9 +20,12 @@ protocol RowReader: AnyObject {
 }
 
 func makeRowReader(_ path: String, _ options: LoadOptions) throws -> any RowReader {
-  let stream = try ByteStream(contentsOf: path)
+  try makeRowReader(ByteStream(contentsOf: path), options)
+}
+
+func makeRowReader(_ stream: ByteStream, _ options: LoadOptions) throws -> any RowReader {
   switch try FileFormat.of(stream) {
-  case .idx: return try ArrayRowReader(IDX.open(stream), options)
+  case .idx: return try ArrayRowReader(IDX.openTable(stream), options)
   case .npy: return try ArrayRowReader(NPY.open(stream), options)
   case .csv: return try TextRowReader(stream, options)
   }
@@ -30,7 +33,8 @@ func makeRowReader(_ path: String, _ options: LoadOptions) throws -> any RowRead
 
 private final class ArrayRowReader: RowReader {
   private let array: ArrayStream
-  private let selection: ColumnSelection
+  /// Nil where all columns are data, of which a header may claim any number.
+  private let selection: ColumnSelection?
   private let width: Int
   private var left: Int
   let isText = false
@@ -39,12 +43,21 @@ private final class ArrayRowReader: RowReader {
   init(_ array: ArrayStream, _ options: LoadOptions) throws {
     self.array = array
     (left, width) = try array.tableShape()
-    selection = try ColumnSelection(
-      options, count: width, names: nil, file: array.stream.name)
+    if let bound = array.stream.bound, array.count > bound {
+      throw FileError(
+        array.stream.name,
+        "expected \(array.count) values, found at most \(bound) bytes: the file is cut short or its "
+          + "header is wrong.")
+    }
+    let choosesColumns =
+      options.columns != nil || options.label != nil || options.weights != nil
+    selection =
+      choosesColumns
+      ? try ColumnSelection(options, count: width, names: nil, file: array.stream.name) : nil
   }
 
-  var columns: Int { selection.data.count }
-  var hasWeights: Bool { selection.weights != nil }
+  var columns: Int { selection?.data.count ?? width }
+  var hasWeights: Bool { selection?.weights != nil }
 
   func read(_ size: Int) throws -> RowPiece? {
     guard left > 0 else {
@@ -54,10 +67,9 @@ private final class ArrayRowReader: RowReader {
     let count = min(size, left)
     let all = try array.read(count * width)
     left -= count
-    let isWhole = selection.data == Array(0..<width)
     return RowPiece(
-      count: count, storage: isWhole ? all : all.picking(selection.data, of: width),
-      weights: selection.weights.map { all.picking([$0], of: width).numbers }, lines: nil)
+      count: count, storage: selection.map { all.picking($0.data, of: width) } ?? all,
+      weights: selection?.weights.map { all.picking([$0], of: width).numbers }, lines: nil)
   }
 }
 
