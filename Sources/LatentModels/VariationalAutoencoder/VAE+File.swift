@@ -27,13 +27,15 @@ struct FileKind {
       throw ModelFileError(path, "this is not a file of Latent's: its metadata name no format.")
     }
     guard format == name else {
-      throw ModelFileError(path, "expected a \(name) file, found \(format).")
+      throw ModelFileError(path, "expected a \(name) file, found \(excerpt(format)).")
     }
-    let version = file.metadata["version"] ?? "none"
-    guard let number = Int(version), 1...Self.version ~= number else {
+    let version = file.metadata["version"]
+    guard let version, let number = Int(version), 1...Self.version ~= number else {
       throw ModelFileError(
         path,
-        "its version is \(version), this program reads up to \(Self.version); update Latent.")
+        "its version is \(version.map { excerpt($0) } ?? "none"), this program reads up to "
+          + "\(Self.version); update Latent."
+      )
     }
   }
 }
@@ -85,12 +87,19 @@ extension VAE {
 
   /// - Throws: ``ModelFileError`` when the file is not a model of ours, damaged, or newer.
   public static func load(_ path: String) throws -> VAE {
-    let file = try TensorFile(contentsOf: path)
+    try load(TensorFile(contentsOf: path), path: path)
+  }
+
+  static func load(_ file: TensorFile, path: String) throws -> VAE {
     try FileKind.vae.check(file, path: path)
     let configuration = try file.decode(
       VAEConfiguration.self, from: "configuration", path: path)
     // Before memory is asked for what the metadata claim.
-    let held = file.tensors.values.reduce(0.0) { $0 + Double($1.values.count) }
+    try configuration.architecture.validate()
+    let held = file.tensors.values.reduce(0.0) { sum, tensor in
+      guard case .float32(let values) = tensor.values else { return sum }
+      return sum + Double(values.count)
+    }
     let claimed = configuration.architecture.parameterCount
     guard held >= claimed else {
       throw ModelFileError(
