@@ -162,7 +162,7 @@ class Bench:
 
     def try_one(self, mutant):
         path = self.clone / mutant["file"]
-        original = path.read_text()
+        original, times = path.read_text(), path.stat()
         lines = original.split("\n")
         line, column, old = lines[mutant["line"] - 1], mutant["column"], mutant["old"]
         assert line[column:column + len(old)] == old, mutant
@@ -174,7 +174,9 @@ class Bench:
             path.write_text("\n".join(lines))
             return self.try_c(path, directory) if mutant["language"] == "c" else self.try_swift(path, directory)
         finally:
+            # As if nothing had been: the next build finds nothing to do.
             path.write_text(original)
+            os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
 
     def try_c(self, path, directory):
         changed = [path] if path.suffix == ".c" else \
