@@ -194,11 +194,49 @@ static void check_machine(const latent_kernels *kernels) {
   }
 }
 
+// MARK: Looking at vectors
+
+static void check_vectors(void) {
+  static float values[1100];
+  uint64_t state = 21;
+  for (size_t count = 0; count < 1100; count += count < 40 ? 1 : 37) {
+    float *at = (float *)(void *)(pages[0].start + pages[0].size) - count;
+    for (size_t i = 0; i < count; ++i) at[i] = values[i] = test_uniform(&state, -3, 3);
+    double sum = 0;
+    for (size_t i = 0; i < count; ++i) sum += (double)values[i] * (double)values[i];
+    double found = latent_sum_of_squares(count, at);
+    if (!(fabs(found - sum) <= 1e-13 * sum)) fail("sum of squares", (double)count, found, sum);
+    if (latent_first_not_finite(count, at) != count) fail("all are finite", (double)count, 0, 0);
+    // The first of two, wherever they are; the largest floats are finite.
+    static const float none[] = {NAN, INFINITY, -INFINITY};
+    for (size_t i = 0; i < count; i += 1 + count / 50) {
+      size_t later = i + (count - i) / 2;
+      at[later] = none[(i + 1) % 3];
+      at[i] = none[i % 3];
+      if (i > 0) at[i - 1] = 0x1.fffffep127f;
+      size_t first = latent_first_not_finite(count, at);
+      if (first != i) fail("the first that is not finite", (double)count, (double)first, (double)i);
+      memcpy(at, values, count * sizeof(float));
+    }
+  }
+  // Sixteen lanes, joined by halves: large and small in this order lose just what the tree loses.
+  float lanes[48] = {0};
+  lanes[0] = 0x1p60f;
+  for (int i = 1; i < 48; ++i) lanes[i] = 0x1p33f;
+  double sums[16] = {0};
+  for (int i = 0; i < 48; ++i) sums[i % 16] += (double)lanes[i] * (double)lanes[i];
+  for (int half = 8; half > 0; half /= 2)
+    for (int i = 0; i < half; ++i) sums[i] += sums[i + half];
+  if (latent_sum_of_squares(48, lanes) != sums[0]) fail("the order of a sum of squares", 48, 0, sums[0]);
+}
+
 int main(int count, char **arguments) {
   const char *name = count == 3 && !strcmp(arguments[1], "--isa") ? arguments[2] : NULL;
-  for (int i = 0; i < 3; ++i) pages[i] = guarded_make(4096, true);
+  for (int i = 0; i < 3; ++i) pages[i] = guarded_make(8192, true);
   guarded_watch(message, pages, &page_count);
   int sets = 0;
+  snprintf(message, sizeof(message), "vectors");
+  check_vectors();
   for (int isa = 0; isa < LATENT_ISA_COUNT; ++isa) {
     const latent_kernels *kernels = latent_kernels_for((latent_isa)isa);
     if (!kernels || (name && strcmp(name, latent_isa_name((latent_isa)isa)))) continue;

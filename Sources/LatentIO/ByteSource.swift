@@ -24,7 +24,7 @@ final class FileSource: ByteSource {
 
   init(_ path: String) throws {
     self.path = path
-    descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    descriptor = posixOpen(path)
     guard descriptor >= 0 else { throw FileError(path, doing: "cannot be opened", errno: errno) }
     var status = stat()
     guard fstat(descriptor, &status) == 0 else {

@@ -139,7 +139,7 @@ extension NPY {
     into values: UnsafeMutableBufferPointer<Float>, rows: Int, columns: Int, from path: String
   ) throws {
     precondition(values.count == rows * columns)
-    let descriptor = posixOpen(path, O_RDONLY | O_CLOEXEC)
+    let descriptor = posixOpen(path)
     guard descriptor >= 0 else { throw FileError(path, doing: "cannot be read", errno: errno) }
     defer { posixClose(descriptor) }
     func fill(_ target: UnsafeMutableRawBufferPointer) throws {

@@ -8,7 +8,8 @@
 
 // The calls whose plain names would clash with our own methods.
 
-func posixOpen(_ path: String, _ flags: Int32) -> Int32 { open(path, flags) }
+/// For reading; programs that ours starts do not inherit it.
+func posixOpen(_ path: String) -> Int32 { open(path, O_RDONLY | O_CLOEXEC) }
 
 /// Read again where a signal came between.
 func posixRead(_ descriptor: Int32, _ target: UnsafeMutableRawBufferPointer) -> Int {

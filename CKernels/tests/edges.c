@@ -1,0 +1,111 @@
+// Where sizes and row numbers lead past what other tests do: rows that are not in the data, and more
+// Bernoulli dimensions than one product of factors holds.
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "guard.h"
+#include "latent_kernels.h"
+
+static int failures;
+static char message[100];
+static guarded regions[3];
+static const size_t region_count = 3;
+
+static void expect(bool truth, const char *what, double at) {
+  if (truth) return;
+  fprintf(stderr, "FAILED: %s: %s (%g)\n", message, what, at);
+  ++failures;
+}
+
+// The data end where a page does: 5 rows of 20 values, 23 from one to the next, after 7 others.
+static void rows_of_the_data(latent_pool *pool, bool bytes) {
+  enum { DATA = 5, COLUMNS = 20, STRIDE = 23, OFFSET = 7, COUNT = OFFSET + (DATA - 1) * STRIDE + COLUMNS };
+  size_t size = bytes ? 1 : sizeof(float);
+  guarded *data = &regions[0];
+  *data = guarded_make(COUNT * size, true);
+  for (size_t i = 0; i < COUNT; ++i)
+    if (bytes) data->start[i] = (uint8_t)(2 * i);
+    else ((float *)(void *)data->start)[i] = (float)i;
+  // A row number that wraps around comes back to where there is something.
+  uint32_t rows[] = {4, 0, 5, 3, UINT32_MAX, 1000, 2};
+  enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
+  float output[ROWS * COLUMNS];
+  latent_op op = {.kind = LATENT_OP_LOAD_ROWS, .columns = COLUMNS,
+                  .source_kind = bytes ? LATENT_SOURCE_BYTES : LATENT_SOURCE_FLOATS,
+                  .source = {1, STRIDE, OFFSET}, .row_index = {2, 0, 0}, .output = {3, COLUMNS, 0}};
+  const latent_run run = {.rows = ROWS};
+  // The last time the data are one element shorter than their last row.
+  for (size_t less = 0; less < 2; ++less) {
+    const latent_buffer buffers[4] = {{NULL, 0}, {data->start, COUNT - less}, {rows, ROWS}, {output, ROWS * COLUMNS}};
+    expect(latent_plan_check(&op, 1, buffers, 4, ROWS, NULL) == LATENT_OK, "refused", 0);
+    latent_plan_run(pool, &op, 1, buffers, &run, NULL);
+    for (size_t row = 0; row < ROWS; ++row)
+      for (size_t column = 0; column < COLUMNS; ++column) {
+        float found = output[row * COLUMNS + column];
+        size_t at = OFFSET + (size_t)rows[row] * STRIDE + column;
+        bool there = rows[row] < DATA - less;
+        if (there) expect(found == (bytes ? (float)(uint8_t)(2 * at) / 255.0f : (float)at), "another value", rows[row]);
+        else expect(isnan(found), "a row that is not there", rows[row]);
+      }
+  }
+  guarded_free(data);
+}
+
+// Logits of zero have a log-likelihood of log 1/2 each, of 40 nearly nothing or 40.
+static void many_dimensions(latent_pool *pool, uint32_t dimensions) {
+  size_t wide = (dimensions + 15) / 16 * 16;
+  float *weights = calloc(wide, sizeof(float)), *target = calloc(2 * wide, sizeof(float));
+  float *logits = calloc(2 * wide, sizeof(float)), input[2] = {0, 40}, densities[4] = {0};
+  const latent_op width = {.columns = dimensions, .likelihood = LATENT_LIKELIHOOD_BERNOULLI};
+  size_t partial_width = latent_partial_width(&width);
+  float *partial = calloc(2 * partial_width, sizeof(float));
+  if (!weights || !target || !logits || !partial) abort();
+  for (size_t i = 0; i < dimensions; ++i) {
+    weights[i] = 1;
+    target[wide + i] = i % 2;
+    logits[wide + i] = 40;
+  }
+  const latent_buffer buffers[7] = {{NULL, 0}, {weights, wide}, {target, 2 * wide}, {logits, 2 * wide}, {input, 2},
+                                    {densities, 4}, {partial, 2 * partial_width}};
+  const latent_op forward = {.kind = LATENT_OP_LIKELIHOOD_FORWARD, .inner = 1, .columns = dimensions,
+                             .dimensions = dimensions, .input = {4, 1, 0}, .weights = {1, 0, 0},
+                             .target = {2, (uint32_t)wide, 0}, .partial = {6, (uint32_t)partial_width, 0}};
+  latent_op rows = forward;
+  rows.kind = LATENT_OP_LIKELIHOOD_ROWS;
+  rows.barrier = true;
+  rows.log_density = (latent_operand){5, 0, 0};
+  const latent_op density = {.kind = LATENT_OP_LOG_DENSITY, .dimensions = dimensions, .input = {3, (uint32_t)wide, 0},
+                             .target = {2, (uint32_t)wide, 0}, .log_density = {5, 0, 2}};
+  const latent_op ops[3] = {forward, rows, density};
+  const latent_run run = {.rows = 2, .objective_scale = 1};
+  size_t bad = 0;
+  expect(latent_plan_check(ops, 3, buffers, 7, 2, &bad) == LATENT_OK, "refused", (double)bad);
+  latent_plan_run(pool, ops, 3, buffers, &run, NULL);
+  double even = -(double)dimensions * log(2), far = -40.0 * (double)((dimensions + 1) / 2);
+  for (int way = 0; way < 2; ++way) {
+    expect(fabs(densities[2 * way] - even) <= 1e-6 * -even, "logits of zero", densities[2 * way]);
+    expect(fabs(densities[2 * way + 1] - far) <= 1e-6 * -far, "logits of 40", densities[2 * way + 1]);
+  }
+  free(weights), free(target), free(logits), free(partial);
+}
+
+int main(void) {
+  guarded_watch(message, regions, &region_count);
+  for (int isa = 0; isa < LATENT_ISA_COUNT; ++isa) {
+    if (!latent_isa_available((latent_isa)isa)) continue;
+    for (int threads = 1; threads <= 3; threads += 2) {
+      latent_pool *pool;
+      if (latent_pool_create(threads, (latent_isa)isa, &pool)) return 1;
+      snprintf(message, sizeof(message), "%s, %d threads", latent_isa_name((latent_isa)isa), threads);
+      for (int bytes = 0; bytes < 2; ++bytes) rows_of_the_data(pool, bytes);
+      static const uint32_t dimensions[] = {1, 48, 49, 1439, 1440, 1441, 1488, 2880, 2881, 6000, 20000};
+      for (size_t i = 0; i < sizeof(dimensions) / sizeof(dimensions[0]); ++i) many_dimensions(pool, dimensions[i]);
+      latent_pool_destroy(pool);
+    }
+  }
+  printf("edges: %d failed\n", failures);
+  return failures > 0;
+}
