@@ -23,7 +23,9 @@ public struct RowFile: RowSource {
   /// The rows in the file, on all ranks.
   public let fileRows: Int
   /// This rank's part of the file's rows, of which `part` are rows of this source.
-  private let range: Range<Int>
+  let range: Range<Int>
+  /// Set when a row is an image.
+  public let imageShape: ImageShape?
   private let part: SplitPart?
   private let firstMissing: RowSurvey.Place?
   private let firstInfinite: RowSurvey.Place?
@@ -42,11 +44,12 @@ public struct RowFile: RowSource {
   /// - Parameters:
   ///   - chunkBytes: about how much memory a chunk of rows may take.
   ///   - communicator: the ranks that share the rows.
+  ///   - groups: of rows, where ranks hold whole groups.
   /// - Throws: ``FileError``, also for a pipe, which can be read only once; `DisagreementError` or
   ///   `RankError` where ranks find other shapes.
   public init(
     _ path: String, options: LoadOptions = LoadOptions(), chunkBytes: Int = 8 << 20,
-    communicator: any Communicator = SerialCommunicator()
+    communicator: any Communicator = SerialCommunicator(), groups: Int? = nil
   ) throws {
     (name, self.options) = (path, options)
     let reader = try communicator.unanimously {
@@ -57,13 +60,15 @@ public struct RowFile: RowSource {
     }
     columns = reader.columns
     columnNames = reader.columnNames
+    imageShape = reader.imageShape
     chunkRows = max(1, chunkBytes / (8 * columns))
     var facts = Agreement()
     facts.add("columns in the data", columns)
     facts.add("rows in the data", reader.count.map(String.init) ?? "those of a text")
     facts.add("column names", columnNames?.joined(separator: ", ") ?? "none")
     try communicator.agree(on: facts)
-    let survey = try RowSurvey(reader, chunkRows: chunkRows, communicator: communicator)
+    let survey = try RowSurvey(
+      reader, chunkRows: chunkRows, communicator: communicator, groups: groups)
     (fileRows, range, count) = (survey.count, survey.range, survey.range.count)
     part = nil
     form = survey.isBinary ? .binary : reader.isText && survey.isExactInFloat ? .floats : .asStored
@@ -74,6 +79,7 @@ public struct RowFile: RowSource {
   /// Part of another one's rows.
   private init(_ whole: RowFile, _ part: SplitPart) {
     (name, columns, chunkRows) = (whole.name, whole.columns, whole.chunkRows)
+    imageShape = whole.imageShape
     (columnNames, options, form) = (whole.columnNames, whole.options, whole.form)
     (fileRows, range) = (whole.fileRows, whole.range)
     let range = range

@@ -15,6 +15,8 @@ protocol RowReader: AnyObject {
   var columnNames: [String]? { get }
   var hasWeights: Bool { get }
   var isText: Bool { get }
+  /// Set when a row is an image.
+  var imageShape: ImageShape? { get }
   /// Rows of the file, where it tells; nil for text.
   var count: Int? { get }
   /// Leaves out the next rows.
@@ -40,6 +42,7 @@ private final class ArrayRowReader: RowReader {
   let count: Int?
   let isText = false
   let columnNames: [String]? = nil
+  let imageShape: ImageShape?
 
   init(_ array: ArrayStream, _ options: LoadOptions) throws {
     self.array = array
@@ -47,6 +50,10 @@ private final class ArrayRowReader: RowReader {
     count = left
     selection = try ColumnSelection(
       options, count: width, names: nil, file: array.stream.name)
+    let isWhole = options.columns == nil && options.label == nil && options.weights == nil
+    imageShape =
+      isWhole && array.shape.count == 3
+      ? ImageShape(height: array.shape[1], width: array.shape[2]) : nil
   }
 
   var columns: Int { selection.data.count }
@@ -75,6 +82,7 @@ private final class ArrayRowReader: RowReader {
 private final class TextRowReader: RowReader {
   private var reader: CSVReader
   let isText = true
+  let imageShape: ImageShape? = nil
   let count: Int? = nil
 
   init(_ stream: ByteStream, _ options: LoadOptions) throws {

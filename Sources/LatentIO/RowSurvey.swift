@@ -23,7 +23,7 @@ struct RowSurvey {
   }
 
   init(
-    _ reader: any RowReader, chunkRows: Int, communicator: any Communicator
+    _ reader: any RowReader, chunkRows: Int, communicator: any Communicator, groups: Int?
   ) throws {
     weights = reader.hasWeights ? [] : nil
     guard communicator.size > 1, let known = reader.count else {
@@ -31,11 +31,11 @@ struct RowSurvey {
       var facts = Agreement()
       facts.add("rows in the data", count)
       try communicator.agree(on: facts)
-      range = communicator.share(of: count)
+      range = communicator.share(of: count, groups: groups)
       weights = weights.map { Array($0[range]) }
       return
     }
-    range = communicator.share(of: known)
+    range = communicator.share(of: known, groups: groups)
     let facts = try communicator.byRank(count: 8) {
       try reader.skip(range.lowerBound)
       try read(reader, range, chunkRows)

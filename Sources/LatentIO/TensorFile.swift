@@ -18,6 +18,12 @@ public struct TensorFile: Sendable, Equatable {
     try self.init(ByteStream(contentsOf: path))
   }
 
+  /// - Parameter name: what messages call the file.
+  /// - Throws: ``FileError`` for bytes that break the format anywhere.
+  public init(_ bytes: [UInt8], name: String) throws {
+    try self.init(ByteStream(bytes, name: name))
+  }
+
   init(_ stream: ByteStream) throws {
     let name = stream.name
     let sizeBytes = try stream.read(8, of: "a safetensors header")

@@ -25,7 +25,8 @@
     /// Ends every rank at once, with this exit code.
     public func abort(exitCode: Int32) { latent_mpi_abort(exitCode) }
 
-    /// How long a call may wait for the other ranks before it throws; for ever, unless this is called.
+    /// How long a call may wait for the other ranks before it throws; for ever, unless this is called. A
+    /// barrier waits for ever in any case: it stands where ranks wait for the work of one.
     ///
     /// - Parameters:
     ///   - seconds: spent waiting, time in which the process was suspended left out; 0 is for ever.
@@ -97,7 +98,9 @@
       }
     }
 
-    public func barrier() throws { try begin("barrier") { latent_mpi_begin_barrier(&$0) }.wait() }
+    public func barrier() throws {
+      try begin("barrier") { latent_mpi_begin_barrier(&$0) }.wait(patiently: false)
+    }
 
     /// MPI counts in 32 bits.
     private static let largest = 1 << 30
@@ -152,8 +155,10 @@
       return isDone
     }
 
-    func wait() throws {
-      if !isDone { try MPICommunicator.check(latent_mpi_wait(&request), call) }
+    func wait() throws { try wait(patiently: true) }
+
+    func wait(patiently: Bool) throws {
+      if !isDone { try MPICommunicator.check(latent_mpi_wait(&request, patiently), call) }
       isDone = true
     }
   }

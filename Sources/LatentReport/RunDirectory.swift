@@ -149,6 +149,11 @@ public struct RunDirectory: Sendable {
     return RunDirectory(path: path, created: [], lock: try DirectoryLock(directory.path))
   }
 
+  /// The directory of a run that another process writes: only its name is used here.
+  public static func elsewhere(_ path: String) -> RunDirectory {
+    RunDirectory(path: path, created: [])
+  }
+
   /// Removes what a killed writer left aside.
   public func removeLeftovers() {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []

@@ -10,6 +10,7 @@ public final class VAERun {
   /// Where files go.
   public let directory: RunDirectory
   private let checkpointEvery: Int
+  private let isWriter: Bool
 
   /// Goes on from the directory's checkpoint where there is one.
   ///
@@ -18,7 +19,9 @@ public final class VAERun {
     self.trainer = trainer
     self.directory = directory
     self.checkpointEvery = checkpointEvery
-    if directory.hasCheckpoint { try trainer.restore(from: directory.checkpoint) }
+    // Only rank 0 need see the directory.
+    isWriter = trainer.communicator.rank == 0
+    if try trainer.communicator.all(!isWriter || directory.hasCheckpoint) { try trainer.restore(from: directory.checkpoint) }
   }
 
   private var keepsBest: Bool { trainer.configuration.patience > 0 }
@@ -46,12 +49,14 @@ public final class VAERun {
       }
       // The best model goes before the checkpoint that knows of it: after a kill in between, the
       // resumed run trains this epoch again and writes the same model.
-      if keepsBest && trainer.isBest { try trainer.model.save(to: directory.model) }
+      if isWriter && keepsBest && trainer.isBest { try trainer.model.save(to: directory.model) }
       let isStopped = try trainer.anyStops(stopping())
       if trainer.progress.epoch % checkpointEvery == 0 || trainer.isFinished || isStopped {
         try saveCheckpoint()
       }
-      try directory.write(metrics: trainer.progress.history)
+      if isWriter { try directory.write(metrics: trainer.progress.history) }
+      // However long that took.
+      try trainer.communicator.barrier()
       onEpoch(metrics)
       if isStopped { return false }
     }
@@ -59,6 +64,7 @@ public final class VAERun {
   }
 
   private func saveCheckpoint() throws {
+    guard isWriter else { return }
     if !keepsBest { try trainer.model.save(to: directory.model) }
     try trainer.saveCheckpoint(to: directory.checkpoint)
   }

@@ -18,7 +18,7 @@ struct ComputeOptions: ParsableArguments {
   /// - Throws: ``SettingError`` when the threads, or the instruction set that `LATENT_ISA` names,
   ///   cannot be had.
   func makeBackend(default name: BackendName = .fused) throws -> any Backend {
-    try Self.makeBackend(backend ?? name, threads: threads ?? FusedBackend.allowedThreads)
+    try Self.makeBackend(backend ?? name, threads: threads ?? Processes.defaultThreads)
   }
 
   /// - Throws: as ``makeBackend(default:)``.

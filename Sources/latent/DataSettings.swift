@@ -38,19 +38,14 @@ struct DataSettings: Codable, Equatable {
   /// The rows to train on, and those held out; all values are finite.
   ///
   /// - Throws: `LatentError`.
-  func load(
-    seed: UInt64, check: (Dataset) throws -> Void = { _ in }
-  ) throws -> (training: Dataset, heldOut: Dataset?) {
+  func load(seed: UInt64) throws -> (training: Dataset, heldOut: Dataset?) {
     let data = try load(source)
-    // Before rows are held out, while messages can count as the file does.
-    try check(data)
     if let testSource {
       let test = try load(testSource)
       guard test.rows.columns == data.rows.columns else {
         throw ShapeError(
           "\(test.name) has \(test.rows.columns) columns, \(data.name) has \(data.rows.columns).")
       }
-      try check(test)
       return (data, test)
     }
     guard let heldOutFraction else {
@@ -58,6 +53,47 @@ struct DataSettings: Codable, Equatable {
     }
     guard heldOutFraction != 0 else { return (data, nil) }
     return try data.split(heldOutFraction: heldOutFraction, seed: seed)
+  }
+
+  /// The same, of several ranks each holding its part, and where groups of rows begin.
+  ///
+  /// - Parameter check: of the rows of each file; all ranks make the same calls in it.
+  /// - Throws: on all ranks, where one fails.
+  func held(
+    seed: UInt64, groups: Int?, communicator: any Communicator,
+    check: (HeldRows) throws -> Void
+  ) throws -> (training: HeldRows, heldOut: HeldRows?) {
+    func hold(_ data: Dataset) -> HeldRows {
+      HeldRows(data, groups: groups, communicator: communicator)
+    }
+    func open(_ source: String) throws -> HeldRows {
+      let rows =
+        communicator.size == 1 || Dataset.shippedNames.contains(source)
+        ? hold(try communicator.unanimously { try load(source) })
+        : try HeldRows(
+          file: source, options: loadOptions, allowMissing: missing ?? false, groups: groups,
+          communicator: communicator)
+      // Before rows are held out, while messages can count as the file does.
+      try check(rows)
+      return rows
+    }
+    let rows = try open(source)
+    if let testSource {
+      let test = try open(testSource)
+      guard test.data.rows.columns == rows.data.rows.columns else {
+        throw ShapeError(
+          "\(test.data.name) has \(test.data.rows.columns) columns, \(rows.data.name) has "
+            + "\(rows.data.rows.columns).")
+      }
+      return (rows, test)
+    }
+    guard let heldOutFraction else {
+      guard source == "digits" else { return (rows, nil) }
+      let digits = try Dataset.digitsSplit()
+      return (hold(digits.training), hold(digits.heldOut))
+    }
+    guard heldOutFraction != 0 else { return (rows, nil) }
+    return try rows.split(heldOutFraction: heldOutFraction, seed: seed)
   }
 
   var loadOptions: LoadOptions {
@@ -82,17 +118,25 @@ struct DataSettings: Codable, Equatable {
   }
 }
 
+// Of several ranks each looks at the rows that it holds, and they ask together.
 extension Dataset {
   /// Whether every value lies in [0, 1] for a reason: grey levels.
   var isGrey: Bool {
-    if case .bytes = rows.storage { return true }
-    return imageShape != nil && allSatisfy { 0...1 ~= $0 }
+    get throws {
+      if case .bytes = rows.storage { return true }
+      guard imageShape != nil else { return false }
+      return try Processes.communicator.all(allSatisfy { 0...1 ~= $0 })
+    }
   }
 
   /// Whether every value is 0 or 1.
   var isBinary: Bool {
-    if case .bytes(let values) = rows.storage { return values.allSatisfy { $0 == 0 || $0 == 255 } }
-    return allSatisfy { $0 == 0 || $0 == 1 }
+    get throws {
+      if case .bytes(let values) = rows.storage {
+        return try Processes.communicator.all(values.allSatisfy { $0 == 0 || $0 == 255 })
+      }
+      return try Processes.communicator.all(allSatisfy { $0 == 0 || $0 == 1 })
+    }
   }
 
   var noun: String { imageShape == nil ? "rows" : "images" }

@@ -7,7 +7,10 @@ import LatentModels
 final class EpochProgress {
   private let trainer: VAETrainer
   private let noun: String
+  private let heldOut: Int?
   private let quiet: Bool
+  private let firstStep: Int
+  private let summedBefore: UInt64?
   private let drawsBar: Bool
   private let clock = ContinuousClock()
   private let begin: ContinuousClock.Instant
@@ -17,9 +20,11 @@ final class EpochProgress {
   private var rowsBefore: Int
   private var trainingTime = Duration.zero
 
-  init(_ trainer: VAETrainer, noun: String, quiet: Bool) {
+  init(_ trainer: VAETrainer, noun: String, heldOut: Int?, quiet: Bool) {
     self.trainer = trainer
     self.noun = noun
+    self.heldOut = heldOut
+    (firstStep, summedBefore) = (trainer.progress.step, Processes.summedBytes)
     self.quiet = quiet
     drawsBar = !quiet && isatty(STDERR_FILENO) == 1
     rowsBefore = trainer.progress.partial?.rows ?? 0
@@ -31,21 +36,29 @@ final class EpochProgress {
   /// While training, held-out scores and files left out.
   var rowsPerSecond: Double? { rows > 0 ? Double(rows) / trainingTime.seconds : nil }
 
-  func announce(_ settings: VAESettings, examples: Dataset) {
+  /// Bytes a step that sums over ranks were handed; nil for one process.
+  var summedBytesPerStep: Double? {
+    guard let summedBefore, let now = Processes.summedBytes else { return nil }
+    return Double(now - summedBefore) / Double(max(1, trainer.progress.step - firstStep))
+  }
+
+  func announce(_ settings: VAESettings) {
     guard !quiet else { return }
     let model = trainer.model
     printError(
       "\(settings.data.shortName): \(grouped(trainer.rowsPerEpoch)) \(noun) of "
         + "\(model.architecture.dimensions) columns"
-        + (trainer.hasHeldOut ? ", \(grouped(examples.rows.count)) held out" : ", none held out"))
+        + (heldOut.map { ", \(grouped($0)) held out" } ?? ", none held out"))
     printError(
       "\(model.architecture.description) \(model.architecture.activation.rawValue), "
         + "\(model.architecture.likelihood.rawValue) likelihood, "
         + "\(grouped(model.parameters.learnedCount)) parameters")
     let (threads, instructionSet) = trainer.backend.hardware
+    let ranks = trainer.communicator.size
     printError(
       "\(trainer.backend.name) backend"
         + (threads.map { " on \($0) thread\($0 == 1 ? "" : "s")" } ?? "")
+        + (ranks > 1 ? " of each of \(ranks) processes" : "")
         + (instructionSet.map { ", \($0)" } ?? "") + ", seed \(trainer.configuration.seed)")
     for note in settings.notes { printError("note: \(note)") }
     if trainer.progress.step > 0 {

@@ -100,10 +100,10 @@ struct FitAutoencoder: ParsableCommand {
     options.binarize = binarize
     let isBinary = binarize.map { $0 != .none } ?? (saved?.likelihood == .bernoulli)
     options.likelihood =
-      error?.likelihood ?? saved?.likelihood
+      try error?.likelihood ?? saved?.likelihood
       ?? (isBinary || data.isBinary ? .bernoulli : .gaussianUnit)
     options.standardize =
-      standardize ?? saved?.standardize
+      try standardize ?? saved?.standardize
       ?? (options.likelihood == .gaussianUnit && !isBinary && !data.isGrey)
     var model = try VAESettings.model(options, for: data, resuming: saved)
     model.posterior = .point

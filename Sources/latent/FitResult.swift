@@ -11,6 +11,9 @@ struct FitResult: Encodable {
   var seconds: Double
   var rowsPerSecond: Double?
   var threads: Int?
+  /// Processes that trained together, and the bytes that each handed to MPI a step; absent for one.
+  var ranks: Int?
+  var summedBytesPerStep: Double?
   var instructionSet: String?
   var backend: String
   var architecture: String
@@ -31,6 +34,8 @@ struct FitResult: Encodable {
     digest = model.parameters.digest
     seconds = progress.seconds
     rowsPerSecond = progress.rowsPerSecond
+    if run.trainer.communicator.size > 1 { ranks = run.trainer.communicator.size }
+    summedBytesPerStep = progress.summedBytesPerStep
     backend = run.trainer.backend.name
     (threads, instructionSet) = run.trainer.backend.hardware
     architecture = model.architecture.description

@@ -5,7 +5,7 @@ import LatentKernels
 import LatentModels
 import LatentReport
 
-struct FitVAE: ParsableCommand {
+struct FitVAE: SharedCommand {
   static let configuration = CommandConfiguration(
     commandName: "vae",
     abstract: "Fit a variational autoencoder.",

@@ -5,17 +5,19 @@ import Synchronization
 /// once: the second one of its kind ends it at once. What was ignored stays ignored, as under nohup.
 final class Interruption {
   private static let received = Atomic<Int32>(0)
-  private static let signals = [SIGINT, SIGTERM]
+  private let signals: [Int32]
   private var before: [sigaction]
 
-  init() {
+  /// - Parameter more: signals that are noted, too.
+  init(also more: [Int32] = []) {
+    signals = [SIGINT, SIGTERM] + more
     Self.received.store(0, ordering: .relaxed)
     // Threads of Swift's dispatch block them, and a process that is started by one inherits that.
     var set = sigset_t()
     sigemptyset(&set)
-    for number in Self.signals { sigaddset(&set, number) }
+    for number in signals { sigaddset(&set, number) }
     defer { pthread_sigmask(SIG_UNBLOCK, &set, nil) }
-    before = Self.signals.map { number in
+    before = signals.map { number in
       var old = sigaction()
       sigaction(number, nil, &old)
       guard !old.isIgnored else { return old }
@@ -26,8 +28,11 @@ final class Interruption {
   }
 
   deinit {
-    for (number, var old) in zip(Self.signals, before) { sigaction(number, &old, nil) }
+    for (number, var old) in zip(signals, before) { sigaction(number, &old, nil) }
   }
+
+  /// Whether one has come.
+  static var isRaised: Bool { received.load(ordering: .relaxed) != 0 }
 
   /// The last one that came.
   var signal: Int32? {

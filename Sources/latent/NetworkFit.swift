@@ -24,29 +24,45 @@ struct NetworkFit {
   /// The model's settings from data and, where a run is resumed, its own.
   var chooseModel: (Dataset, VAESettings.Model?) throws -> VAESettings.Model
 
+  private var communicator: any Communicator { Processes.communicator }
+  private var isFirst: Bool { communicator.rank == 0 }
+
   func run() throws {
+    try communicator.agree(on: Agreement(arguments: Array(CommandLine.arguments.dropFirst())))
     let (run, settings, data) = try prepare()
-    let examples = data.heldOut ?? data.training
-    let progress = EpochProgress(run.trainer, noun: examples.noun, quiet: quiet)
-    progress.announce(settings, examples: examples)
+    let examples = (data.heldOut ?? data.training).data
+    let progress = EpochProgress(
+      run.trainer, noun: examples.noun, heldOut: data.heldOut?.share.total,
+      quiet: quiet || !isFirst)
+    progress.announce(settings)
     do {
-      let interruption = Interruption()
+      let interruption = Interruption(also: communicator.size > 1 ? [SIGUSR1] : [])
+      Processes.watch(patiently: true)
       let isDone = try run.train(
-        stopping: { interruption.signal != nil }, onStep: progress.step, onEpoch: progress.finish)
-      if !isDone, let signal = interruption.signal {
+        stopping: { interruption.signal != nil },
+        onStep: { rows in
+          progress.step(rows)
+          Processes.noteStep()
+        }, onEpoch: progress.finish)
+      Processes.watch(patiently: false)
+      if !isDone {
         progress.clear()
-        printError(
-          "stopped by a signal after step \(grouped(run.trainer.progress.step)); go on with: "
-            + "latent fit \(name) --resume \(run.directory.path)")
-        throw ExitCode(128 + signal)
+        if isFirst {
+          printError(
+            "stopped by a signal after step \(grouped(run.trainer.progress.step)); go on with: "
+              + "latent fit \(name) --resume \(run.directory.path)")
+        }
+        throw ExitCode(128 + (interruption.signal ?? SIGTERM))
       }
     } catch {
       progress.clear()
-      if !run.directory.hasCheckpoint { run.directory.remove() }
+      if isFirst, !run.directory.hasCheckpoint { run.directory.remove() }
       throw error
     }
+    // The others are done; this one shows the rows that it holds.
+    guard isFirst else { return }
     let model = try run.finish(
-      examples: examples, training: data.training, beside: beside?.model)
+      examples: examples, training: data.training.data, beside: beside?.model)
     try writeReport(run, model: model, settings: settings, examples: examples)
     let result = FitResult(run, model: model, settings: settings, progress: progress)
     try json ? printJSON(result) : print(result.summary)
@@ -77,7 +93,7 @@ struct NetworkFit {
 
   /// Checks everything; only then makes the directory.
   private func prepare() throws -> (
-    VAERun, VAESettings, data: (training: Dataset, heldOut: Dataset?)
+    VAERun, VAESettings, data: (training: HeldRows, heldOut: HeldRows?)
   ) {
     guard checkpointEvery > 0 else {
       throw SettingError("--checkpoint-every must be at least 1, found \(checkpointEvery).")
@@ -85,45 +101,58 @@ struct NetworkFit {
     guard resume == nil || output == nil else {
       throw SettingError("A resumed run stays in its directory; drop --output.")
     }
-    let resumed = try resume.map { try RunDirectory.resume($0) }
-    let saved = try resumed?.readConfiguration(VAESettings.self)
+    let resumed = try communicator.unanimously {
+      try resume.map { isFirst ? try RunDirectory.resume($0) : .elsewhere($0) }
+    }
+    let saved = try communicator.first { try resumed?.readConfiguration(VAESettings.self) }
     guard saved == nil || saved!.command == "fit \(name)" else {
       throw SettingError(
         "\(resumed!.path) was begun with \(saved!.command); resume it with that.")
     }
-    if let output { try RunDirectory.checkFree(output) }
+    try communicator.unanimously { if let output, isFirst { try RunDirectory.checkFree(output) } }
     let settings: VAESettings
-    let (rows, heldOut, network, trainer): (Dataset, Dataset?, VAE, VAETrainer?)
+    let (rows, heldOut, network, trainer): (HeldRows, HeldRows?, VAE, VAETrainer?)
     (settings, rows, heldOut, network) = try build(resuming: saved)
-    let backend = try compute.makeBackend(default: settings.backend)
+    let backend = try communicator.unanimously {
+      try compute.makeBackend(default: settings.backend)
+    }
     guard !posteriorsOnDisk || settings.training.inference == .svi else {
       throw SettingError("--posteriors-on-disk needs --inference svi; other kinds keep none.")
     }
-    network.initialize(for: rows.rows, seed: settings.training.seed)
+    try network.initialize(
+      for: rows.data.rows, seed: settings.training.seed, over: communicator)
     func makeTrainer(in directory: RunDirectory?) throws -> VAETrainer {
       try VAETrainer(
-        network, configuration: settings.training, data: rows, heldOut: heldOut, backend: backend,
+        network, configuration: settings.training, rows: rows, heldOut: heldOut, backend: backend,
+        communicator: communicator,
         posteriorsPath: directory.map { "\($0.path)/.latent-posteriors-\(getpid()).tmp" })
     }
     // A file of posteriors needs the directory, everything else is checked before there is one.
     trainer = try posteriorsOnDisk ? nil : makeTrainer(in: nil)
-    let path = output ?? RunDirectory.nextName("runs/\(name)-\(settings.data.shortName)-")
-    let directory = try resumed ?? RunDirectory.create(path)
+    let path = try communicator.first {
+      output ?? RunDirectory.nextName("runs/\(name)-\(settings.data.shortName)-")
+    }
+    let directory = try communicator.unanimously {
+      try resumed ?? (isFirst ? RunDirectory.create(path) : .elsewhere(path))
+    }
     do {
       let run = try VAERun(
         trainer ?? makeTrainer(in: directory), in: directory, checkpointEvery: checkpointEvery)
-      try directory.write(configuration: settings)
-      directory.removeLeftovers()
+      try communicator.unanimously {
+        guard isFirst else { return }
+        try directory.write(configuration: settings)
+        directory.removeLeftovers()
+      }
       return (run, settings, (rows, heldOut))
     } catch {
-      if resumed == nil { directory.remove() }
+      if resumed == nil, isFirst { directory.remove() }
       throw error
     }
   }
 
   private func build(
     resuming saved: VAESettings?
-  ) throws -> (VAESettings, training: Dataset, heldOut: Dataset?, VAE) {
+  ) throws -> (VAESettings, training: HeldRows, heldOut: HeldRows?, VAE) {
     let source = try VAESettings.data(data, resuming: saved?.data)
     guard name == "vae" || source.missing != true else {
       throw SettingError(
@@ -131,10 +160,16 @@ struct NetworkFit {
     }
     var chosen: VAESettings.Model?
     let seed = training.seed ?? saved?.training.seed ?? 0
-    let (rows, heldOut) = try source.load(seed: seed) { data in
-      let choice = try chosen ?? chooseModel(data, saved?.model)
+    let groups = training.groups ?? saved?.training.rowGroups
+    let (rows, heldOut) = try source.held(
+      seed: seed, groups: groups, communicator: communicator
+    ) { rows in
+      let choice = try chosen ?? chooseModel(rows.data, saved?.model)
       chosen = choice
-      try VAEConfiguration(choice, for: data).validateRange(of: data)
+      try communicator.unanimously {
+        try VAEConfiguration(choice, for: rows.data)
+          .validateRange(of: rows.data, first: rows.share.first)
+      }
     }
     let backend = compute.backend ?? saved?.backend ?? .fused
     if let saved, saved.backend != backend {
@@ -145,11 +180,15 @@ struct NetworkFit {
     let settings = VAESettings(
       command: "fit \(name)", backend: backend, data: source, model: chosen!,
       training: try VAESettings.training(
-        training, bound, rows: rows.rows.count, resuming: saved?.training),
-      notes: VAESettings.notes(chosen!, for: rows))
-    let configuration = VAEConfiguration(
-      chosen!, for: rows, training: settings.training,
-      missing: source.missing ?? false)
+        training, bound, rows: rows.share.total, resuming: saved?.training),
+      notes: try VAESettings.notes(chosen!, for: rows.data))
+    var facts = try Agreement(command: settings.command, settings)
+    facts.add("rows in the data", rows.share.total)
+    facts.add("columns in the data", rows.data.rows.columns)
+    try communicator.agree(on: facts)
+    let configuration = try VAEConfiguration(
+      chosen!, for: rows.data, training: settings.training, missing: source.missing ?? false,
+      communicator: communicator)
     return (settings, rows, heldOut, try VAE(configuration))
   }
 }

@@ -51,6 +51,49 @@ enum Processes {
     #endif
   }
 
+  // MARK: Watching the others
+
+  nonisolated(unsafe) private static var lastStep: ContinuousClock.Instant?
+  nonisolated(unsafe) private static var longestStep = 0.0
+
+  /// Whether a rank that does not answer for long ends the run: where all of them do the same work.
+  /// `LATENT_MPI_PATIENCE` says how many seconds that is, 0 for ever.
+  static func watch(patiently isWatching: Bool) {
+    (lastStep, longestStep) = (nil, 0)
+    setPatience(isWatching)
+  }
+
+  /// A rank that was told to end waits for the others as long as a step may take.
+  static func noteStep() {
+    guard communicator.size > 1 else { return }
+    let now = ContinuousClock.now
+    if let lastStep, (now - lastStep).seconds > 1.5 * longestStep {
+      longestStep = (now - lastStep).seconds
+      setPatience(true)
+    }
+    lastStep = now
+  }
+
+  private static func setPatience(_ isWatching: Bool) {
+    #if MPI
+      guard isWatching else {
+        return MPICommunicator.setPatience(seconds: 0, secondsToStop: 0, isStopping: nil)
+      }
+      let given = ProcessInfo.processInfo.environment["LATENT_MPI_PATIENCE"].flatMap { Double($0) }
+      MPICommunicator.setPatience(
+        seconds: given ?? 20, secondsToStop: max(0.5, 3 * longestStep),
+        isStopping: { Interruption.isRaised })
+    #endif
+  }
+
+  /// Bytes that sums over ranks were handed so far; nil for one process.
+  static var summedBytes: UInt64? {
+    #if MPI
+      if communicator.size > 1 { return MPICommunicator.summed.bytes }
+    #endif
+    return nil
+  }
+
   private static func join(_ count: Int) throws {
     #if MPI
       let ranks = try MPICommunicator()
@@ -70,6 +113,16 @@ enum Processes {
             + "latent with --traits MPI,OpenBLAS to share it, or start one.")
       }
     #endif
+  }
+
+  /// The cores that this process may use, a part of them where ranks of this machine share them all.
+  static var defaultThreads: Int {
+    let allowed = FusedBackend.allowedThreads
+    let environment = ProcessInfo.processInfo.environment
+    guard communicator.size > 1, allowed == ProcessInfo.processInfo.processorCount,
+      let here = environment["OMPI_COMM_WORLD_LOCAL_SIZE"] ?? environment["MPI_LOCALNRANKS"]
+    else { return allowed }
+    return max(1, allowed / max(1, Int(here) ?? 1))
   }
 
   private static func leave() throws {
@@ -92,4 +145,16 @@ enum Processes {
     }
     return nil
   }()
+}
+
+extension Communicator {
+  /// What rank 0 makes, as all ranks get it.
+  ///
+  /// - Throws: on all ranks, where it cannot be made.
+  func first<Value: Codable>(_ make: () throws -> Value) throws -> Value {
+    guard size > 1 else { return try make() }
+    let own = try unanimously { rank == 0 ? try JSONEncoder().encode([make()]) : Data() }
+    let told = try broadcast(Array(own), from: 0)
+    return try JSONDecoder().decode([Value].self, from: Data(told))[0]
+  }
 }

@@ -116,6 +116,22 @@ struct TrainingOptions: ParsableArguments {
 
   @Option(parsing: .unconditional, help: "Keys all randomness. (default: 0)")
   var seed: UInt64?
+
+  @Flag(
+    help: """
+      Sum gradients over 16 fixed groups of rows by a fixed tree: the same bits for any number of \
+      processes up to 16, one included, at some cost in speed.
+      """)
+  var reproducible = false
+
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "The same over so many groups: other bits, for as many processes.", valueName: "groups"))
+  var rowGroups: Int?
+
+  /// How many groups of rows are summed each by itself, where any are asked for.
+  var groups: Int? { rowGroups ?? (reproducible ? 16 : nil) }
 }
 
 /// What a variational autoencoder maximizes, and how.

@@ -60,9 +60,9 @@ extension VAESettings {
   ) throws -> Model {
     let transform = try transform(options, for: data, resuming: saved?.transform)
     let likelihood =
-      options.likelihood ?? saved?.likelihood ?? defaultLikelihood(for: data, transform)
+      try options.likelihood ?? saved?.likelihood ?? defaultLikelihood(for: data, transform)
     let standardize =
-      options.standardize ?? saved?.standardize
+      try options.standardize ?? saved?.standardize
       ?? (!likelihood.needsUnitInterval && transform == .none && !data.isGrey)
     guard !standardize || !likelihood.needsUnitInterval else {
       throw SettingError(
@@ -104,11 +104,13 @@ extension VAESettings {
     return .dequantize
   }
 
-  private static func defaultLikelihood(for data: Dataset, _ transform: Transform) -> Likelihood {
+  private static func defaultLikelihood(
+    for data: Dataset, _ transform: Transform
+  ) throws -> Likelihood {
     switch transform {
     case .threshold, .sample: .bernoulli
     case .dequantize: .gaussian
-    case .none: data.isGrey ? (data.isBinary ? .bernoulli : .continuousBernoulli) : .gaussian
+    case .none: try data.isGrey ? (data.isBinary ? .bernoulli : .continuousBernoulli) : .gaussian
     }
   }
 
@@ -131,6 +133,7 @@ extension VAESettings {
     if let value = bound?.freeBits { training.freeBits = value }
     if let value = options.patience { training.patience = value }
     if let value = options.seed { training.seed = value }
+    if let value = options.groups { training.rowGroups = value }
     if let value = bound?.objective { training.objective = value }
     if let value = bound?.samples { training.samples = value }
     if let value = bound?.inference { training.inference = value }
@@ -170,13 +173,13 @@ extension VAESettings {
       standardize: false)
   }
 
-  static func notes(_ model: Model, for data: Dataset) -> [String] {
+  static func notes(_ model: Model, for data: Dataset) throws -> [String] {
     var notes: [String] = []
     if model.posterior == .point {
       notes.append(
         "a deterministic autoencoder: what stands for the elbo is log p(x|z) at the code")
     }
-    if model.likelihood == .bernoulli && model.transform != .threshold
+    if try model.likelihood == .bernoulli && model.transform != .threshold
       && model.transform != .sample && !data.isBinary
     {
       notes.append("bernoulli on grey values: not a density")
@@ -211,10 +214,23 @@ extension BoundOptions {
 }
 
 extension VAEConfiguration {
-  /// - Parameter data: the rows to train on.
+  /// - Parameter data: the rows to train on, this rank's.
   init(
-    _ model: VAESettings.Model, for data: Dataset, training: TrainingConfiguration? = nil,
-    missing: Bool = false
+    _ model: VAESettings.Model, for data: Dataset, training: TrainingConfiguration,
+    missing: Bool, communicator: any Communicator
+  ) throws {
+    self.init(
+      model, for: data,
+      standardization: model.standardize
+        ? try Standardization(streaming: data.rows, communicator: communicator, inTurn: true) : nil)
+    self.missing = missing ? true : nil
+    guard training.inference != .amortized else { return }
+    inference = training.inference
+    innerSteps = training.inference == .semiAmortized ? training.innerSteps : nil
+  }
+
+  init(
+    _ model: VAESettings.Model, for data: Dataset, standardization: Standardization? = nil
   ) {
     self.init(
       architecture: Architecture(
@@ -222,11 +238,6 @@ extension VAEConfiguration {
         latentDimensions: model.latentDimensions, activation: model.activation,
         likelihood: model.likelihood, posterior: model.posterior ?? .diagonalGaussian),
       transform: model.transform,
-      standardization: model.standardize ? Standardization(data.rows) : nil,
-      imageShape: data.imageShape, columnNames: data.columnNames)
-    self.missing = missing ? true : nil
-    guard let training, training.inference != .amortized else { return }
-    inference = training.inference
-    innerSteps = training.inference == .semiAmortized ? training.innerSteps : nil
+      standardization: standardization, imageShape: data.imageShape, columnNames: data.columnNames)
   }
 }

@@ -50,8 +50,8 @@ int latent_mpi_begin_receive(void *bytes, size_t count, int from, int tag,
 
 // Moves data on, and tells whether the message is done.
 int latent_mpi_test(latent_mpi_request *request, bool *done);
-// Polls until it is done.
-int latent_mpi_wait(latent_mpi_request *request);
+// Polls until it is done; without patience for ever.
+int latent_mpi_wait(latent_mpi_request *request, bool patiently);
 
 // How long a wait may find nothing: in seconds of polling, so that a process that was suspended does
 // not count the time; 0 is for ever. Where `flag` is given and not 0, a wait gives up after

@@ -33,4 +33,12 @@ extension Communicator {
     let first = rank * each + min(rank, rest)
     return first..<first + each + (rank < rest ? 1 : 0)
   }
+
+  /// The same, or where there are groups of rows the rows of whole groups.
+  public func share(of count: Int, groups: Int?) -> Range<Int> {
+    guard let groups else { return share(of: count) }
+    let own = RowGroups.groups(groups, of: rank, size: size)
+    let bounds = RowGroups.evenBounds(groups, of: count)
+    return bounds[own.lowerBound]..<bounds[own.upperBound]
+  }
 }

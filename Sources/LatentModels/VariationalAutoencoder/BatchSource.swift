@@ -81,7 +81,8 @@ public struct BatchSource: Sendable {
       isBinary =
         gathersOnes
         && (transform == .threshold || transform == .sample
-          || transform == .none && (0..<rows.count * rows.columns).allSatisfy { own[$0] == 0 || own[$0] == 1 })
+          || transform == .none
+            && (0..<rows.count * rows.columns).allSatisfy { own[$0] == 0 || own[$0] == 1 })
       hasMissing = isMissing
     }
   }
@@ -126,7 +127,8 @@ public struct BatchSource: Sendable {
           bytes = UnsafeRawBufferPointer(rebasing: bytes.dropFirst())
         }
         if waiting.count == 8 {
-          hash = (hash ^ waiting.withUnsafeBytes { $0.loadUnaligned(as: UInt64.self) }) &* Self.prime
+          hash =
+            (hash ^ waiting.withUnsafeBytes { $0.loadUnaligned(as: UInt64.self) }) &* Self.prime
           waiting = []
         }
         var offset = 0

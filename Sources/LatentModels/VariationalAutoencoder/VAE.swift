@@ -242,9 +242,10 @@ extension VAEConfiguration {
     }
   }
 
+  /// - Parameter first: the number of the first row, for messages.
   /// - Throws: ``DataError`` naming the first value outside [0, 1], or grey values that a Bernoulli
   ///   would have to take for densities.
-  public func validateRange(of data: Dataset) throws {
+  public func validateRange(of data: Dataset, first: Int = 0) throws {
     guard architecture.likelihood.needsUnitInterval || transform != .none else { return }
     if case .bytes = data.rows.storage { return }
     for row in 0..<data.rows.count {
@@ -255,7 +256,7 @@ extension VAEConfiguration {
           transform != .none
           ? "--binarize and --dequantize" : "the \(architecture.likelihood.rawValue) likelihood"
         throw DataError(
-          "\(data.name): row \(row + 1), column \(column + 1) is \(value), but \(cause) "
+          "\(data.name): row \(first + row + 1), column \(column + 1) is \(value), but \(cause) "
             + "needs values in [0, 1]; rescale the data, or use --likelihood gaussian.")
       }
     }

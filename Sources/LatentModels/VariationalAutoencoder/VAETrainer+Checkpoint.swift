@@ -37,7 +37,7 @@ extension VAETrainer {
   /// - Throws: ``ModelFileError`` when the file is damaged, newer, of another architecture, or when
   ///   settings or data that decide bits have changed.
   public func restore(from path: String) throws {
-    let file = try TensorFile(contentsOf: path)
+    let file = try readOnce(path)
     let saved = try SavedRun(file, path: path)
     if let change = saved.training.inferenceDifference(from: configuration) {
       throw ModelFileError(
@@ -72,6 +72,15 @@ extension VAETrainer {
     try model.readParameters(from: file, path: path)
     try posteriors?.load(Self.posteriorsPath(beside: path, at: saved.progress))
     progress = saved.progress
+  }
+
+  /// Only rank 0 need have the file.
+  private func readOnce(_ path: String) throws -> TensorFile {
+    guard communicator.size > 1 else { return try TensorFile(contentsOf: path) }
+    let bytes = try communicator.unanimously {
+      communicator.rank == 0 ? try FileBytes.read(path, limit: .max) : []
+    }
+    return try TensorFile(communicator.broadcast(bytes, from: 0), name: path)
   }
 
   /// Never the name of another checkpoint's: that one stays whole until the new one has its name.

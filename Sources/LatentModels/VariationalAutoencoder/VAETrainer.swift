@@ -80,42 +80,49 @@ public final class VAETrainer {
   /// Where ranks have made it together.
   private let fingerprint: String?
 
-  /// - Parameters:
-  ///   - communicator: ranks that train together, each of which makes the same calls.
-  ///   - part: which of all ranks' rows `data` are; the ranks' rows follow each other. All, if nil.
-  ///   - heldOutPart: the same of the held-out rows.
-  ///   - posteriorsPath: a file to keep each row's variational parameters in while training,
-  ///     in place of memory, where they are not amortized. It has no name after this call.
+  /// - Parameter posteriorsPath: a file to keep each row's variational parameters in while training,
+  ///   in place of memory, where they are not amortized. It has no name after this call.
   /// - Throws: ``SettingError``, ``ShapeError`` or ``DataError`` before anything is trained;
   ///   ``FileError`` where the file cannot be had.
-  public init(
+  public convenience init(
     _ model: VAE, configuration: TrainingConfiguration, data: Dataset, heldOut: Dataset?,
-    backend: any Backend, communicator: any Communicator = SerialCommunicator(),
-    part: RowPart? = nil, heldOutPart: RowPart? = nil, posteriorsPath: String? = nil
+    backend: any Backend, posteriorsPath: String? = nil
+  ) throws {
+    try self.init(
+      model, configuration: configuration, rows: HeldRows(allOf: data),
+      heldOut: heldOut.map { HeldRows(allOf: $0) }, backend: backend,
+      communicator: SerialCommunicator(), posteriorsPath: posteriorsPath)
+  }
+
+  /// The same on the rows of this rank, of several that train together: each makes the same calls.
+  ///
+  /// - Throws: on all ranks, where one has bad rows: as the other one there, ``RankError`` elsewhere.
+  public init(
+    _ model: VAE, configuration: TrainingConfiguration, rows: HeldRows, heldOut: HeldRows?,
+    backend: any Backend, communicator: any Communicator, posteriorsPath: String? = nil
   ) throws {
     try configuration.validate()
-    let part = part ?? RowPart(allOf: data.rows.count)
-    let share = part.share
+    let share = rows.share
     try configuration.validate(ranks: communicator.size, rows: share.total)
     guard configuration.inference == model.configuration.inference ?? .amortized else {
       throw SettingError(
         "The model is of \((model.configuration.inference ?? .amortized).rawValue) inference, the "
           + "training of \(configuration.inference.rawValue).")
     }
-    guard share.total > 0 else { throw DataError("\(data.name) has no rows to train on.") }
+    guard share.total > 0 else { throw DataError("\(rows.data.name) has no rows to train on.") }
     self.model = model
     self.configuration = configuration
     self.backend = backend
     self.communicator = communicator
-    let held = heldOut.flatMap { data -> (data: Dataset, part: RowPart)? in
-      let part = heldOutPart ?? RowPart(allOf: data.rows.count)
-      return part.share.total > 0 ? (data, part) : nil
-    }
+    let held = heldOut.flatMap { $0.share.total > 0 ? $0 : nil }
     let ranks = communicator.size
-    let groups = try part.groups(configuration.rowGroups, ranks: ranks)
-    heldOutGroups = try held?.part.groups(configuration.rowGroups, ranks: ranks)
+    let groups = try rows.groups(configuration.rowGroups, ranks: ranks)
+    heldOutGroups = try held?.groups(configuration.rowGroups, ranks: ranks)
     (batches, self.heldOut) = try communicator.unanimously {
-      (try model.batches(of: data, share: share), try held.map { try model.batches(of: $0.data, share: $0.part.share) })
+      (
+        try model.batches(of: rows.data, share: share),
+        try held.map { try model.batches(of: $0.data, share: $0.share) }
+      )
     }
     logJacobian = try model.jacobian(of: batches).mean(over: communicator)
     let sources = [batches, self.heldOut].compactMap { $0 }
@@ -293,7 +300,8 @@ public final class VAETrainer {
     }
     if let groups = heldOutGroups {
       sums = ownPart(of: sums)
-      for group in 0..<groups.count where !groups.rows(of: group).clamped(to: heldOut.held).isEmpty {
+      for group in 0..<groups.count where !groups.rows(of: group).clamped(to: heldOut.held).isEmpty
+      {
         var sum = PartialEpoch()
         add(groups.rows(of: group), to: &sum)
         sums.set(group, to: sum)

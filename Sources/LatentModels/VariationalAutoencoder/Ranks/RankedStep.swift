@@ -55,7 +55,8 @@ final class RankedStep: TrainingStep {
       return plan
     }
     let more = (groups?.buffersNeeded ?? 1) - 1
-    sums = [parameters.gradients] + (0..<more).map { _ in Storage(count: parameters.gradients.count) }
+    sums =
+      [parameters.gradients] + (0..<more).map { _ in Storage(count: parameters.gradients.count) }
   }
 
   func execute(on backend: any Backend, rows batch: ArraySlice<UInt32>, run: Run) throws {
@@ -127,7 +128,8 @@ final class RankedStep: TrainingStep {
     guard let groups else { return }
     let own = RowGroups.groups(
       groups.count, of: communicator.rank, size: communicator.size)
-    let buffer = parts.gradients.map { max($0.weights_gradient.buffer, $0.bias_gradient.buffer) }.max()!
+    let buffer = parts.gradients.map { max($0.weights_gradient.buffer, $0.bias_gradient.buffer) }
+      .max()!
     var first = 0
     try groups.reduce(sums.map(\.values), over: communicator) { group, target in
       let sum = sums.first { $0.pointer == target.baseAddress }!

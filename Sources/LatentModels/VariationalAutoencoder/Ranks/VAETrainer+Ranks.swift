@@ -1,3 +1,4 @@
+import LatentIO
 import LatentKernels
 
 extension VAETrainer {
@@ -57,20 +58,11 @@ extension TrainingConfiguration {
   }
 }
 
-/// Which rows of a whole a rank holds, and where the groups of all rows begin.
-public struct RowPart: Sendable {
-  /// The rows that are here.
-  public let share: RowShare
-  /// Of groups: their first rows and the number of all rows; nil: as even as they can be.
-  public let bounds: [Int]?
-
-  /// Rows that are here, of ranks that hold whole groups where there are any.
-  public init(_ share: RowShare, groupBounds: [Int]? = nil) {
-    (self.share, bounds) = (share, groupBounds)
+extension HeldRows {
+  /// All rows of a data set.
+  init(allOf data: Dataset) {
+    self.init(data, groups: nil, communicator: SerialCommunicator())
   }
-
-  /// All of `count` rows.
-  init(allOf count: Int) { self.init(RowShare(0..<count, of: count)) }
 
   /// - Throws: ``SettingError`` where the ranks are more than the groups.
   func groups(_ count: Int?, ranks: Int) throws -> RowGroups? {
