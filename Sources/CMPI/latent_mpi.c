@@ -13,7 +13,7 @@
 _Static_assert(sizeof(MPI_Request) <= sizeof(uint64_t), "a request fits its handle");
 
 static MPI_Comm world = MPI_COMM_NULL;
-static uint64_t sum_bytes, sum_messages;
+static uint64_t handed_bytes, handed_messages;
 static double patience, flag_patience;
 static bool (*flag)(void);
 
@@ -71,11 +71,15 @@ int latent_mpi_size(void) {
 
 // MARK: Messages
 
+static void hand(size_t bytes) {
+  handed_bytes += bytes;
+  ++handed_messages;
+}
+
 static int begin_sum(void *values, size_t count, MPI_Datatype type, size_t width,
                      latent_mpi_request *request) {
   if (count > INT_MAX) return MPI_ERR_COUNT;
-  sum_bytes += count * width;
-  ++sum_messages;
+  hand(count * width);
   MPI_Request handle = MPI_REQUEST_NULL;
   int status = MPI_Iallreduce(MPI_IN_PLACE, values, (int)count, type, MPI_SUM, world, &handle);
   return store(status, handle, request);
@@ -91,6 +95,7 @@ int latent_mpi_begin_sum_doubles(double *values, size_t count, latent_mpi_reques
 
 int latent_mpi_begin_broadcast(void *bytes, size_t count, int root, latent_mpi_request *request) {
   if (count > INT_MAX) return MPI_ERR_COUNT;
+  if (root == latent_mpi_rank()) hand(count);
   MPI_Request handle = MPI_REQUEST_NULL;
   return store(MPI_Ibcast(bytes, (int)count, MPI_BYTE, root, world, &handle), handle, request);
 }
@@ -103,6 +108,7 @@ int latent_mpi_begin_barrier(latent_mpi_request *request) {
 int latent_mpi_begin_send(const void *bytes, size_t count, int to, int tag,
                           latent_mpi_request *request) {
   if (count > INT_MAX) return MPI_ERR_COUNT;
+  hand(count);
   MPI_Request handle = MPI_REQUEST_NULL;
   return store(MPI_Isend(bytes, (int)count, MPI_BYTE, to, tag, world, &handle), handle, request);
 }
@@ -159,9 +165,9 @@ void latent_mpi_set_patience(double seconds, bool (*raised)(void), double flag_s
   flag_patience = flag_seconds;
 }
 
-void latent_mpi_sums(uint64_t *bytes, uint64_t *messages) {
-  *bytes = sum_bytes;
-  *messages = sum_messages;
+void latent_mpi_handed(uint64_t *bytes, uint64_t *messages) {
+  *bytes = handed_bytes;
+  *messages = handed_messages;
 }
 
 void latent_mpi_describe(int code, char *text, size_t size) {

@@ -37,10 +37,10 @@
       latent_mpi_set_patience(seconds, isStopping, secondsToStop)
     }
 
-    /// What sums have handed to MPI since the start.
-    public static var summed: (bytes: UInt64, messages: UInt64) {
+    /// What this rank has handed to MPI since the start: to be summed, sent or broadcast from here.
+    public static var handed: (bytes: UInt64, messages: UInt64) {
       var (bytes, messages) = (UInt64(0), UInt64(0))
-      latent_mpi_sums(&bytes, &messages)
+      latent_mpi_handed(&bytes, &messages)
       return (bytes, messages)
     }
 

@@ -21,7 +21,9 @@ public final class VAERun {
     self.checkpointEvery = checkpointEvery
     // Only rank 0 need see the directory.
     isWriter = trainer.communicator.rank == 0
-    if try trainer.communicator.all(!isWriter || directory.hasCheckpoint) { try trainer.restore(from: directory.checkpoint) }
+    if try trainer.communicator.all(!isWriter || directory.hasCheckpoint) {
+      try trainer.restore(from: directory.checkpoint)
+    }
   }
 
   private var keepsBest: Bool { trainer.configuration.patience > 0 }

@@ -10,7 +10,7 @@ final class EpochProgress {
   private let heldOut: Int?
   private let quiet: Bool
   private let firstStep: Int
-  private let summedBefore: UInt64?
+  private let messagesBefore: UInt64?
   private let drawsBar: Bool
   private let clock = ContinuousClock()
   private let begin: ContinuousClock.Instant
@@ -24,7 +24,7 @@ final class EpochProgress {
     self.trainer = trainer
     self.noun = noun
     self.heldOut = heldOut
-    (firstStep, summedBefore) = (trainer.progress.step, Processes.summedBytes)
+    (firstStep, messagesBefore) = (trainer.progress.step, Processes.messageBytes)
     self.quiet = quiet
     drawsBar = !quiet && isatty(STDERR_FILENO) == 1
     rowsBefore = trainer.progress.partial?.rows ?? 0
@@ -36,10 +36,10 @@ final class EpochProgress {
   /// While training, held-out scores and files left out.
   var rowsPerSecond: Double? { rows > 0 ? Double(rows) / trainingTime.seconds : nil }
 
-  /// Bytes a step that sums over ranks were handed; nil for one process.
-  var summedBytesPerStep: Double? {
-    guard let summedBefore, let now = Processes.summedBytes else { return nil }
-    return Double(now - summedBefore) / Double(max(1, trainer.progress.step - firstStep))
+  /// Bytes a step that this rank handed to MPI; nil for one process.
+  var messageBytesPerStep: Double? {
+    guard let messagesBefore, let now = Processes.messageBytes else { return nil }
+    return Double(now - messagesBefore) / Double(max(1, trainer.progress.step - firstStep))
   }
 
   func announce(_ settings: VAESettings) {

@@ -11,9 +11,9 @@ struct FitResult: Encodable {
   var seconds: Double
   var rowsPerSecond: Double?
   var threads: Int?
-  /// Processes that trained together, and the bytes that each handed to MPI a step; absent for one.
+  /// Processes that trained together, and the bytes a step that rank 0 handed to MPI; absent for one.
   var ranks: Int?
-  var summedBytesPerStep: Double?
+  var messageBytesPerStep: Double?
   var instructionSet: String?
   var backend: String
   var architecture: String
@@ -35,7 +35,7 @@ struct FitResult: Encodable {
     seconds = progress.seconds
     rowsPerSecond = progress.rowsPerSecond
     if run.trainer.communicator.size > 1 { ranks = run.trainer.communicator.size }
-    summedBytesPerStep = progress.summedBytesPerStep
+    messageBytesPerStep = progress.messageBytesPerStep
     backend = run.trainer.backend.name
     (threads, instructionSet) = run.trainer.backend.hardware
     architecture = model.architecture.description

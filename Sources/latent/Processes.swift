@@ -86,10 +86,10 @@ enum Processes {
     #endif
   }
 
-  /// Bytes that sums over ranks were handed so far; nil for one process.
-  static var summedBytes: UInt64? {
+  /// Bytes that this rank has handed to MPI so far; nil for one process.
+  static var messageBytes: UInt64? {
     #if MPI
-      if communicator.size > 1 { return MPICommunicator.summed.bytes }
+      if communicator.size > 1 { return MPICommunicator.handed.bytes }
     #endif
     return nil
   }

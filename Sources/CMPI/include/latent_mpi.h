@@ -58,8 +58,8 @@ int latent_mpi_wait(latent_mpi_request *request, bool patiently);
 // `flag_seconds`.
 void latent_mpi_set_patience(double seconds, bool (*flag)(void), double flag_seconds);
 
-// Bytes that sums have been handed so far, and their number.
-void latent_mpi_sums(uint64_t *bytes, uint64_t *messages);
+// Bytes that MPI has been handed so far, to be summed, sent or broadcast from here, and how often.
+void latent_mpi_handed(uint64_t *bytes, uint64_t *messages);
 
 // What an error code means.
 void latent_mpi_describe(int code, char *text, size_t size);
