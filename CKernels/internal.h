@@ -68,6 +68,10 @@ void latent_pool_barrier(latent_pool *pool);
 float *latent_pool_scratch(latent_pool *pool, int thread, size_t floats);
 const latent_backend *latent_pool_backend(const latent_pool *pool);
 
+// The cores' worth of time that control groups grant to the members of `membership` (as
+// /proc/self/cgroup has them), with their files below `mount`; 0 for no limit.
+double latent_quota(const char *membership, const char *mount);
+
 static inline size_t latent_panels(size_t columns) { return (columns + 15) / 16; }
 
 static inline float *latent_floats(const latent_task *task, latent_operand operand) {

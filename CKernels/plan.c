@@ -22,11 +22,11 @@ typedef struct checker {
   uint64_t rows;
 } checker;
 
-// True when `count` elements from the operand's offset lie in its buffer.
+// True when `count` elements from the operand's offset lie in its buffer, which operands_exist has
+// found, and the offset in it.
 static bool holds(const checker *check, latent_operand operand, uint64_t count) {
-  if (operand.buffer == 0 || operand.buffer >= check->buffer_count) return false;
   const latent_buffer *buffer = &check->buffers[operand.buffer];
-  return buffer->data && operand.offset <= buffer->count && count <= buffer->count - operand.offset;
+  return operand.buffer != 0 && buffer->data && count <= buffer->count - operand.offset;
 }
 
 // A [rows x columns] matrix; with a stride that has room for whole panels they are the matrix's own,
@@ -35,9 +35,8 @@ static bool matrix(const checker *check, latent_operand operand, uint64_t rows, 
   if (operand.stride < columns) return false;
   if (rows == 0 || columns == 0) return true;
   if (operand.stride % 16 == 0) columns = latent_panels(columns) * 16;
-  uint64_t last;
-  if (__builtin_mul_overflow(rows - 1, (uint64_t)operand.stride, &last)) return false;
-  return holds(check, operand, last + columns);
+  // Both factors have 32 bits.
+  return holds(check, operand, (rows - 1) * operand.stride + columns);
 }
 
 static bool panels_of(const checker *check, latent_operand operand, uint64_t inner,

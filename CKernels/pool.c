@@ -1,11 +1,10 @@
 // The threads that run plans and other jobs, in one parallel region each.
 
 #if defined(__linux__) && !defined(_GNU_SOURCE)
-#define _GNU_SOURCE  // sched_getaffinity, syscall
+#define _GNU_SOURCE  // syscall
 #endif
 
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
@@ -57,7 +56,20 @@ static void advance(_Atomic uint32_t *word, _Atomic uint32_t *sleepers) {
 #endif
 }
 
+// Forks that led to this process. A child has none of the threads that its parent's pools had.
+static _Atomic uint32_t generation;
+static pthread_once_t watching = PTHREAD_ONCE_INIT;
+static pthread_mutex_t reviving = PTHREAD_MUTEX_INITIALIZER;
+static void before_fork(void) { pthread_mutex_lock(&reviving); }
+static void after_fork(void) { pthread_mutex_unlock(&reviving); }
+static void in_child(void) {
+  atomic_fetch_add(&generation, 1);
+  after_fork();
+}
+static void watch_forks(void) { pthread_atfork(before_fork, after_fork, in_child); }
+
 struct latent_pool {
+  _Atomic uint32_t born;  // the generation of the process whose threads they are
   int threads;
   latent_isa isa;
   const latent_backend *backend;
@@ -115,6 +127,20 @@ static void stop_workers(latent_pool *pool, int started) {
   for (int i = 1; i < started; ++i) pthread_join(pool->workers[i], NULL);
 }
 
+// The workers, in a pool that has none; false, and none again, where the system does not give them.
+static bool start_workers(latent_pool *pool) {
+  for (int i = 1; i < pool->threads; ++i) {
+    worker_start *start = malloc(sizeof(worker_start));
+    if (start) *start = (worker_start){pool, i};
+    if (!start || pthread_create(&pool->workers[i], NULL, worker, start)) {
+      free(start);
+      stop_workers(pool, i);
+      return false;
+    }
+  }
+  return true;
+}
+
 latent_status latent_pool_create(int threads, latent_isa isa, latent_pool **result) {
   *result = NULL;
   if (threads < 1 || threads > LATENT_MAXIMUM_THREADS) return LATENT_ERROR_THREADS;
@@ -126,26 +152,43 @@ latent_status latent_pool_create(int threads, latent_isa isa, latent_pool **resu
   pool->threads = threads;
   pool->isa = isa;
   pool->backend = backend;
+  pthread_once(&watching, watch_forks);
+  pool->born = atomic_load(&generation);
   pthread_mutex_init(&pool->turn, NULL);
-  for (int i = 1; i < threads; ++i) {
-    worker_start *start = malloc(sizeof(worker_start));
-    if (start) *start = (worker_start){pool, i};
-    if (!start || pthread_create(&pool->workers[i], NULL, worker, start)) {
-      free(start);
-      stop_workers(pool, i);
-      pthread_mutex_destroy(&pool->turn);
-      free(pool);
-      return LATENT_ERROR_THREADS;
-    }
+  if (!start_workers(pool)) {
+    pthread_mutex_destroy(&pool->turn);
+    free(pool);
+    return LATENT_ERROR_THREADS;
   }
   *result = pool;
   return LATENT_OK;
 }
 
+// In a child of fork: workers anew, whatever the parent's were at. Where the system gives none the
+// caller computes alone, with the same bits.
+static void revive(latent_pool *pool) {
+  pthread_mutex_lock(&reviving);
+  uint32_t now = atomic_load(&generation);
+  if (atomic_load(&pool->born) != now) {
+    // A thread of the parent may have held it.
+    pthread_mutex_init(&pool->turn, NULL);
+    pool->jobs = pool->phase = pool->arrived = pool->sleepers = 0;
+    pool->stopping = false;
+    if (!start_workers(pool)) {
+      pool->jobs = pool->phase = pool->arrived = pool->sleepers = 0;
+      pool->stopping = false;
+      pool->threads = 1;
+    }
+    atomic_store(&pool->born, now);
+  }
+  pthread_mutex_unlock(&reviving);
+}
+
 void latent_pool_destroy(latent_pool *pool) {
   if (!pool) return;
-  stop_workers(pool, pool->threads);
-  for (int i = 0; i < pool->threads; ++i) free(pool->scratch[i].memory);
+  // A child has no threads to stop that it has not made.
+  if (atomic_load(&pool->born) == atomic_load(&generation)) stop_workers(pool, pool->threads);
+  for (int i = 0; i < LATENT_MAXIMUM_THREADS; ++i) free(pool->scratch[i].memory);
   free(pool->shared);
   pthread_mutex_destroy(&pool->turn);
   free(pool);
@@ -153,9 +196,11 @@ void latent_pool_destroy(latent_pool *pool) {
 
 float *latent_pool_scratch(latent_pool *pool, int thread, size_t floats) {
   if (pool->scratch[thread].count < floats) {
-    void *memory = NULL;
-    free(pool->scratch[thread].memory);
+    // Never named once it is freed: a child of fork may begin anywhere here.
+    void *memory = pool->scratch[thread].memory;
     pool->scratch[thread].count = 0;
+    pool->scratch[thread].memory = NULL;
+    free(memory);
     if (posix_memalign(&memory, 64, floats * sizeof(float))) memory = NULL;
     pool->scratch[thread].memory = memory;
     if (memory) pool->scratch[thread].count = floats;
@@ -174,9 +219,13 @@ void latent_pool_run(latent_pool *pool, latent_job *job, const void *context) {
 
 void latent_pool_run_sharing(latent_pool *pool, size_t words, latent_job *job,
                              const void *context) {
+  if (atomic_load(&pool->born) != atomic_load_explicit(&generation, memory_order_relaxed)) revive(pool);
   pthread_mutex_lock(&pool->turn);
   if (pool->shared_count < words) {
-    free(pool->shared);
+    uint32_t *before = pool->shared;
+    pool->shared_count = 0;
+    pool->shared = NULL;
+    free(before);
     pool->shared = malloc(words * sizeof(uint32_t));
     pool->shared_count = pool->shared ? words : 0;
   }
@@ -189,15 +238,6 @@ void latent_pool_run_sharing(latent_pool *pool, size_t words, latent_job *job,
 }
 
 const latent_backend *latent_pool_backend(const latent_pool *pool) { return pool->backend; }
-
-int latent_allowed_threads(void) {
-  long count = sysconf(_SC_NPROCESSORS_ONLN);
-#if defined(__linux__)
-  cpu_set_t allowed;
-  if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0) count = CPU_COUNT(&allowed);
-#endif
-  return count < 1 ? 1 : count > LATENT_MAXIMUM_THREADS ? LATENT_MAXIMUM_THREADS : (int)count;
-}
 
 uint64_t latent_ticks(void) {
 #if defined(__x86_64__)

@@ -290,11 +290,15 @@ typedef struct latent_pool latent_pool;
 
 // Threads that wait for plans: `threads` - 1 of their own beside the caller. They spin for some
 // microseconds between operations and sleep between plans.
+//
+// Callers on any threads take turns. In a child of fork a pool works on, with threads that it starts anew
+// at its first plan; whatever another thread of the parent was computing at that time stays half done.
 latent_status latent_pool_create(int threads, latent_isa isa, latent_pool **pool);
 void latent_pool_destroy(latent_pool *pool);
 int latent_pool_threads(const latent_pool *pool);
 latent_isa latent_pool_isa(const latent_pool *pool);
-// The cores that this process may use (affinity and so `taskset` included), at most the maximum.
+// The cores that this process may use, at most the maximum: those of its affinity (`taskset`, cpusets),
+// and no more than its control groups' quota of time, rounded up.
 int latent_allowed_threads(void);
 
 // Checks every operand of every operation against the buffers for batches of up to `rows` rows.
@@ -365,6 +369,11 @@ typedef struct latent_kernels {
   // a = b + 3 c, the STREAM triad (McCalpin 1995), for measuring bandwidth.
   void (*triad)(size_t count, const float *b, const float *c, float *a);
 } latent_kernels;
+
+// The index of the first of `count` values that is NaN or infinite; `count` if all are finite.
+size_t latent_first_not_finite(size_t count, const float *values);
+// The sum of the squares of `count` values, in fixed order: the same bits on every machine.
+double latent_sum_of_squares(size_t count, const float *values);
 
 // The table of an available instruction set, else NULL.
 const latent_kernels *latent_kernels_for(latent_isa isa);

@@ -2,6 +2,8 @@
 #include "../internal.h"
 
 #if defined(__x86_64__)
+#include <immintrin.h>
+
 #pragma clang diagnostic error "-Wignored-attributes"
 #pragma clang diagnostic ignored "-Wpsabi"
 #if defined(__clang__)
@@ -11,6 +13,7 @@
 #pragma GCC target("avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")
 #endif
 #define LATENT_FUSED 1
+#define LATENT_AVX512 1
 #define LATENT_TILE_ROWS 8
 #define LATENT_TILE_PANELS 3
 #define LATENT_ISA_TABLE latent_backend_avx512

@@ -16,6 +16,8 @@
 #include "weights.h"
 
 #include "likelihood.h"
+#include "likelihood_forward.h"
+#include "log_density.h"
 #include "load.h"
 #include "reparameterize.h"
 #include "objective.h"

@@ -113,8 +113,9 @@ static void execute_linear_forward(const latent_task *task) {
   latent_tile tile;
   for (int b = 0; b < count; ++b)
     for (size_t group = blocks[b].group; group < blocks[b].group_end; ++group) {
-      size_t panel = group * LATENT_GROUP_PANELS;
-      int width = (int)(panels - panel < LATENT_GROUP_PANELS ? panels - panel : LATENT_GROUP_PANELS);
+      const latent_group at_group = latent_group_at(group, panels, LATENT_GROUP_PANELS);
+      size_t panel = at_group.panel;
+      int width = at_group.width;
       const float *group_weights = weights + panel * by.w_panel;
       const float *start = bias ? bias + panel * 16 : NULL;
       float whole_bias[LATENT_GROUP_PANELS * 16];
@@ -168,8 +169,9 @@ static void execute_linear_backward_input(const latent_task *task) {
   latent_tile tile;
   for (int b = 0; b < count; ++b)
     for (size_t group = blocks[b].group; group < blocks[b].group_end; ++group) {
-      size_t panel = group * LATENT_GROUP_PANELS;
-      int width = (int)(panels - panel < LATENT_GROUP_PANELS ? panels - panel : LATENT_GROUP_PANELS);
+      const latent_group at_group = latent_group_at(group, panels, LATENT_GROUP_PANELS);
+      size_t panel = at_group.panel;
+      int width = at_group.width;
       for (size_t row = blocks[b].row; row < blocks[b].row_end; row += 8) {
         size_t rows = blocks[b].row_end - row < 8 ? blocks[b].row_end - row : 8;
         tile_group((int)rows, width, op->columns, gradient + row * op->gradient.stride,

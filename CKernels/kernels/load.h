@@ -9,6 +9,11 @@ LATENT_INLINE vf bytes_load_first(const uint8_t *p, int count) {
   return __builtin_convertvector(value, vf);
 }
 
+// Fetches a row of `bytes`: shuffled rows lie where no prefetcher looks for them.
+LATENT_INLINE void prefetch_row(const void *row, size_t bytes) {
+  for (size_t at = 0; at < bytes; at += 64) __builtin_prefetch((const char *)row + at);
+}
+
 static void execute_load_rows(const latent_task *task) {
   const latent_op *op = task->op;
   const latent_run *run = task->run;
@@ -32,6 +37,12 @@ static void execute_load_rows(const latent_task *task) {
       for (size_t column = 0; column < columns; column += 16)
         store_panel(out, column, vf_all(__builtin_nanf("")), columns, op->output.stride);
       continue;
+    }
+    size_t next = row + 1 < mine.end ? op->source.offset + (size_t)index[row + 1] * op->source.stride
+                                     : source->count;
+    if (next < source->count) {
+      size_t size = bytes ? 1 : sizeof(float);
+      prefetch_row((const char *)source->data + next * size, columns * size);
     }
     latent_stream stream = latent_stream_make(run->seed, purpose, 0, index[row], run->epoch);
     vu words[4];

@@ -63,6 +63,40 @@ static tile_function *const tile_table[3][8] = {TILE_TABLE(1), TILE_TABLE(2), TI
 static tile_function *const tile_table[1][8] = {TILE_TABLE(1)};
 #endif
 
+#if LATENT_TILE_PANELS >= 3
+// One piece of other work; `item` counts from zero.
+typedef void latent_work(void *work, size_t item);
+
+// A tile of 8 rows with `items` pieces of other work between its multiply-adds, one every `apart` inner
+// steps: what has latencies, divisions and far memory of its own, done while the multipliers are busy.
+LATENT_INLINE void tile_beside(const int panels, size_t inner, const float *x, const float *w,
+                               latent_strides by, const float *start, float *out, size_t out_row,
+                               latent_work *perform, void *work, size_t items, size_t apart) {
+  vf sum[8][3];
+  for (int m = 0; m < 8; ++m)
+    for (int p = 0; p < panels; ++p) sum[m][p] = start ? vf_load(start + 16 * p) : (vf){};
+#define LATENT_STEP()                                                                           \
+  do {                                                                                          \
+    vf column[3];                                                                               \
+    for (int p = 0; p < panels; ++p) column[p] = vf_load(w + (size_t)p * by.w_panel);           \
+    for (int m = 0; m < 8; ++m) {                                                               \
+      vf value = vf_all(x[(size_t)m * by.x_row]);                                               \
+      for (int p = 0; p < panels; ++p) sum[m][p] = vf_fma(value, column[p], sum[m][p]);         \
+    }                                                                                           \
+    x += by.x_inner;                                                                            \
+    w += by.w_inner;                                                                            \
+  } while (0)
+  for (size_t item = 0; item < items; ++item) {
+    for (size_t step = 0; step < apart; ++step) LATENT_STEP();
+    perform(work, item);
+  }
+  for (size_t left = inner - items * apart; left > 0; --left) LATENT_STEP();
+#undef LATENT_STEP
+  for (int m = 0; m < 8; ++m)
+    for (int p = 0; p < panels; ++p) vf_store(out + (size_t)m * out_row + 16 * p, sum[m][p]);
+}
+#endif
+
 // `rows` <= 8 by `panels` <= 3 outputs.
 static void tile_group(int rows, int panels, size_t inner, const float *x, const float *w,
                        latent_strides by, const float *start, float *out, size_t out_row) {
@@ -98,6 +132,23 @@ LATENT_INLINE void store_panel(float *row, size_t column, vf value, size_t colum
 LATENT_INLINE vf load_panel(const float *row, size_t column, size_t columns, size_t stride) {
   if (column + 16 <= columns || padded(columns, stride)) return vf_load(row + column);
   return vf_load_first(row + column, (int)(columns - column));
+}
+
+// Panels [panel, panel + width): the columns that one tile takes at a time.
+typedef struct latent_group {
+  size_t panel;
+  int width;
+} latent_group;
+
+// The panels by threes; where one would be left over, the last four by twos: a single panel's eight
+// chains cannot fill the multipliers.
+LATENT_INLINE latent_group latent_group_at(size_t group, size_t panels, size_t group_panels) {
+  size_t panel = group * group_panels, left = panels - panel;
+  if (group_panels == 3 && panels % 3 == 1 && panels > 1) {
+    if (left == 1) return (latent_group){panel - 1, 2};
+    if (left == 4) left = 2;
+  }
+  return (latent_group){panel, (int)(left < group_panels ? left : group_panels)};
 }
 
 // A tile's way out of the registers: products stay here (and in L1) until the epilogue takes them.

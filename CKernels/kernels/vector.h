@@ -30,13 +30,20 @@ LATENT_INLINE vi vf_first(int count) { return vf_lanes < vi_all(count); }
 // The first `count` (0...16) lanes of memory; the other lanes are zero and are not touched.
 LATENT_INLINE vf vf_load_first(const float *p, int count) {
   if (count >= 16) return vf_load(p);
+#if LATENT_AVX512
+  return (vf)_mm512_maskz_loadu_ps((__mmask16)((1u << (count < 0 ? 0 : count)) - 1), p);
+#endif
   vf value = {};
   memcpy(&value, p, (size_t)count * sizeof(float));
   return value;
 }
 LATENT_INLINE void vf_store_first(float *p, vf value, int count) {
   if (count >= 16) vf_store(p, value);
+#if LATENT_AVX512
+  else _mm512_mask_storeu_ps(p, (__mmask16)((1u << (count < 0 ? 0 : count)) - 1), (__m512)value);
+#else
   else memcpy(p, &value, (size_t)count * sizeof(float));
+#endif
 }
 
 // The same past the caches, for outputs larger than they are: the lines need not be read before they are

@@ -15,113 +15,95 @@ typedef struct latent_weights {
   float *weights, *first, *second, *bias, *bias_first, *bias_second, *transposed;
 } latent_weights;
 
-LATENT_INLINE void update_vector(const latent_run *run, const latent_update *update, int m, int p) {
-  size_t at = (size_t)p * update->panel + (size_t)m * 16;
+LATENT_INLINE void update_vector(const latent_run *run, const latent_update *update, size_t m,
+                                 size_t p) {
+  size_t at = p * update->panel + m * 16;
   adam_vector(run, vf_load(update->tile.values[m][p]), update->weights + at, update->first + at,
               update->second + at);
 }
 
 // The columns of one group of dY, row after row without gaps: every tile of the group reads them, and
-// strided they would touch a page a row.
-static void pack_columns(const float *gradient, size_t stride, size_t rows, size_t column,
-                         int panels, size_t columns, float *packed) {
+// strided they would touch a page a row. Their sums are the bias's gradient.
+LATENT_INLINE void pack_panels(const int panels, const float *gradient, size_t stride, size_t rows,
+                               size_t column, size_t columns, float *packed, float *sums) {
+  vf sum[3] = {};
   for (size_t row = 0; row < rows; ++row)
-    for (int p = 0; p < panels; ++p, packed += 16)
-      vf_store(packed, load_panel(gradient + row * stride, column + 16 * (size_t)p, columns, stride));
+    for (int p = 0; p < panels; ++p, packed += 16) {
+      vf value = load_panel(gradient + row * stride, column + 16 * (size_t)p, columns, stride);
+      sum[p] += value;
+      vf_store(packed, value);
+    }
+  for (int p = 0; p < panels; ++p) vf_store(sums + 16 * p, sum[p]);
+}
+static void pack_columns(const float *gradient, size_t stride, size_t rows, size_t column,
+                         int panels, size_t columns, float *packed, float *sums) {
+  switch (panels) {
+    case 1: pack_panels(1, gradient, stride, rows, column, columns, packed, sums); break;
+    case 2: pack_panels(2, gradient, stride, rows, column, columns, packed, sums); break;
+    default: pack_panels(3, gradient, stride, rows, column, columns, packed, sums);
+  }
 }
 
-static void prefetch_update(const latent_update *update) {
-  for (int p = 0; p < update->panels; ++p)
-    for (int m = 0; m < update->rows; ++m) {
-      size_t at = (size_t)p * update->panel + (size_t)m * 16;
-      __builtin_prefetch(update->weights + at, 1);
-      __builtin_prefetch(update->first + at, 1);
-      __builtin_prefetch(update->second + at, 1);
-    }
+LATENT_INLINE void prefetch_vector(const latent_update *update, size_t m, size_t p) {
+  size_t at = p * update->panel + m * 16;
+  __builtin_prefetch(update->weights + at, 1);
+  __builtin_prefetch(update->first + at, 1);
+  __builtin_prefetch(update->second + at, 1);
 }
 
 static void finish_update(const latent_run *run, latent_update *update) {
-  for (int p = 0; p < update->panels; ++p)
-    for (int m = 0; m < update->rows; ++m) update_vector(run, update, m, p);
+  for (size_t p = 0; p < (size_t)update->panels; ++p)
+    for (size_t m = 0; m < (size_t)update->rows; ++m) update_vector(run, update, m, p);
   update->rows = 0;
 }
 
 #if LATENT_TILE_PANELS >= 3
-// A whole tile of dW, with the update of the tile before it between its multiply-adds: a division and
-// a square root take 16 cycles a vector in a unit of their own, and the moments come from far. At
-// most `per_step` (1 or 2) vectors are updated for each row of the batch.
-LATENT_INLINE void tile_beside_update(const int per_step, const latent_run *run, const float *x,
-                                      const float *w, latent_strides by, latent_update *next,
-                                      const latent_update *pending) {
-  vf sum[8][3];
-  for (int m = 0; m < 8; ++m)
-    for (int p = 0; p < 3; ++p) sum[m][p] = (vf){};
-#define LATENT_STEP()                                                                           \
-  do {                                                                                          \
-    vf column[3];                                                                               \
-    for (int p = 0; p < 3; ++p) column[p] = vf_load(w + 16 * p);                                \
-    for (int m = 0; m < 8; ++m) {                                                               \
-      vf value = vf_all(x[m]);                                                                  \
-      for (int p = 0; p < 3; ++p) sum[m][p] = vf_fma(value, column[p], sum[m][p]);              \
-    }                                                                                           \
-    x += by.x_inner;                                                                            \
-    w += by.w_inner;                                                                            \
-  } while (0)
-  const size_t updates = (size_t)(pending->rows / per_step);
-  for (size_t p = 0; p < (size_t)pending->panels; ++p) {
-    const float *gradient = pending->tile.values[0][p];
-    float *weights = pending->weights + p * pending->panel;
-    float *first = pending->first + p * pending->panel;
-    float *second = pending->second + p * pending->panel;
-    for (size_t m = 0; m < updates; ++m) {
-      LATENT_STEP();
-      for (int i = 0; i < per_step; ++i) {
-        // The tile at hand is the next to be updated.
-        size_t at = p * next->panel + m * per_step * 16 + (size_t)i * 16;
-        __builtin_prefetch(next->weights + at, 1);
-        __builtin_prefetch(next->first + at, 1);
-        __builtin_prefetch(next->second + at, 1);
-        adam_vector(run, vf_load(gradient), weights, first, second);
-        gradient += LATENT_GROUP_PANELS * 16;
-        weights += 16;
-        first += 16;
-        second += 16;
-      }
-    }
-  }
-  for (size_t left = run->rows - updates * (size_t)pending->panels; left > 0; --left) LATENT_STEP();
-#undef LATENT_STEP
-  for (int m = 0; m < 8; ++m)
-    for (int p = 0; p < 3; ++p) vf_store(next->tile.values[m][p], sum[m][p]);
+// The next tile of dW, with the update of the tile before between its multiply-adds: a division and a
+// square root take 16 cycles a vector in a unit of their own, and the moments come from far.
+typedef struct latent_update_work {
+  const latent_run *run;
+  const latent_update *next, *pending;
+} latent_update_work;
+
+// One vector; the tile at hand is updated next.
+LATENT_INLINE void update_item(void *context, size_t item) {
+  const latent_update_work *work = context;
+  size_t m = item % 8, p = item / 8;
+  prefetch_vector(work->next, m, p);
+  update_vector(work->run, work->pending, m, p);
+}
+// Four, where the batch has fewer rows than the tile has vectors.
+LATENT_INLINE void update_four(void *context, size_t item) {
+  for (size_t i = 0; i < 4; ++i) update_item(context, 4 * item + i);
 }
 
-static __attribute__((noinline)) void tile_beside_one(const latent_run *run, const float *x,
-                                                      const float *w, latent_strides by,
-                                                      latent_update *next,
-                                                      const latent_update *pending) {
-  tile_beside_update(1, run, x, w, by, next, pending);
-}
-static __attribute__((noinline)) void tile_beside_two(const latent_run *run, const float *x,
-                                                      const float *w, latent_strides by,
-                                                      latent_update *next,
-                                                      const latent_update *pending) {
-  tile_beside_update(2, run, x, w, by, next, pending);
-}
+#define LATENT_BESIDE(NAME, PANELS, ITEM, VECTORS)                                              \
+  static __attribute__((noinline)) void NAME(const latent_run *run, const float *x,             \
+                                             const float *w, latent_strides by,                 \
+                                             latent_update *next, const latent_update *pending) { \
+    latent_update_work work = {run, next, pending};                                             \
+    size_t items = 8 * (size_t)pending->panels / VECTORS;                                       \
+    tile_beside(PANELS, run->rows, x, w, by, NULL, next->tile.values[0][0],                     \
+                LATENT_GROUP_PANELS * 16, ITEM, &work, items, run->rows / items);               \
+  }
+LATENT_BESIDE(tile_beside_update_2, 2, update_item, 1)
+LATENT_BESIDE(tile_beside_update_3, 3, update_item, 1)
+LATENT_BESIDE(tile_beside_updates_2, 2, update_four, 4)
+LATENT_BESIDE(tile_beside_updates_3, 3, update_four, 4)
+#undef LATENT_BESIDE
 #endif
 
 // One tile of dW into `next`, while `pending` finishes.
 static void weights_tile(const latent_run *run, const float *x, const float *w, latent_strides by,
                          latent_update *next, latent_update *pending) {
 #if LATENT_TILE_PANELS >= 3
-  if (next->rows == 8 && next->panels == 3 && pending->rows) {
-    uint32_t vectors = (uint32_t)(pending->rows * pending->panels);
-    bool one = vectors <= run->rows, two = pending->rows % 2 == 0 && vectors / 2 <= run->rows;
-    if (one) tile_beside_one(run, x, w, by, next, pending);
-    else if (two) tile_beside_two(run, x, w, by, next, pending);
-    if (one || two) {
-      pending->rows = 0;
-      return;
-    }
+  if (next->rows == 8 && next->panels >= 2 && pending->rows == 8 &&
+      run->rows >= 2 * (uint32_t)pending->panels) {
+    bool three = next->panels == 3, one = run->rows >= 8 * (uint32_t)pending->panels;
+    (one ? three ? tile_beside_update_3 : tile_beside_update_2
+         : three ? tile_beside_updates_3 : tile_beside_updates_2)(run, x, w, by, next, pending);
+    pending->rows = 0;
+    return;
   }
 #endif
   tile_group(next->rows, next->panels, run->rows, x, w, by, NULL, &next->tile.values[0][0][0],
@@ -129,15 +111,11 @@ static void weights_tile(const latent_run *run, const float *x, const float *w, 
   finish_update(run, pending);
 }
 
-static void bias_tile(const latent_weights *at, const float *columns, size_t panel, int width) {
-  const float one = 1.0f;
-  const latent_strides by = {0, 0, 16, (size_t)width * 16};
-  latent_tile tile;
-  tile_group(1, width, at->run->rows, &one, columns, by, NULL, &tile.values[0][0][0],
-             LATENT_GROUP_PANELS * 16);
-  for (int p = 0; p < width; ++p) {
+// The bias's gradient, sums[panels x 16].
+static void update_bias(const latent_weights *at, const float *sums, size_t panel, int panels) {
+  for (int p = 0; p < panels; ++p) {
     size_t column = (panel + (size_t)p) * 16;
-    vf value = vf_load(tile.values[0][p]);
+    vf value = vf_load(sums + 16 * p);
     if (at->op->update)
       adam_vector(at->run, value, at->bias + column, at->bias_first + column,
                   at->bias_second + column);
@@ -179,7 +157,8 @@ static void weights_group(const latent_weights *at, const float *input, const la
     next->rows = (int)(row_end - row < 8 ? row_end - row : 8);
     next->panels = width;
     if (ones) {
-      if (at->op->update) prefetch_update(next);
+      for (size_t p = 0; at->op->update && p < (size_t)width; ++p)
+        for (size_t m = 0; m < (size_t)next->rows; ++m) prefetch_vector(next, m, p);
       gather_tile(ones, row, next->rows, width, columns, &next->tile);
       finish_update(at->run, pending);
     } else {
@@ -222,11 +201,13 @@ static void execute_linear_backward_weights(const latent_task *task) {
   int count = latent_blocks(task, panels, LATENT_GROUP_PANELS, op->inner, 16, blocks);
   for (int b = 0; b < count; ++b)
     for (size_t group = blocks[b].group; group < blocks[b].group_end; ++group) {
-      size_t panel = group * LATENT_GROUP_PANELS;
-      int width = (int)(panels - panel < LATENT_GROUP_PANELS ? panels - panel : LATENT_GROUP_PANELS);
+      const latent_group at_group = latent_group_at(group, panels, LATENT_GROUP_PANELS);
+      size_t panel = at_group.panel;
+      int width = at_group.width;
+      float sums[LATENT_GROUP_PANELS * 16];
       pack_columns(gradient, op->gradient.stride, rows, panel * 16, width, op->columns,
-                   task->scratch);
-      if (blocks[b].row == 0) bias_tile(&at, task->scratch, panel, width);
+                   task->scratch, sums);
+      if (blocks[b].row == 0) update_bias(&at, sums, panel, width);
       weights_group(&at, latent_floats(task, op->input), gather ? &ones : NULL, task->scratch, panel,
                     width, blocks[b].row, blocks[b].row_end);
     }

@@ -1,10 +1,13 @@
 // The pool under other conditions than a steady step: made and ended over and over, shared by
-// callers that take turns, left long enough to fall asleep. For the thread sanitizer above all.
+// callers that take turns, left long enough to fall asleep, and on both sides of a fork. For the thread
+// sanitizer above all.
 
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "step.h"
 
@@ -49,6 +52,59 @@ static latent_pool *make_pool(int threads) {
   return pool;
 }
 
+// A child of fork trains on the pool it was born with, and ends it.
+static int fork_and_train(latent_pool *pool, digest expected) {
+  fflush(stdout);
+  pid_t child = fork();
+  if (child == 0) {
+    alarm(60);  // Not for ever: without threads a barrier waits for them.
+    for (int i = 0; i < 2; ++i) {
+      caller self = {pool, false, 0};
+      train(&self);
+      if (self.value != expected) _exit(2);
+    }
+    latent_pool_destroy(pool);
+    _exit(0);
+  }
+  int status = -1;
+  if (child < 0 || waitpid(child, &status, 0) != child) return 1;
+  if (status)
+    printf("FAILED: a child of fork on %d threads ended with %d\n", latent_pool_threads(pool), status);
+  return status != 0;
+}
+
+static int forks(digest expected) {
+  int failures = 0;
+  for (int threads = 1; threads <= 4; threads += 3) {
+    latent_pool *pool = make_pool(threads);
+    failures += fork_and_train(pool, expected);
+    // Once it has worked, and while another thread has it.
+    caller here = {pool, false, 0};
+    train(&here);
+    failures += fork_and_train(pool, expected);
+    pthread_t id;
+    for (int i = 0; i < 5; ++i) {
+      if (pthread_create(&id, NULL, train, &here)) return 1;
+      failures += fork_and_train(pool, expected);
+      pthread_join(id, NULL);
+      failures += here.value != expected;
+    }
+    // A child that never uses it can end it as well.
+    pid_t child = fork();
+    if (child == 0) {
+      alarm(60);
+      latent_pool_destroy(pool);
+      _exit(0);
+    }
+    int status = -1;
+    failures += child < 0 || waitpid(child, &status, 0) != child || status != 0;
+    train(&here);
+    failures += here.value != expected;
+    latent_pool_destroy(pool);
+  }
+  return failures;
+}
+
 int main(void) {
   caller alone = {make_pool(1), false, 0};
   train(&alone);
@@ -72,6 +128,8 @@ int main(void) {
     }
     latent_pool_destroy(pool);
   }
+
+  failures += forks(alone.value);
 
   // Ended before their threads have begun, or before they fell asleep.
   for (int i = 0; i < 100; ++i) latent_pool_destroy(make_pool(1 + i % 5));

@@ -72,10 +72,13 @@ public enum AtomicFile {
   /// Makes the new name last: until then a power cut could bring back the old file.
   private static func sync(directory: String, shown: String) throws {
     let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard descriptor >= 0 else { return }  // a directory that may be written but not read
+    guard descriptor >= 0 else {
+      if errno == EACCES { return }  // a directory that may be written but not read
+      throw FileError(shown, doing: "its directory cannot be synced", errno: errno)
+    }
     defer { close(descriptor) }
     // Some file systems cannot sync a directory and say EINVAL.
-    guard fsync(descriptor) == 0 || errno == EINVAL else {
+    guard posixSync(descriptor) || errno == EINVAL else {
       throw FileError(shown, doing: "its directory cannot be synced", errno: errno)
     }
   }
@@ -134,7 +137,7 @@ public final class FileWriter {
   }
 
   fileprivate func sync() throws {
-    guard fsync(descriptor) == 0 else {
+    guard posixSync(descriptor) else {
       throw FileError(shown, doing: "cannot be synced to disk", errno: errno)
     }
   }

@@ -22,5 +22,13 @@ func posixClose(_ descriptor: Int32) {
   _ = close(descriptor)
 }
 
+/// Whether the file is on the disk now; `errno` says why not. A signal on the way is no reason.
+func posixSync(_ descriptor: Int32) -> Bool {
+  while fsync(descriptor) != 0 {
+    guard errno == EINTR else { return false }
+  }
+  return true
+}
+
 /// Bytes of memory that the machine has.
 let physicalMemory = sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))

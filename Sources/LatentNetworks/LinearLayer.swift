@@ -113,11 +113,12 @@ extension StepBuilder {
     append(operation, reads: .gradients, phase: "\(layer.name) Adam")
   }
 
-  /// Adam on a vector that stands beside the layers, from its written gradient.
+  /// Adam on a vector of parameters, from the written gradient.
   public mutating func adam(_ vector: Parameters.VectorSlot) {
     var operation = PlanOperation()
     operation.kind = LATENT_OP_ADAM
     operation.columns = UInt32(vector.count)
+    // A layer without inputs: all it has are biases.
     operation.weights = Operand(parameters, vector.offset)
     operation.bias = operation.weights
     operation.weights_gradient = Operand(gradients, vector.offset)

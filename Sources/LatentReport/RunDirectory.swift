@@ -89,7 +89,9 @@ public struct RunDirectory: Sendable {
     let lock = try DirectoryLock(path)
     // Another process may have had it until just now.
     try checkFree(path)
-    return RunDirectory(path: path, created: missing, lock: lock)
+    let result = RunDirectory(path: path, created: missing, lock: lock)
+    result.removeLeftovers()
+    return result
   }
 
   /// - Parameter canResume: whether runs of this kind can go on.
@@ -101,7 +103,11 @@ public struct RunDirectory: Sendable {
     guard isDirectory.boolValue else {
       throw FileError(path, "expected a run directory, found a file; choose another name.")
     }
-    let contents = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+    // What a run left aside that was killed before it began is nobody's.
+    guard
+      let contents = try? FileManager.default.contentsOfDirectory(atPath: path)
+        .filter({ !isLeftover($0) })
+    else { throw FileError(path, "the directory's files cannot be listed; choose another name.") }
     guard !contents.contains("config.json") else {
       throw FileError(
         path,
@@ -157,9 +163,11 @@ public struct RunDirectory: Sendable {
   /// Removes what a killed writer left aside.
   public func removeLeftovers() {
     let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
-    for name in names where name.hasPrefix(".latent-") && name.hasSuffix(".tmp") {
-      unlink("\(path)/\(name)")
-    }
+    for name in names where Self.isLeftover(name) { unlink("\(path)/\(name)") }
+  }
+
+  private static func isLeftover(_ name: String) -> Bool {
+    name.hasPrefix(".latent-") && name.hasSuffix(".tmp")
   }
 
   /// Takes back a directory in which nothing was trained.

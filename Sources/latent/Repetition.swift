@@ -77,6 +77,7 @@ extension VAESettings {
       words.add("--schedule", training.schedule.rawValue)
     }
     words.add("--patience", training.patience)
+    if training.gradientLimit > 0 { words.add("--gradient-limit", training.gradientLimit) }
     words.add("--seed", training.seed)
     words.add("--backend", backend.rawValue)
     guard model.posterior != .point else { return words.text }
@@ -128,6 +129,7 @@ extension VAESettings {
     add("learning rate", "\(training.learningRate), \(training.schedule.rawValue)")
     add("beta", String(training.beta))
     if training.warmUpEpochs > 0 { add("warm-up epochs", String(training.warmUpEpochs)) }
+    if training.gradientLimit > 0 { add("gradient limit", "\(training.gradientLimit)") }
     if training.freeBits > 0 { add("free bits", "\(training.freeBits) nats") }
     if training.patience > 0 { add("patience", "\(training.patience) epochs") }
     add("objective", training.objective.rawValue)

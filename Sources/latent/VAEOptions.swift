@@ -104,6 +104,11 @@ struct TrainingOptions: ParsableArguments {
   @Option(parsing: .unconditional, help: "Adam's step size. (default: 0.001)")
   var learningRate: Double?
 
+  @Option(
+    parsing: .unconditional,
+    help: "Scale gradients down to this norm where they are longer. (default: 0, never)")
+  var gradientLimit: Double?
+
   @Option(help: "How the learning rate falls. (default: constant)")
   var schedule: TrainingConfiguration.Schedule?
 

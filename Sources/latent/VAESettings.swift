@@ -131,6 +131,7 @@ extension VAESettings {
     if let value = bound?.beta { training.beta = value }
     if let value = bound?.warmUpEpochs { training.warmUpEpochs = value }
     if let value = bound?.freeBits { training.freeBits = value }
+    if let value = options.gradientLimit { training.gradientLimit = value }
     if let value = options.patience { training.patience = value }
     if let value = options.seed { training.seed = value }
     if let value = options.groups { training.rowGroups = value }

@@ -73,6 +73,22 @@ extension CommandTests {
         name: "row.csv", bytes: Array("a,b\n0,1\n".utf8), fragment: "at least 2 rows"),
     ]
 
+    /// What no float can hold the square of, and rates that nothing survives.
+    @Test func trainingThatDiverges() throws {
+      let place = try Workspace()
+      try place.write("huge.csv", "a,b\n1e30,1\n2,3\n4,5e29\n".utf8)
+      let fit = ["fit", "vae", "--quiet", "--output", "run", "--held-out", "0"]
+      try place.latentFails(
+        fit + ["--data", "huge.csv", "--no-standardize"],
+        saying: "Training stopped at epoch 1, step 1: the KL of a row is not finite.")
+      try place.latentFails(
+        fit + ["--data", "iris", "--hidden", "16,16", "--learning-rate", "1e25"],
+        saying: "is not finite. Lower --learning-rate, now 1e+25, or set --gradient-limit.")
+      try place.latent(
+        "fit", "vae", "--data", "huge.csv", "--output", "run", "--held-out", "0", "--epochs", "2",
+        "--gradient-limit", "1", "--quiet")
+    }
+
     @Test(arguments: files) func badFile(_ file: BadFile) throws {
       let place = try Workspace()
       try place.write(file.name, file.bytes)

@@ -3,8 +3,11 @@ import Testing
 
 /// The built command, run as users run it.
 enum Command {
-  /// Beside the test bundle.
+  /// Beside the test bundle; or LATENT_COMMAND, as of another build.
   static let executable: URL = {
+    if let other = ProcessInfo.processInfo.environment["LATENT_COMMAND"] {
+      return URL(fileURLWithPath: other)
+    }
     let candidates = [CommandLine.arguments[0], "/proc/self/exe", Bundle.main.bundlePath].map {
       URL(fileURLWithPath: $0).resolvingSymlinksInPath()
     }

@@ -158,6 +158,7 @@ extension CommandTests {
       let changes: [(arguments: [String], fragment: String)] = [
         (["--learning-rate", "0.01"], "learning rate 0.001, now 0.01"),
         (["--batch-size", "10"], "batch size 64, now 10"),
+        (["--gradient-limit", "1"], "gradient limit 0.0, now 1.0"),
         (["--seed", "4"], "seed 0, now 4"),
         (["--beta", "2"], "beta"),
         (["--latent", "3"], "64-16-2"),

@@ -1,8 +1,9 @@
+import Foundation
 import LatentKernels
 import Testing
 
 /// Everything that must agree with the reference. A new backend, instruction set or number of
-/// threads is one line here.
+/// threads is one line here. LATENT_BACKENDS="fused avx" leaves those that have these words.
 let backends: [(label: String, backend: any Backend)] = {
   var backends: [(label: String, backend: any Backend)] = [("reference", ReferenceBackend())]
   for threads in [1, 2] {
@@ -20,12 +21,21 @@ let backends: [(label: String, backend: any Backend)] = {
         ))
     }
   }
-  return backends
+  guard let words = ProcessInfo.processInfo.environment["LATENT_BACKENDS"] else { return backends }
+  return backends.filter { $0.label.contains(words) }
 }()
+
+extension OperationKind {
+  /// Those that LATENT_KINDS names, else all.
+  static let wanted: [OperationKind] = {
+    let words = ProcessInfo.processInfo.environment["LATENT_KINDS"]?.split(separator: ",")
+    return allCases.filter { words?.contains(Substring($0.rawValue)) ?? true }
+  }()
+}
 
 @Suite struct BackendTests {
   /// Every variant of an operation on every backend, against the same in double precision.
-  @Test(arguments: OperationKind.allCases)
+  @Test(arguments: OperationKind.wanted)
   func agreesWithReference(_ kind: OperationKind) {
     for example in cases where example.kind == kind {
       let operands = CaseOperands(example)

@@ -5,12 +5,13 @@ struct CaseOperands {
   private(set) var operations: [PlanOperation]
   private(set) var tensors: [Tensor] = []
   private(set) var run: Run
-  private var random = SplitMix(state: 20_240_817)
+  private var random: SplitMix
   private let shape: Case.Shape
   /// Rows of the batch with their draws of z.
   private let rows: Int
 
-  init(_ example: Case) {
+  init(_ example: Case, seed: UInt64 = 20_240_817) {
+    random = SplitMix(state: seed)
     shape = example.shape
     var operation = PlanOperation()
     operation.kind = example.kind.raw
@@ -307,7 +308,7 @@ struct CaseOperands {
     let stride =
       switch shape.stride {
       case .exact: columns
-      case .odd: columns + 3
+      case .odd: columns + shape.gap
       case .wholePanels: Panels.count(columns) * 16
       }
     add(

@@ -24,6 +24,8 @@ struct Case: Sendable, CustomStringConvertible {
     /// How much memory a row takes, and whether threads own columns.
     var stride: Stride
     var splitColumns: Bool
+    /// What an odd stride has besides the columns.
+    var gap = 3
   }
   enum Stride: CaseIterable { case exact, odd, wholePanels }
 

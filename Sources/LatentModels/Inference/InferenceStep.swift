@@ -11,7 +11,10 @@ protocol TrainingStep {
   func kl(_ row: Int) -> Float
   /// The objective's bound of a row of the last batch, nats.
   func bound(_ row: Int) -> Float
-  func firstNonFinitePhase(rows: Int) -> String?
+  /// What the last batch's step computed first that is not finite.
+  func firstNotFinite(rows: Int) -> String?
+  /// The largest magnitude in the last batch.
+  func largestInput(rows: Int) -> Float?
   /// Adds what the last batch of `rows` rows has of them here.
   func add(rows: Int, to sums: inout PartialEpoch, weighted: Bool)
 }
@@ -23,7 +26,10 @@ extension TrainingStep {
   }
 }
 
-extension ELBOPlan: TrainingStep {}
+extension ELBOPlan: TrainingStep {
+  func firstNotFinite(rows: Int) -> String? { diagnosis.firstNotFinite(rows: rows) }
+  func largestInput(rows: Int) -> Float? { diagnosis.largestInput(rows: rows) }
+}
 
 /// A step of training with inference by gradient: some steps on each row's variational parameters,
 /// then one on the decoder at the posterior that they reached. Semi-amortized inference starts at the
@@ -108,9 +114,14 @@ final class InferenceStep: TrainingStep {
   func kl(_ row: Int) -> Float { Float(divergences[row]) }
   func bound(_ row: Int) -> Float { logDensities[row] - kl(row) }
 
-  func firstNonFinitePhase(rows: Int) -> String? {
-    divergences.allSatisfy(\.isFinite)
-      ? "the log-likelihood at the inferred posterior" : "a row's variational parameters"
+  func firstNotFinite(rows: Int) -> String? {
+    if let found = encoder?.diagnosis.firstNotFinite(rows: rows) { return found }
+    guard divergences.allSatisfy(\.isFinite) else { return "a row's variational parameters" }
+    return decoder.diagnosis.firstNotFinite(rows: rows * samples)
+  }
+
+  func largestInput(rows: Int) -> Float? {
+    decoder.diagnosis.largestInput(rows: rows * samples)
   }
 }
 

@@ -90,6 +90,11 @@ public struct LikelihoodPlan {
     plan.execute(on: backend, run: run)
   }
 
+  /// What of the last batch is not finite.
+  var diagnosis: StepDiagnosis {
+    StepDiagnosis(plan: plan, phases: phases, hasMissing: batches.hasMissing)
+  }
+
   /// log p(x|z) of a row of the last batch, nats.
   public func logDensity(_ row: Int) -> Float { workspace.pointer[Int(logDensity.offset) + row] }
 

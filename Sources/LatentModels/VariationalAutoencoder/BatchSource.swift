@@ -104,6 +104,14 @@ public struct BatchSource: Sendable {
     !hasMissing || !floats!.pointer[row * columns + column].isNaN
   }
 
+  /// Where a value is that no float holds.
+  var firstInfinite: (row: Int, column: Int)? {
+    guard let floats, floats.firstNotFinite != nil,
+      let index = floats.values.firstIndex(where: \.isInfinite)
+    else { return nil }
+    return (index / columns, index % columns)
+  }
+
   /// FNV-1a over the values' bits, eight bytes at a time.
   var hash: String { try! hash(over: SerialCommunicator()) }
 

@@ -205,21 +205,8 @@ public struct ELBOPlan {
     return (read(latents.heads), read(latents.logVariance))
   }
 
-  /// The first phase whose result in the last batch of `rows` rows is not finite.
-  public func firstNonFinitePhase(rows: Int) -> String? {
-    for operation in plan.operations {
-      // What is missing in the data is no number either.
-      guard !(batches.hasMissing && operation.kind == LATENT_OP_LOAD_ROWS) else { continue }
-      for operand in [operation.output, operation.gradient, operation.kl, operation.log_density]
-      where operand.exists && Int(operand.buffer) < plan.buffers.count {
-        guard plan.buffers[Int(operand.buffer)].data == workspace.pointer else { continue }
-        let values = workspace.pointer + Int(operand.offset)
-        let stride = max(1, Int(operand.stride))
-        for index in 0..<rows * stride where !values[index].isFinite {
-          return phases[Int(operation.label)]
-        }
-      }
-    }
-    return nil
+  /// What of the last batch is not finite.
+  var diagnosis: StepDiagnosis {
+    StepDiagnosis(plan: plan, phases: phases, hasMissing: batches.hasMissing)
   }
 }

@@ -38,6 +38,9 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
   public var beta2 = 0.999
   /// What Adam adds to the root of the second moment.
   public var epsilon = 1e-8
+  /// The longest gradient, in Euclidean norm over all parameters, that a step follows; longer ones are
+  /// scaled down to it (Pascanu et al. 2013). 0: as they are.
+  public var gradientLimit = 0.0
   /// Keys every random number of the training.
   public var seed: UInt64 = 0
   /// Where q(z) of a row comes from.
@@ -73,6 +76,7 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
     try read(&beta1, .beta1)
     try read(&beta2, .beta2)
     try read(&epsilon, .epsilon)
+    try read(&gradientLimit, .gradientLimit)
     try read(&seed, .seed)
     try read(&inference, .inference)
     try read(&innerSteps, .innerSteps)
@@ -99,6 +103,9 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
     try need(0..<1 ~= beta1, "Adam's beta 1", "in [0, 1)", beta1)
     try need(0..<1 ~= beta2, "Adam's beta 2", "in [0, 1)", beta2)
     try need(epsilon > 0 && epsilon.isFinite, "Adam's epsilon", "above 0", epsilon)
+    try need(
+      gradientLimit >= 0 && gradientLimit.isFinite, "The limit of gradients", "at least 0",
+      gradientLimit)
     try need(1...10_000 ~= innerSteps, "The number of inner steps", "1...10000", innerSteps)
     try need(1...100_000 ~= samples, "The number of samples", "1...100000", samples)
     try need(2...4096 ~= (rowGroups ?? 2), "The number of row groups", "2...4096", rowGroups ?? 0)
@@ -113,6 +120,10 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
     guard objective == .elbo || freeBits == 0 else {
       throw SettingError(
         "Free bits need the closed-form KL of the elbo objective, found \(objective.rawValue).")
+    }
+    guard inference == .amortized || gradientLimit == 0 else {
+      throw SettingError(
+        "A limit of gradients goes with amortized inference, found \(inference.rawValue).")
     }
     guard inference == .amortized || freeBits == 0 else {
       throw SettingError("Free bits go with amortized inference, found \(inference.rawValue).")

@@ -106,9 +106,24 @@ public final class VAE {
     try data.validateFinite(allowMissing: allowMissing)
     if allowMissing { try data.validateSomeObserved() }
     try configuration.validateRange(of: data)
-    return BatchSource(
+    if let standard = configuration.standardization,
+      let column = standard.scale.indices.first(where: {
+        !(standard.scale[$0].isFinite && standard.mean[$0].isFinite)
+      })
+    {
+      throw DataError(
+        "\(data.name): the variance of column \(column + 1) is too large for a double; look for extreme "
+          + "values in it, or leave it out.")
+    }
+    let batches = BatchSource(
       data.rows, share: share, transform: configuration.transform,
       standardization: configuration.standardization)
+    if let (row, column) = batches.firstInfinite {
+      throw DataError(
+        "\(data.name): row \(row + 1), column \(column + 1) is \(data.rows.value(row, column)), too "
+          + "large for a float; standardize the data, or leave the column out.")
+    }
+    return batches
   }
 
   /// log |d standardized / d original| of a row that lacks nothing: what makes densities those of the

@@ -72,6 +72,7 @@ extension VAETrainer {
     try model.readParameters(from: file, path: path)
     try posteriors?.load(Self.posteriorsPath(beside: path, at: saved.progress))
     progress = saved.progress
+    (lastGood, checkedStep) = (nil, progress.step)
   }
 
   /// Only rank 0 need have the file.
@@ -148,7 +149,8 @@ extension TrainingConfiguration {
       compare("schedule", \.schedule), compare("beta", \.beta),
       compare("warm-up epochs", \.warmUpEpochs), compare("free bits", \.freeBits),
       compare("Adam's beta 1", \.beta1), compare("Adam's beta 2", \.beta2),
-      compare("Adam's epsilon", \.epsilon), compare("seed", \.seed),
+      compare("Adam's epsilon", \.epsilon), compare("gradient limit", \.gradientLimit),
+      compare("seed", \.seed),
       compare("samples", \.samples), compare("objective", \.objective),
       compare("row groups", \.groupCount),
       inference == .amortized ? nil : compare("inner steps", \.innerSteps),

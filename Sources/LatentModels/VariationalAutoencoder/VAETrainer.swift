@@ -24,12 +24,6 @@ public struct EpochMetrics: Codable, Sendable, Equatable {
   public var heldOutKL: Double?
 }
 
-/// Training met a number that is not finite.
-public struct DivergenceError: LatentError, Equatable {
-  /// One sentence that names the first layer and step that is not finite.
-  public let description: String
-}
-
 /// Trains a variational autoencoder, an epoch at a time.
 ///
 /// All randomness is keyed by seed, epoch and the data's row, so that a trainer restored between two
@@ -69,12 +63,17 @@ public final class VAETrainer {
   private let batches: BatchSource
   private let heldOut: BatchSource?
   private let heldOutGroups: RowGroups?
-  private let step: any TrainingStep
+  let step: any TrainingStep
   private let evaluation: ELBOPlan?
   private let heldOutInference: HeldOutInference?
   /// Of every row, training rows first, where they are not amortized.
   let posteriors: PosteriorStore?
-  private var order: [UInt32]
+  private(set) var order: [UInt32]
+  /// Where all numbers were finite, at most some thousand steps ago: the way back to where they ceased
+  /// to be.
+  var lastGood: TrainingSnapshot?
+  /// The step after which parameters and moments were looked at last.
+  var checkedStep = 0
   /// Of the training rows, their mean.
   private let logJacobian: Double
   /// Where ranks have made it together.
@@ -149,12 +148,16 @@ public final class VAETrainer {
       // What is watched: the bound itself where it depends on the samples.
       let bound: (objective: Objective, samples: Int) =
         configuration.objective.isImportanceWeighted ? (.iwae, configuration.samples) : (.elbo, 1)
-      step =
-        try ranked
-        ?? ELBOPlan(
-          model.networks, batches: batches, capacity: capacity, work: .step,
+      if let ranked {
+        step = ranked
+      } else {
+        let limit = configuration.gradientLimit
+        let plan = try ELBOPlan(
+          model.networks, batches: batches, capacity: capacity, work: limit > 0 ? .gradient : .step,
           objective: configuration.objective, samples: configuration.samples,
           freeBits: configuration.freeBits > 0)
+        step = limit > 0 ? try ClippedStep(plan, of: model.parameters, limit: limit) : plan
+      }
       evaluation = try self.heldOut.map {
         try ELBOPlan(
           model.networks, batches: $0, capacity: max(1, VAE.evaluationBatch / bound.samples),
@@ -221,33 +224,28 @@ public final class VAETrainer {
   public func trainEpoch(
     stopping: () -> Bool, onStep: (Int) -> Void = { _ in }
   ) throws -> EpochMetrics? {
-    shuffle()
+    rememberWhereItBegins()
+    var run = beginEpoch()
     let isWeighted = configuration.objective.isImportanceWeighted
     var sums = ownPart(of: progress.partial ?? PartialEpoch())
-    var run = Run()
-    run.seed = configuration.seed
-    run.epoch = UInt32(progress.epoch)
-    run.free_bits = Float(configuration.freeBits)
-    let rate = configuration.learningRate(epoch: progress.epoch)
     while sums.rows < order.count {
-      let rows = order[sums.rows..<min(sums.rows + step.capacity, order.count)]
-      run.objective_scale = 1 / Float(rows.count)
-      run.beta = Float(
-        configuration.beta(step: progress.step, stepsPerEpoch: stepsPerEpoch))
-      advanceAdam(&run, rate: rate)
       ranked?.isStopping = stopping()
-      try step.execute(on: backend, rows: rows, run: run)
+      let rows = try executeStep(at: sums.rows, &run)
       step.add(rows: rows.count, to: &sums, weighted: isWeighted)
-      guard ranked.map({ !$0.diverges }) ?? (sums.reconstruction - sums.kl).isFinite else {
-        throw divergence(rows: rows.count)
-      }
+      guard
+        ranked.map({ !$0.diverges })
+          ?? (sums.reconstruction - sums.kl + sums.bound).isFinite
+      else { throw try divergence(rows: rows.count) }
       progress.step += 1
+      if progress.step - checkedStep >= Self.checkEvery { try checkParameters(sums) }
       onStep(sums.rows)
       if sums.rows < order.count, ranked?.stops ?? stopping() {
+        try checkParameters(sums)
         progress.partial = try total(sums)
         return nil
       }
     }
+    try checkParameters(sums)
     sums = try total(sums)
     progress.partial = nil
     let count = Double(order.count)
@@ -257,14 +255,12 @@ public final class VAETrainer {
       epoch: progress.epoch + 1,
       elbo: isWeighted ? sums.bound / count + logJacobian : reconstruction - kl,
       reconstruction: reconstruction, kl: kl,
-      beta: Double(run.beta), learningRate: rate)
+      beta: Double(run.beta), learningRate: configuration.learningRate(epoch: progress.epoch))
     if let mean = try heldOutScore() {
       guard mean.elbo.isFinite else {
         throw DivergenceError(
-          description:
-            "Training stopped: the held-out ELBO is not finite after epoch \(progress.epoch + 1). "
-            + "Check the held-out rows for extreme values, or lower --learning-rate; the last "
-            + "checkpoint is kept.")
+          epoch: progress.epoch + 1, step: progress.step, quantity: "the held-out ELBO",
+          advice: "Check the held-out rows for extreme values, or lower --learning-rate")
       }
       metrics.heldOutELBO = mean.elbo
       metrics.heldOutReconstruction = mean.reconstruction
@@ -318,6 +314,26 @@ public final class VAETrainer {
     )
   }
 
+  /// Puts the rows in the epoch's order; what its steps have in common.
+  func beginEpoch() -> Run {
+    shuffle()
+    var run = Run()
+    run.seed = configuration.seed
+    run.epoch = UInt32(progress.epoch)
+    run.free_bits = Float(configuration.freeBits)
+    return run
+  }
+
+  /// The step on the batch that begins at a place in the epoch's order.
+  func executeStep(at first: Int, _ run: inout Run) throws -> ArraySlice<UInt32> {
+    let rows = order[first..<min(first + step.capacity, order.count)]
+    run.objective_scale = 1 / Float(rows.count)
+    run.beta = Float(configuration.beta(step: progress.step, stepsPerEpoch: stepsPerEpoch))
+    advanceAdam(&run, rate: configuration.learningRate(epoch: progress.epoch))
+    try step.execute(on: backend, rows: rows, run: run)
+    return rows
+  }
+
   /// Fisher-Yates, keyed by seed and epoch.
   private func shuffle() {
     for index in order.indices { order[index] = UInt32(index) }
@@ -339,15 +355,6 @@ public final class VAETrainer {
     run.decay2 = Float(beta2)
     run.rate = Float(rate * (1 - beta1) / (1 - progress.beta1Power) / scale)
     run.epsilon = Float(configuration.epsilon / scale)
-  }
-
-  private func divergence(rows: Int) -> DivergenceError {
-    let phase = step.firstNonFinitePhase(rows: rows) ?? "the log-likelihood"
-    return DivergenceError(
-      description:
-        "Training stopped: \(phase) is not finite at epoch \(progress.epoch + 1), step "
-        + "\(progress.step + 1). Lower --learning-rate, standardize the data, or check it for extreme "
-        + "values; the last checkpoint is kept.")
   }
 }
 

@@ -24,6 +24,7 @@ final class RankedStep: TrainingStep {
   private let slices: GradientSlices
   private let parts: GradientParts
   private let adam: [Plan]
+  private let gradientLimit: Double
   /// Of the last batch: the rows that are here, and how many of each group.
   private var rows: [UInt32] = []
   private var counts: [Int] = []
@@ -45,6 +46,7 @@ final class RankedStep: TrainingStep {
       freeBits: configuration.freeBits > 0)
     let parameters = networks.parameters
     self.parameters = parameters
+    gradientLimit = configuration.gradientLimit
     slices = GradientSlices(parameters)
     parts = GradientParts(plan.plan, slices: slices.slices)
     adam = try slices.slices.map { slice in
@@ -103,8 +105,15 @@ final class RankedStep: TrainingStep {
     for (number, message) in messages.enumerated() {
       try message.wait()
       slices.unpack(slices.slices[number], in: parameters.gradients)
-      adam[number].execute(on: backend, run: run.onOneRow)
+      // The length of a gradient is known when all of it is there.
+      if gradientLimit == 0 { adam[number].execute(on: backend, run: run.onOneRow) }
     }
+    if gradientLimit > 0 { update(on: backend, run: run) }
+  }
+
+  private func update(on backend: any Backend, run: Run) {
+    parameters.clipGradients(to: gradientLimit)
+    for plan in adam { plan.execute(on: backend, run: run.onOneRow) }
   }
 
   /// What travels behind the first slice: whether this rank is to stop, or has a number that is not finite.
@@ -144,7 +153,7 @@ final class RankedStep: TrainingStep {
       run.rows = UInt32(counts[group])
       plan.execute(on: backend, run: run)
     }
-    for plan in adam { plan.execute(on: backend, run: run.onOneRow) }
+    update(on: backend, run: run)
   }
 
   // MARK: Free bits
@@ -203,12 +212,14 @@ final class RankedStep: TrainingStep {
   }
 
   /// Named by the first rank that has one.
-  func firstNonFinitePhase(rows count: Int) -> String? {
-    let own = plan.firstNonFinitePhase(rows: rows.count)
+  func firstNotFinite(rows count: Int) -> String? {
+    let own = plan.firstNotFinite(rows: rows.count)
     let names = try? communicator.gather(Array((own ?? "").utf8) + [0])
     let phases = (names ?? []).split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
     return phases.first ?? own
   }
+
+  func largestInput(rows count: Int) -> Float? { plan.largestInput(rows: rows.count) }
 }
 
 extension Run {

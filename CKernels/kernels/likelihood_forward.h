@@ -1,0 +1,226 @@
+// log p(x|z) and its gradient in the epilogue of the output layer.
+//
+// Each group of panels leaves its sum, lane by lane, in `partial`; LATENT_OP_LIKELIHOOD_ROWS joins
+// them in the order of the columns. Groups are the same on every instruction set, and so the bits.
+
+static size_t likelihood_group_panels(const latent_op *op) {
+  return op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN ? LATENT_PAIRED_GROUP_PANELS
+                                                      : LATENT_GROUP_PANELS;
+}
+// A Bernoulli leaves a sum and a product of 1 + e^-|l| (one logarithm for many factors).
+static size_t likelihood_partial_group(const latent_op *op) {
+  return op->likelihood == LATENT_LIKELIHOOD_BERNOULLI ? 32 : 16;
+}
+
+// A finished tile of parameters on its way into densities, one vector after another along its rows.
+typedef struct latent_densities {
+  latent_tile tile;
+  const latent_op *op;
+  const float *targets, *target;  // the first row's of the batch, and the current one's
+  float *gradient, *partial;      // the current row's; no gradient: NULL
+  size_t row, panel, m;           // the tile's first row and panel; the current row within it
+  int rows, panels, p;            // 0 rows: nothing is pending; the current panel
+  float scale;
+  vf log_variance[3], precision[3];  // of the group's panels, where they are the same for all rows
+} latent_densities;
+
+LATENT_INLINE void density_row(latent_densities *tile) {
+  size_t row = tile->row + tile->m;
+  // A division takes its time; most batches draw once.
+  size_t datum = latent_samples(tile->op) == 1 ? row : row / latent_samples(tile->op);
+  tile->target = tile->targets + datum * tile->op->target.stride;
+}
+
+// The next vector. The first of a row starts its sums, the others add to them.
+LATENT_INLINE void density_vector(latent_likelihood likelihood, latent_densities *tile) {
+  const latent_op *op = tile->op;
+  const bool bernoulli = likelihood == LATENT_LIKELIHOOD_BERNOULLI;
+  size_t p = (size_t)tile->p, column = (tile->panel + p) * 16;
+  if (likelihood == LATENT_LIKELIHOOD_GAUSSIAN) column = tile->panel / 2 * 16;
+  const float *values = tile->tile.values[tile->m][p];
+  vf x = load_panel(tile->target, column, op->dimensions, op->target.stride);
+  vi valid = observed_lanes(op, column, x);
+  vf sum = p ? vf_load(tile->partial) : (vf){};
+  if (likelihood == LATENT_LIKELIHOOD_GAUSSIAN) {
+    vf mean_gradient, raw_gradient;
+    gaussian_pair(vf_load(values), vf_load(values + 16), x, valid, tile->scale, &sum, &mean_gradient,
+                  &raw_gradient);
+    if (tile->gradient) {
+      vf_store(tile->gradient + tile->panel * 16, mean_gradient);
+      vf_store(tile->gradient + tile->panel * 16 + 16, raw_gradient);
+    }
+    tile->p = tile->panels;
+  } else {
+    vf product = bernoulli && p ? vf_load(tile->partial + 16) : vf_all(1.0f);
+    vf slope = likelihood_vector(likelihood, vf_load(values), x, valid, tile->log_variance[p],
+                                 tile->precision[p], tile->scale, &sum, &product);
+    if (tile->gradient)
+      store_panel(tile->gradient, column, slope, op->columns, op->gradient.stride);
+    if (bernoulli) vf_store(tile->partial + 16, product);
+    tile->p += 1;
+  }
+  vf_store(tile->partial, sum);
+  if (tile->p < tile->panels) return;
+  tile->p = 0;
+  tile->m += 1;
+  tile->partial += op->partial.stride;
+  if (tile->gradient) tile->gradient += op->gradient.stride;
+  density_row(tile);
+}
+
+static size_t density_items(const latent_densities *tile) {
+  bool paired = tile->op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN;
+  return (size_t)tile->rows * (paired ? 1 : (size_t)tile->panels);
+}
+
+#define LATENT_LIKELIHOODS(CASE)                                                                 \
+  CASE(LATENT_LIKELIHOOD_BERNOULLI)                                                              \
+  CASE(LATENT_LIKELIHOOD_CONTINUOUS_BERNOULLI)                                                   \
+  CASE(LATENT_LIKELIHOOD_GAUSSIAN)                                                               \
+  CASE(LATENT_LIKELIHOOD_GAUSSIAN_SHARED)                                                        \
+  CASE(LATENT_LIKELIHOOD_GAUSSIAN_DIAGONAL)
+
+static void finish_densities(latent_densities *tile) {
+  size_t items = tile->rows ? density_items(tile) : 0;
+#define LATENT_CASE(LIKELIHOOD)                                                                  \
+  case LIKELIHOOD:                                                                               \
+    for (size_t item = 0; item < items; ++item) density_vector(LIKELIHOOD, tile);                \
+    break;
+  switch (tile->op->likelihood) { LATENT_LIKELIHOODS(LATENT_CASE) }
+#undef LATENT_CASE
+  tile->rows = 0;
+}
+
+#if LATENT_TILE_PANELS >= 3
+// The next tile, with the densities of the one before between its multiply-adds.
+#define LATENT_BESIDE(LIKELIHOOD)                                                                \
+  LATENT_INLINE void work_##LIKELIHOOD(void *pending, size_t item) {                             \
+    (void)item;                                                                                  \
+    density_vector(LIKELIHOOD, pending);                                                         \
+  }                                                                                              \
+  static __attribute__((noinline)) void tile_beside_##LIKELIHOOD(                                \
+      int panels, size_t inner, const float *x, const float *w, latent_strides by,               \
+      const float *start, float *out, latent_densities *pending, size_t items) {                 \
+    size_t apart = inner / items;                                                                \
+    if (panels == 3)                                                                             \
+      tile_beside(3, inner, x, w, by, start, out, LATENT_GROUP_PANELS * 16, work_##LIKELIHOOD,   \
+                  pending, items, apart);                                                        \
+    else                                                                                         \
+      tile_beside(2, inner, x, w, by, start, out, LATENT_GROUP_PANELS * 16, work_##LIKELIHOOD,   \
+                  pending, items, apart);                                                        \
+  }
+LATENT_LIKELIHOODS(LATENT_BESIDE)
+#undef LATENT_BESIDE
+#endif
+
+// One tile of parameters into `next`, while `pending` finishes.
+static void density_tile(const float *x, const float *w, latent_strides by, const float *start,
+                         latent_densities *next, latent_densities *pending) {
+  const latent_op *op = next->op;
+#if LATENT_TILE_PANELS >= 3
+  if (next->rows == 8 && next->panels >= 2 && pending->rows) {
+    size_t items = density_items(pending);
+    if (items <= op->inner) {
+#define LATENT_CASE(LIKELIHOOD)                                                                  \
+  case LIKELIHOOD:                                                                               \
+    tile_beside_##LIKELIHOOD(next->panels, op->inner, x, w, by, start, next->tile.values[0][0],  \
+                             pending, items);                                                    \
+    break;
+      switch (op->likelihood) { LATENT_LIKELIHOODS(LATENT_CASE) }
+#undef LATENT_CASE
+      pending->rows = 0;
+      return;
+    }
+  }
+#endif
+  tile_group(next->rows, next->panels, op->inner, x, w, by, start, next->tile.values[0][0],
+             LATENT_GROUP_PANELS * 16);
+  finish_densities(pending);
+}
+
+// Where the variance is a parameter of its own: of the group's panels.
+static void group_variance(const latent_op *op, const float *variance, const latent_group *group,
+                           latent_densities *tile) {
+  const bool shared = op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN_SHARED;
+  if (!shared && op->likelihood != LATENT_LIKELIHOOD_GAUSSIAN_DIAGONAL) return;
+  for (int p = 0; p < group->width; ++p) {
+    size_t column = (group->panel + (size_t)p) * 16;
+    vf slope, raw = shared ? vf_all(variance[0])
+                           : vf_load_first(variance + column, (int)(op->dimensions - column));
+    tile->log_variance[p] = bounded_log_variance(raw, &slope);
+    tile->precision[p] = vf_exp_normal(-tile->log_variance[p]);
+  }
+}
+
+// parameters = input[rows x inner] W + bias, never stored: log p(target | parameters) into partial
+// sums, and its gradient.
+static void execute_likelihood_forward(const latent_task *task) {
+  const latent_op *op = task->op;
+  const float *input = latent_floats(task, op->input);
+  const float *weights = latent_floats(task, op->weights);
+  const float *bias = latent_floats(task, op->bias);
+  const float *variance = latent_floats(task, op->variance);
+  const float *targets = latent_floats(task, op->target);
+  float *gradient = latent_floats(task, op->gradient);
+  float *partial = latent_floats(task, op->partial);
+  size_t panels = latent_panels(op->columns), group_panels = likelihood_group_panels(op);
+  const latent_strides by = {op->input.stride, 1, (size_t)op->inner * 16, 16};
+  latent_block blocks[2];
+  int count = latent_blocks(task, panels, group_panels, task->run->rows, 1, blocks);
+  latent_densities tiles[2];
+  for (int i = 0; i < 2; ++i) {
+    tiles[i].op = op;
+    tiles[i].targets = targets;
+    tiles[i].scale = task->run->objective_scale;
+    tiles[i].rows = 0;
+  }
+  int current = 0;
+  for (int b = 0; b < count; ++b)
+    for (size_t g = blocks[b].group; g < blocks[b].group_end; ++g) {
+      const latent_group group = latent_group_at(g, panels, group_panels);
+      for (size_t row = blocks[b].row; row < blocks[b].row_end; row += 8) {
+        size_t left = blocks[b].row_end - row;
+        latent_densities *next = &tiles[current];
+        current ^= 1;
+        next->gradient = gradient ? gradient + row * op->gradient.stride : NULL;
+        next->partial = partial + row * op->partial.stride + g * likelihood_partial_group(op);
+        next->row = row;
+        next->rows = (int)(left < 8 ? left : 8);
+        next->panel = group.panel;
+        next->panels = group.width;
+        next->m = 0;
+        next->p = 0;
+        group_variance(op, variance, &group, next);
+        density_row(next);
+        density_tile(input + row * op->input.stride, weights + group.panel * by.w_panel, by,
+                     bias ? bias + group.panel * 16 : NULL, next, &tiles[current]);
+      }
+    }
+  finish_densities(&tiles[current ^ 1]);
+}
+
+// log_density[rows]: the partial sums joined in the order of the columns. A product of at most 30
+// groups of 3 factors in (1, 2] stays below 2^90.
+static void execute_likelihood_rows(const latent_task *task) {
+  const latent_op *op = task->op;
+  const float *partials = latent_floats(task, op->partial);
+  float *log_density = latent_floats(task, op->log_density);
+  size_t group_panels = likelihood_group_panels(op), width = likelihood_partial_group(op);
+  size_t groups = (latent_panels(op->columns) + group_panels - 1) / group_panels;
+  latent_range rows = latent_share(task->run->rows, task->thread, task->threads);
+  for (size_t row = rows.start; row < rows.end; ++row) {
+    const float *partial = partials + row * op->partial.stride;
+    vf sum = {}, product = vf_all(1.0f);
+    for (size_t group = 0; group < groups; ++group) {
+      sum += vf_load(partial + group * width);
+      if (width == 32) {
+        product *= vf_load(partial + group * width + 16);
+        if (group % 30 == 29 || group + 1 == groups) {
+          sum -= vf_log(product);
+          product = vf_all(1.0f);
+        }
+      }
+    }
+    log_density[row] = vf_sum(sum);
+  }
+}
