@@ -16,5 +16,11 @@ public struct BlockingCommunicator: Communicator {
   public func broadcast(_ bytes: UnsafeMutableRawBufferPointer, from root: Int) throws {
     try base.broadcast(bytes, from: root)
   }
+  public func send(_ bytes: UnsafeRawBufferPointer, to rank: Int) throws {
+    try base.send(bytes, to: rank)
+  }
+  public func receive(_ bytes: UnsafeMutableRawBufferPointer, from rank: Int) throws {
+    try base.receive(bytes, from: rank)
+  }
   public func barrier() throws { try base.barrier() }
 }
