@@ -98,6 +98,8 @@ enum Processes {
     #if MPI
       let ranks = try MPICommunicator()
       self.ranks = ranks
+      let progress = ProcessInfo.processInfo.environment["LATENT_MPI_PROGRESS"]
+      if progress == "thread" { try ranks.startThread() }
       // What overlap is measured against.
       let waits = ProcessInfo.processInfo.environment["LATENT_OVERLAP"] == "0"
       communicator = waits ? BlockingCommunicator(ranks) : ranks
