@@ -29,9 +29,9 @@ int main(int count, char **arguments) {
     float *values = calloc(floats + 1, sizeof *values);
     for (int repeat = -2; repeat < repeats; repeat++) {
       latent_mpi_request request;
-      if (latent_mpi_begin_barrier(&request) || latent_mpi_wait(&request)) return 1;
+      if (latent_mpi_begin_barrier(&request) || latent_mpi_wait(&request, false)) return 1;
       double begin = microseconds();
-      if (latent_mpi_begin_sum_floats(values, floats, &request) || latent_mpi_wait(&request)) return 1;
+      if (latent_mpi_begin_sum_floats(values, floats, &request) || latent_mpi_wait(&request, false)) return 1;
       if (repeat >= 0) times[repeat] = microseconds() - begin;
     }
     qsort(times, (size_t)repeats, sizeof *times, ascending);

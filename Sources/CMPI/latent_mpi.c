@@ -1,10 +1,16 @@
+#if defined(__linux__) && !defined(_DEFAULT_SOURCE)
+#define _DEFAULT_SOURCE  // setenv, nanosleep
+#endif
+
 #include "latent_mpi.h"
 
 #ifdef LATENT_MPI
 
 #include <limits.h>
 #include <mpi.h>
+#include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,13 +35,63 @@ static int store(int status, MPI_Request handle, latent_mpi_request *request) {
   return status;
 }
 
+// MARK: Progress
+
+// A thread that gives MPI the chance to move data while the caller computes: one call at a time.
+static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+static pthread_t mover;
+static atomic_bool moves, moving;
+static atomic_int under_way;
+
+static void *move(void *unused) {
+  (void)unused;
+  while (atomic_load(&moves)) {
+    if (atomic_load(&under_way) > 0) {
+      int found = 0;
+      pthread_mutex_lock(&turn);
+      // Looks for a message that nobody sends: what matters is the call.
+      MPI_Iprobe(MPI_ANY_SOURCE, 32767, world, &found, MPI_STATUS_IGNORE);
+      pthread_mutex_unlock(&turn);
+    }
+    const struct timespec pause = {0, 20000};
+    nanosleep(&pause, NULL);
+  }
+  return NULL;
+}
+
+static void lock(void) {
+  if (atomic_load(&moving)) pthread_mutex_lock(&turn);
+}
+static void unlock(void) {
+  if (atomic_load(&moving)) pthread_mutex_unlock(&turn);
+}
+
+int latent_mpi_start_thread(void) {
+  if (atomic_load(&moving)) return MPI_SUCCESS;
+  atomic_store(&moves, true);
+  atomic_store(&moving, true);
+  if (!pthread_create(&mover, NULL, move, NULL)) return MPI_SUCCESS;
+  atomic_store(&moving, false);
+  return MPI_ERR_OTHER;
+}
+
+static void stop_thread(void) {
+  if (!atomic_load(&moving)) return;
+  atomic_store(&moves, false);
+  pthread_join(mover, NULL);
+  atomic_store(&moving, false);
+}
+
 // MARK: Begin and end
 
 int latent_mpi_begin(void) {
   int begun = 0, provided = 0;
   // Open MPI's own choice for sums in place sends all to one rank and back: twice as long for two ranks,
-  // worse for more. What the user has set stays.
-  setenv("OMPI_MCA_coll_libnbc_iallreduce_algorithm", "rabenseifner", 0);
+  // worse for more. Halving is the faster one where ranks are a power of two. What the user has set stays.
+  const char *ranks = getenv("OMPI_COMM_WORLD_SIZE");
+  int count = ranks ? atoi(ranks) : 0;
+  setenv("OMPI_MCA_coll_libnbc_iallreduce_algorithm",
+         (count & (count - 1)) == 0 ? "rabenseifner" : "ring", 0);
   int status = MPI_Initialized(&begun);
   if (status == MPI_SUCCESS && !begun)
     status = MPI_Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &provided);
@@ -51,6 +107,7 @@ int latent_mpi_end(void) {
   int ended = 0;
   MPI_Finalized(&ended);
   if (ended || world == MPI_COMM_NULL) return MPI_SUCCESS;
+  stop_thread();
   MPI_Comm_free(&world);
   return MPI_Finalize();
 }
@@ -81,7 +138,10 @@ static int begin_sum(void *values, size_t count, MPI_Datatype type, size_t width
   if (count > INT_MAX) return MPI_ERR_COUNT;
   hand(count * width);
   MPI_Request handle = MPI_REQUEST_NULL;
+  lock();
   int status = MPI_Iallreduce(MPI_IN_PLACE, values, (int)count, type, MPI_SUM, world, &handle);
+  unlock();
+  if (status == MPI_SUCCESS) atomic_fetch_add(&under_way, 1);
   return store(status, handle, request);
 }
 
@@ -97,12 +157,20 @@ int latent_mpi_begin_broadcast(void *bytes, size_t count, int root, latent_mpi_r
   if (count > INT_MAX) return MPI_ERR_COUNT;
   if (root == latent_mpi_rank()) hand(count);
   MPI_Request handle = MPI_REQUEST_NULL;
-  return store(MPI_Ibcast(bytes, (int)count, MPI_BYTE, root, world, &handle), handle, request);
+  lock();
+  int status = MPI_Ibcast(bytes, (int)count, MPI_BYTE, root, world, &handle);
+  unlock();
+  if (status == MPI_SUCCESS) atomic_fetch_add(&under_way, 1);
+  return store(status, handle, request);
 }
 
 int latent_mpi_begin_barrier(latent_mpi_request *request) {
   MPI_Request handle = MPI_REQUEST_NULL;
-  return store(MPI_Ibarrier(world, &handle), handle, request);
+  lock();
+  int status = MPI_Ibarrier(world, &handle);
+  unlock();
+  if (status == MPI_SUCCESS) atomic_fetch_add(&under_way, 1);
+  return store(status, handle, request);
 }
 
 int latent_mpi_begin_send(const void *bytes, size_t count, int to, int tag,
@@ -110,14 +178,22 @@ int latent_mpi_begin_send(const void *bytes, size_t count, int to, int tag,
   if (count > INT_MAX) return MPI_ERR_COUNT;
   hand(count);
   MPI_Request handle = MPI_REQUEST_NULL;
-  return store(MPI_Isend(bytes, (int)count, MPI_BYTE, to, tag, world, &handle), handle, request);
+  lock();
+  int status = MPI_Isend(bytes, (int)count, MPI_BYTE, to, tag, world, &handle);
+  unlock();
+  if (status == MPI_SUCCESS) atomic_fetch_add(&under_way, 1);
+  return store(status, handle, request);
 }
 
 int latent_mpi_begin_receive(void *bytes, size_t count, int from, int tag,
                              latent_mpi_request *request) {
   if (count > INT_MAX) return MPI_ERR_COUNT;
   MPI_Request handle = MPI_REQUEST_NULL;
-  return store(MPI_Irecv(bytes, (int)count, MPI_BYTE, from, tag, world, &handle), handle, request);
+  lock();
+  int status = MPI_Irecv(bytes, (int)count, MPI_BYTE, from, tag, world, &handle);
+  unlock();
+  if (status == MPI_SUCCESS) atomic_fetch_add(&under_way, 1);
+  return store(status, handle, request);
 }
 
 // MARK: Waiting
@@ -125,8 +201,11 @@ int latent_mpi_begin_receive(void *bytes, size_t count, int from, int tag,
 int latent_mpi_test(latent_mpi_request *request, bool *done) {
   MPI_Request handle = load(request);
   int finished = 0;
+  lock();
   int status = MPI_Test(&handle, &finished, MPI_STATUS_IGNORE);
+  unlock();
   *done = finished;
+  if (finished) atomic_fetch_sub(&under_way, 1);
   return store(status, handle, request);
 }
 

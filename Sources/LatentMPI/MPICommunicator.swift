@@ -19,6 +19,11 @@
       size = Int(latent_mpi_size())
     }
 
+    /// Has a thread move data while the caller computes, in place of its tests alone.
+    ///
+    /// - Throws: ``CommunicationError`` where there is no thread to be had.
+    public func startThread() throws { try Self.check(latent_mpi_start_thread(), "thread") }
+
     /// Leaves the other ranks, when each of them has come here.
     public func end() throws { try Self.check(latent_mpi_end(), "end") }
 

@@ -41,16 +41,17 @@ extension ScoreCommand {
   }
 
   func score(
-    _ model: VAE, _ data: Dataset, by name: EstimatorName, backend: any Backend, seed: UInt64
+    _ model: VAE, _ data: HeldRows, by name: EstimatorName, backend: any Backend, seed: UInt64
   ) throws {
     guard name != .elbo else { return try bound(model, data, backend: backend, seed: seed) }
-    let batches = try model.batches(of: data)
-    let estimator = estimation.make(name)
-    let count = batches.count
     let communicator = Processes.communicator
+    let batches = try communicator.unanimously {
+      try model.batches(of: data.data, share: data.share)
+    }
+    let estimator = estimation.make(name)
     let progress = DrawProgress(
-      name.rawValue, total: communicator.share(of: count).count * estimator.samples)
-    let estimates = try communicator.estimates(of: count) { rows in
+      name.rawValue, total: try communicator.part(of: data.share).count * estimator.samples)
+    let estimates = try communicator.estimates(of: data.share) { rows in
       try estimator.estimate(
         model, batches, rows: rows, backend: backend, seed: seed, progress: progress.show)
     }
@@ -69,18 +70,20 @@ extension ScoreCommand {
         upperStandardError: upper.standardError, gap: result.gap.mean,
         gapStandardError: result.gap.standardError)
     }
-    try report(estimates, name, of: data, seconds: seconds, simulated: simulated)
+    try report(estimates, name, of: data.data.name, seconds: seconds, simulated: simulated)
   }
 
   /// The mean bound of several draws, or in another form.
-  private func bound(_ model: VAE, _ data: Dataset, backend: any Backend, seed: UInt64) throws {
-    let batches = try model.batches(of: data)
+  private func bound(_ model: VAE, _ data: HeldRows, backend: any Backend, seed: UInt64) throws {
+    let communicator = Processes.communicator
+    let batches = try communicator.unanimously {
+      try model.batches(of: data.data, share: data.share)
+    }
     let form = estimation.form ?? .kl
     let estimator = EvidenceLowerBound(samples: estimation.samples ?? 1, form: form)
-    let communicator = Processes.communicator
     let progress = DrawProgress(
-      "elbo", total: communicator.share(of: batches.count).count * estimator.samples)
-    let bounds = try communicator.bounds(of: batches.count, form) { rows in
+      "elbo", total: try communicator.part(of: data.share).count * estimator.samples)
+    let bounds = try communicator.bounds(of: data.share, form) { rows in
       try estimator.bounds(
         model, batches, rows: rows, backend: backend, seed: seed, progress: progress.show)
     }
@@ -107,13 +110,13 @@ extension ScoreCommand {
     let result = BoundResult(
       form: form, samples: estimator.samples, elbo: elbo, reconstruction: reconstruction, kl: kl,
       standardError: variance.squareRoot() / n, rows: bounds.count, seconds: progress.seconds,
-      data: data.name, output: output)
+      data: data.data.name, output: output)
     if json { return try printJSON(result) }
     say([
       "ELBO \(decimal(elbo, 4))"
         + (variance.isFinite ? " ± \(decimal(result.standardError, 4))" : "")
         + "  reconstruction \(decimal(reconstruction, 4))  KL \(decimal(kl, 4)) nats a row, "
-        + "\(grouped(result.samples)) samples each, \(grouped(result.rows)) rows of \(data.name)"
+        + "\(grouped(result.samples)) samples each, \(grouped(result.rows)) rows of \(data.data.name)"
     ])
   }
 
@@ -135,22 +138,22 @@ extension ScoreCommand {
       let sampling = MixtureSampling(
         name == .naive ? .naive : .importance, samples: estimation.samples ?? 1000)
       let communicator = Processes.communicator
-      let count = data.rows.count
+      let share = RowShare(0..<data.rows.count, of: data.rows.count)
       let progress = DrawProgress(
-        name.rawValue, total: communicator.share(of: count).count * sampling.samples)
-      let estimates = try communicator.estimates(of: count) { rows in
+        name.rawValue, total: try communicator.part(of: share).count * sampling.samples)
+      let estimates = try communicator.estimates(of: share) { rows in
         try sampling.estimate(
           mixture, data.rows[rows], first: rows.lowerBound, backend: backend, seed: seed,
           progress: progress.show)
       }
       progress.finish()
       guard communicator.rank == 0 else { return }
-      try report(estimates, name, of: data, seconds: progress.seconds, simulated: nil)
+      try report(estimates, name, of: data.name, seconds: progress.seconds, simulated: nil)
     }
   #endif
 
   private func report(
-    _ estimates: [DensityEstimate], _ name: EstimatorName, of data: Dataset, seconds: Double,
+    _ estimates: [DensityEstimate], _ name: EstimatorName, of data: String, seconds: Double,
     simulated: EstimatedResult.Simulated?
   ) throws {
     if let output {
@@ -174,14 +177,14 @@ extension ScoreCommand {
           standardError: summary.standardError,
           medianEffectiveSampleSize: summary.medianEffectiveSampleSize,
           unreliableRows: summary.unreliableRows, caution: summary.caution,
-          rows: summary.rows, seconds: seconds, data: data.name, output: output,
+          rows: summary.rows, seconds: seconds, data: data, output: output,
           simulated: simulated))
     }
     var lines = [
       "log p(x) \(decimal(summary.mean, 4))"
         + (summary.standardError.isFinite ? " ± \(decimal(summary.standardError, 4))" : "")
         + " nats a row, \(grouped(summary.samples)) samples each, \(grouped(summary.rows)) rows of "
-        + "\(data.name), \(decimal(seconds, 1)) s"
+        + "\(data), \(decimal(seconds, 1)) s"
     ]
     if let caution = summary.caution { lines.append(caution) }
     if let simulated {

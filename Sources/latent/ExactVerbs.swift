@@ -39,7 +39,8 @@ extension ScoreCommand {
       }
       if let linear = run.model as? any LinearGaussianModel {
         return try score(
-          linear.autoencoder(), rows, by: estimator, backend: compute.makeBackend(), seed: key)
+          linear.autoencoder(), HeldRows(rows, groups: nil, communicator: communicator),
+          by: estimator, backend: compute.makeBackend(), seed: key)
       }
       #if OpenBLAS
         if let mixture = run.model as? GaussianMixture {

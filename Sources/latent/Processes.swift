@@ -13,6 +13,10 @@ enum Processes {
   /// Ranks that do this command's work together.
   nonisolated(unsafe) private(set) static var communicator: any Communicator = SerialCommunicator()
 
+  #if MPI
+    nonisolated(unsafe) private static var ranks: MPICommunicator?
+  #endif
+
   /// Whether this process talks: rank 0, or one alone.
   static var speaks: Bool { (launched?.rank ?? 0) == 0 }
 
@@ -43,7 +47,7 @@ enum Processes {
     if !speaks { Thread.sleep(forTimeInterval: 2) }
     printError((speaks ? "error" : "error on rank \(launched?.rank ?? 0)") + ": \(error)")
     #if MPI
-      (communicator as? MPICommunicator)?.abort(exitCode: 1)
+      ranks?.abort(exitCode: 1)
     #endif
   }
 
@@ -92,7 +96,13 @@ enum Processes {
 
   private static func join(_ count: Int) throws {
     #if MPI
-      communicator = try MPICommunicator()
+      let ranks = try MPICommunicator()
+      self.ranks = ranks
+      let progress = ProcessInfo.processInfo.environment["LATENT_MPI_PROGRESS"]
+      if progress == "thread" { try ranks.startThread() }
+      // What overlap is measured against.
+      let waits = ProcessInfo.processInfo.environment["LATENT_OVERLAP"] == "0"
+      communicator = waits ? BlockingCommunicator(ranks) : ranks
       if communicator.rank != 0 {
         let null = open("/dev/null", O_WRONLY)
         dup2(null, STDOUT_FILENO)
@@ -119,7 +129,7 @@ enum Processes {
 
   private static func leave() throws {
     #if MPI
-      try (communicator as? MPICommunicator)?.end()
+      try ranks?.end()
     #endif
   }
 

@@ -6,28 +6,34 @@ import LatentModels
 // keyed by the row's number: the same whatever the ranks.
 
 extension Communicator {
-  /// `width` numbers for each of `count` rows.
+  /// `width` numbers for each row; where every rank holds all of them, each takes its part.
   private func scores(
-    of count: Int, width: Int, _ body: (Range<Int>) throws -> [[Double]]
+    of rows: RowShare, width: Int, _ body: (Range<Int>) throws -> [[Double]]
   ) throws -> [[Double]] {
-    let own = try unanimously { try body(share(of: count)).flatMap { $0 } }
+    let part = try part(of: rows)
+    let own = try unanimously { try body(part).flatMap { $0 } }
     let all = try gather(own)
-    return (0..<count).map { Array(all[$0 * width..<($0 + 1) * width]) }
+    return (0..<rows.total).map { Array(all[$0 * width..<($0 + 1) * width]) }
+  }
+
+  /// The rows that this rank looks at.
+  func part(of rows: RowShare) throws -> Range<Int> {
+    try all(rows.count == rows.total) ? share(of: rows.total) : rows.range
   }
 
   func elbos(
-    of count: Int, _ body: (Range<Int>) throws -> [RowELBO]
+    of rows: RowShare, _ body: (Range<Int>) throws -> [RowELBO]
   ) throws -> [RowELBO] {
-    guard size > 1 else { return try body(0..<count) }
-    return try scores(of: count, width: 2) { try body($0).map { [$0.reconstruction, $0.kl] } }
+    guard size > 1 else { return try body(0..<rows.total) }
+    return try scores(of: rows, width: 2) { try body($0).map { [$0.reconstruction, $0.kl] } }
       .map { RowELBO(reconstruction: $0[0], kl: $0[1]) }
   }
 
   func estimates(
-    of count: Int, _ body: (Range<Int>) throws -> [DensityEstimate]
+    of rows: RowShare, _ body: (Range<Int>) throws -> [DensityEstimate]
   ) throws -> [DensityEstimate] {
-    guard size > 1 else { return try body(0..<count) }
-    return try scores(of: count, width: 5) { range in
+    guard size > 1 else { return try body(0..<rows.total) }
+    return try scores(of: rows, width: 5) { range in
       try body(range).map {
         [
           $0.logDensity, $0.standardError, $0.effectiveSampleSize, $0.largestShare,
@@ -42,10 +48,10 @@ extension Communicator {
   }
 
   func bounds(
-    of count: Int, _ form: EvidenceLowerBound.Form,
+    of rows: RowShare, _ form: EvidenceLowerBound.Form,
     _ body: (Range<Int>) throws -> [EvidenceLowerBound.Bounds]
   ) throws -> [ReportedBound] {
-    try scores(of: count, width: 4) { range in
+    try scores(of: rows, width: 4) { range in
       try body(range).map {
         [$0[form].mean, $0[form].standardError, $0.reconstruction.mean, $0.divergence]
       }

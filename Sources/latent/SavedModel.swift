@@ -41,12 +41,8 @@ struct SavedModel {
 
   /// The rows that the options name, else those that the run held out (all, where it held none out).
   func data(_ options: NewDataOptions, allowMissing: Bool = false) throws -> Dataset {
-    var source = settings?.data ?? DataSettings(source: "")
+    var source = source(options)
     if allowMissing { source.missing = true }
-    if options.columns != nil || options.label != nil {
-      source.columns = options.columns?.elements
-      source.label = options.label
-    }
     if let path = options.data {
       if Dataset.shippedNames.contains(path) { (source.columns, source.label) = (nil, nil) }
       return try source.load(DataSettings.source(path))
@@ -56,6 +52,39 @@ struct SavedModel {
     }
     let (training, heldOut) = try source.load(seed: seed)
     return heldOut ?? training
+  }
+
+  /// The same rows, of which each of several ranks holds its part: where it can, nothing else is read.
+  func held(_ options: NewDataOptions, rows: Int?) throws -> HeldRows {
+    let communicator = Processes.communicator
+    let source = source(options)
+    // Inference by gradient steps goes over all rows.
+    let isAmortized = (model.configuration.inference ?? .amortized) == .amortized
+    let isShipped = options.data.map { Dataset.shippedNames.contains($0) } ?? false
+    guard communicator.size > 1, rows == nil, isAmortized, !isShipped,
+      settings != nil || options.data != nil
+    else {
+      let whole = try communicator.unanimously { try data(options).first(rows) }
+      return HeldRows(
+        whole, groups: nil, communicator: isAmortized ? communicator : SerialCommunicator())
+    }
+    guard let path = options.data else {
+      let (training, heldOut) = try source.held(
+        seed: seed, groups: nil, communicator: communicator, check: { _ in })
+      return heldOut ?? training
+    }
+    return try HeldRows(
+      file: DataSettings.source(path), options: source.loadOptions,
+      allowMissing: source.missing ?? false, groups: nil, communicator: communicator)
+  }
+
+  private func source(_ options: NewDataOptions) -> DataSettings {
+    var source = settings?.data ?? DataSettings(source: "")
+    if options.columns != nil || options.label != nil {
+      source.columns = options.columns?.elements
+      source.label = options.label
+    }
+    return source
   }
 }
 

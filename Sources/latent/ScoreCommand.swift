@@ -56,18 +56,20 @@ struct ScoreCommand: SharedCommand {
     let saved = try communicator.unanimously { try SavedModel(model) }
     let estimator = try estimation.choose(
       from: [.elbo, .naive, .importance, .ais], for: "A variational autoencoder")
-    let rows = try communicator.unanimously { try saved.data(data).first(self.rows) }
+    let rows = try saved.held(data, rows: self.rows)
     var loaded = Agreement()
-    loaded.add("rows in the data", rows.rows.count)
-    loaded.add("columns in the data", rows.rows.columns)
+    loaded.add("rows in the data", rows.share.total)
+    loaded.add("columns in the data", rows.data.rows.columns)
     try communicator.agree(on: loaded)
     let backend = try compute.makeBackend()
     guard estimator == .elbo, estimation.samples ?? 1 == 1, estimation.form ?? .kl == .kl else {
       return try score(
         saved.model, rows, by: estimator, backend: backend, seed: seed ?? saved.seed)
     }
-    let batches = try communicator.unanimously { try saved.model.batches(of: rows) }
-    let scores = try communicator.elbos(of: batches.count) { rows in
+    let batches = try communicator.unanimously {
+      try saved.model.batches(of: rows.data, share: rows.share)
+    }
+    let scores = try communicator.elbos(of: rows.share) { rows in
       try saved.model.scoreSamples(
         batches, rows: rows, backend: backend, seed: seed ?? saved.seed)
     }
@@ -83,14 +85,14 @@ struct ScoreCommand: SharedCommand {
       try printJSON(
         Result(
           elbo: mean.elbo, reconstruction: mean.reconstruction, kl: mean.kl, rows: scores.count,
-          data: rows.name, output: output))
+          data: rows.data.name, output: output))
     } else {
       let line =
         saved.model.isDeterministic
         ? "log p(x|z) \(decimal(mean.reconstruction, 4)) nats a row at its code (an autoencoder has "
-          + "no log p(x)), \(grouped(scores.count)) rows of \(rows.name)"
+          + "no log p(x)), \(grouped(scores.count)) rows of \(rows.data.name)"
         : "ELBO \(decimal(mean.elbo, 4))  reconstruction \(decimal(mean.reconstruction, 4))  "
-          + "KL \(decimal(mean.kl, 4)) nats a row, \(grouped(scores.count)) rows of \(rows.name)"
+          + "KL \(decimal(mean.kl, 4)) nats a row, \(grouped(scores.count)) rows of \(rows.data.name)"
       if output == TableFile.standardOutput { printError(line) } else { print(line) }
     }
   }

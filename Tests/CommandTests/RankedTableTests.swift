@@ -87,10 +87,13 @@
       try place.latent(
         "fit", "vae", "--output", "vae", "--quiet", "--hidden", "16", "--latent", "2", "--epochs",
         "1")
+      // Of a file each rank reads its part alone.
+      let digits = try Dataset.named("digits").rows.matrix(of: Float.self)
+      try NPY.write(digits, to: "\(place.path)/digits.npy")
       for arguments in [
         ["mixture"], ["mixture", "--data", "faithful", "--rows", "20", "--flag", "0.1"],
         ["mixture", "--estimator", "importance", "--samples", "10"], ["vae"],
-        ["vae", "--samples", "3"],
+        ["vae", "--data", "digits.npy", "--samples", "3"],
         ["vae", "--estimator", "importance", "--samples", "5", "--rows", "31"],
       ] {
         _ = try Command.run(["score"] + arguments + ["--output", "alone.npy"], in: place)

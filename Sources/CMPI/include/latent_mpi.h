@@ -33,6 +33,9 @@ int latent_mpi_end(void);
 // Ends all ranks of the job with this exit code, and does not return.
 void latent_mpi_abort(int code);
 
+// From now on a thread looks after messages under way while the caller computes, every 20 microseconds.
+int latent_mpi_start_thread(void);
+
 int latent_mpi_rank(void);
 int latent_mpi_size(void);
 
