@@ -2,6 +2,9 @@
 // cannot go on ends at once. Not under sanitizers, which reserve more than these limits leave.
 
 #include <signal.h>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,6 +78,15 @@ int main(void) {
   // A thread's stack is some MiB.
   expect(latent_pool_create(LATENT_MAXIMUM_THREADS, latent_isa_best(), &pool) == LATENT_ERROR_THREADS && !pool,
          "no memory for threads");
+#if defined(__GLIBC__)
+  // Refusals give back what they took, once the allocator's own stores are full.
+  size_t before = 0;
+  for (int i = 0; i < 400; ++i) {
+    if (i == 200) before = mallinfo2().uordblks;
+    expect(latent_pool_create(2, latent_isa_best(), &pool) == LATENT_ERROR_THREADS, "no memory for a thread");
+  }
+  expect(mallinfo2().uordblks <= before, "refused pools leave no memory behind");
+#endif
   lists(one, scarce);
   free_again();
   leave((size_t)24 << 20);
