@@ -113,8 +113,8 @@ static digest mixture_case(latent_pool *pool, uint64_t seed) {
       .components = (uint32_t)(1 + below(MOST_COMPONENTS)),
       .rows = row_counts[below(15)],
   };
-  // Many rows of few columns: a second wave. Once, since slow sets are.
-  if (seed == 3) pass.rows = latent_mixture_wave_rows() + 2000, pass.columns = 1, pass.components = 2;
+  // Many rows of one column: several waves. Once, since slow sets are.
+  if (seed == 3) pass.rows = 5 * latent_mixture_wave_rows() + 2000, pass.columns = 1, pass.components = 2;
   if (pass.rows > 1000 && pass.columns > 16) pass.columns = 16;
   size_t columns = pass.columns, components = pass.components, rows = pass.rows;
   pass.stride = columns + (below(2) ? below(5) : 0);
