@@ -104,10 +104,14 @@ public struct RunDirectory: Sendable {
       throw FileError(path, "expected a run directory, found a file; choose another name.")
     }
     // What a run left aside that was killed before it began is nobody's.
-    guard
-      let contents = try? FileManager.default.contentsOfDirectory(atPath: path)
-        .filter({ !isLeftover($0) })
-    else { throw FileError(path, "the directory's files cannot be listed; choose another name.") }
+    let contents: [String]
+    do {
+      contents = try FileManager.default.contentsOfDirectory(atPath: path).filter {
+        !isLeftover($0)
+      }
+    } catch {
+      throw FileError(path, "its files cannot be listed\(reason(of: error)); choose another name.")
+    }
     guard !contents.contains("config.json") else {
       throw FileError(
         path,
@@ -166,6 +170,14 @@ public struct RunDirectory: Sendable {
     for name in names where Self.isLeftover(name) { unlink("\(path)/\(name)") }
   }
 
+  /// What the system says of it, behind a colon.
+  private static func reason(of error: any Error) -> String {
+    let error = error as NSError
+    let cause = error.userInfo[NSUnderlyingErrorKey] as? NSError ?? error
+    guard cause.domain == NSPOSIXErrorDomain else { return "" }
+    return ": " + String(cString: strerror(Int32(cause.code)))
+  }
+
   private static func isLeftover(_ name: String) -> Bool {
     name.hasPrefix(".latent-") && name.hasSuffix(".tmp")
   }
@@ -202,11 +214,9 @@ extension RunDirectory {
 
   /// - Throws: ``FileError`` when the file is missing or not what a run of this kind writes.
   public func readConfiguration<Value: Decodable>(_ type: Value.Type) throws -> Value {
-    guard let data = FileManager.default.contents(atPath: configuration) else {
-      throw FileError(configuration, "cannot be read.")
-    }
+    let bytes = try FileBytes.read(configuration, limit: 1 << 26)
     do {
-      return try JSONDecoder().decode(type, from: data)
+      return try JSONDecoder().decode(type, from: Data(bytes))
     } catch {
       throw FileError(
         configuration, "expected the configuration of a run, found other or damaged JSON.")

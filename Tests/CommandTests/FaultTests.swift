@@ -4,8 +4,8 @@ import Testing
 
 extension CommandTests {
   /// A kill, a full disk or an error at each call that touches a run directory (all of them with
-  /// LATENT_FAULTS=all, as .ci/faults does). After each: what is there is whole, the last checkpoint goes
-  /// on, and the end is the same bytes.
+  /// LATENT_FAULTS=all, as .ci/faults does, or the name of a training). After each: what is there is whole,
+  /// the last checkpoint goes on, and the end is the same bytes.
   @Suite(.enabled(if: Faults.library != nil)) struct FaultTests {
     static let network = ["--hidden", "8", "--latent", "2", "--epochs", "2", "--batch-size", "400"]
 
@@ -33,7 +33,13 @@ extension CommandTests {
         testDescription: "autoencoder",
         begin: ["fit", "autoencoder", "--data", "iris", "--hidden", "8", "--latent", "2"]
           + ["--epochs", "2"]),
-    ].filter { $0.isQuick || Faults.all }
+    ].filter {
+      switch Faults.asked {
+      case nil: $0.isQuick
+      case "all": true
+      case let name: $0.testDescription == name
+      }
+    }
 
     let place: Workspace
     init() throws { place = try Workspace() }

@@ -61,8 +61,9 @@ enum Faults {
     return nil
   }()
 
-  /// Every point and kind, in place of a few.
-  static var all: Bool { ProcessInfo.processInfo.environment["LATENT_FAULTS"] == "all" }
+  /// "all", or a training of FaultTests: every point and kind, in place of a few.
+  static let asked = ProcessInfo.processInfo.environment["LATENT_FAULTS"]
+  static var all: Bool { asked != nil }
 
   /// What the command is started with so that a call below `directory` of the workspace fails; 0: none.
   static func environment(
