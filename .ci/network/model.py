@@ -44,21 +44,19 @@ def total(bytes_, hosts, latency, rate):
     return (ring if hosts & (hosts - 1) else halving)(bytes_, hosts, latency, rate)
 
 
-def step(hosts, compute, adam, latency, rate, moves=1.0):
+def step(hosts, compute, adam, latency, rate):
     """Milliseconds of a step, and the share of communication that is hidden.
 
-    compute: forward and backward of this host's rows; moves: the pace at which data moves while the host
-    computes, as a part of its pace while the host waits.
+    compute: forward and backward of this host's rows. Messages that are under way together share the wire, and
+    wait out their latencies at the same time; they move as if the network card moved them.
     """
-    free = spent = 0.0  # when the link is free; milliseconds of all sums
+    free, spent, end = 0.0, 0.0, compute
     for bytes_, done in SLICES:
-        cost = total(bytes_, hosts, latency, rate)
+        cost, wire = total(bytes_, hosts, latency, rate), total(bytes_, hosts, 0.0, rate)
         spent += cost
-        start = max(done * compute, free)
-        behind = min(cost, max(0.0, compute - start) * moves)  # of the cost, while computing
-        free = start + cost if start >= compute else compute + cost - behind if behind < cost else start + cost / moves
-    exposed = max(0.0, free - compute)
-    return compute + exposed + adam, 1 - exposed / spent if spent else 1.0
+        free = max(free, done * compute) + wire
+        end = max(end, free + cost - wire)
+    return end + adam, 1 - (end - compute) / spent if spent else 1.0
 
 
 def main():
