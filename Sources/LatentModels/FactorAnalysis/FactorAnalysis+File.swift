@@ -23,7 +23,10 @@ extension FactorAnalysis {
 
   /// - Throws: ``ModelFileError`` when the file is not a factor analysis of ours, damaged, or newer.
   public static func load(_ path: String) throws -> FactorAnalysis {
-    let file = try TensorFile(contentsOf: path)
+    try load(TensorFile(contentsOf: path), path: path)
+  }
+
+  static func load(_ file: TensorFile, path: String) throws -> FactorAnalysis {
     try FileKind.factorAnalysis.check(file, path: path)
     let (mean, loadings) = try file.meanAndLoadings(path: path)
     let configuration = try file.decode(

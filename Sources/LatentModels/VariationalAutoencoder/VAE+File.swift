@@ -85,7 +85,10 @@ extension VAE {
 
   /// - Throws: ``ModelFileError`` when the file is not a model of ours, damaged, or newer.
   public static func load(_ path: String) throws -> VAE {
-    let file = try TensorFile(contentsOf: path)
+    try load(TensorFile(contentsOf: path), path: path)
+  }
+
+  static func load(_ file: TensorFile, path: String) throws -> VAE {
     try FileKind.vae.check(file, path: path)
     let configuration = try file.decode(
       VAEConfiguration.self, from: "configuration", path: path)

@@ -1,0 +1,19 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// Coverage-guided fuzzing of everything that reads bytes; `.ci/fuzz` builds and runs it.
+let package = Package(
+  name: "fuzz",
+  platforms: [.macOS(.v15)],
+  dependencies: [.package(name: "swift-latent", path: "../..")],
+  targets: [
+    .executableTarget(
+      name: "Fuzz",
+      dependencies: [
+        .product(name: "LatentIO", package: "swift-latent"),
+        .product(name: "LatentModels", package: "swift-latent"),
+        .product(name: "LatentReport", package: "swift-latent"),
+      ])
+  ],
+  swiftLanguageModes: [.v6]
+)
