@@ -94,7 +94,7 @@ extension Dataset {
     guard let index = firstIndex(allowMissing: allowMissing) else { return }
     let (row, column) = index.quotientAndRemainder(dividingBy: rows.columns)
     let line = lines.map { " (line \($0[row]))" } ?? ""
-    let title = columnNames.map { " (\($0[column]))" } ?? ""
+    let title = columnNames.map { " (\(excerpt($0[column])))" } ?? ""
     let found = rows.value(row, column).isNaN ? "a missing value (NaN)" : "an infinite one"
     throw FileError(
       name,

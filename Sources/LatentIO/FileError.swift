@@ -33,8 +33,34 @@ public struct FileError: LatentError, Equatable {
   }
 }
 
-/// The first bytes of something found in a file, fit to be printed.
+/// The first bytes of something found in a file, fit to be printed: in quotes, and without what a
+/// terminal would obey.
 func excerpt(_ bytes: some Collection<UInt8>) -> String {
   let text = String(decoding: bytes.prefix(40), as: UTF8.self)
-  return text.debugDescription + (bytes.count > 40 ? "…" : "")
+  return quoted(text) + (bytes.count > 40 ? "…" : "")
+}
+
+/// The first bytes of a text found in a file, in quotes, fit to be printed.
+package func excerpt(_ text: String) -> String { excerpt(text.utf8) }
+
+/// `text` in quotes; controls, and characters that turn or break lines, are spelt out.
+private func quoted(_ text: String) -> String {
+  var result = "\""
+  for scalar in text.unicodeScalars {
+    if isPrintable(scalar) {
+      if scalar == "\"" || scalar == "\\" { result += "\\" }
+      result.unicodeScalars.append(scalar)
+    } else {
+      result += "\\u{\(String(scalar.value, radix: 16, uppercase: true))}"
+    }
+  }
+  return result + "\""
+}
+
+private func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
+  if scalar.isASCII { return 0x20..<0x7F ~= scalar.value }
+  return switch scalar.properties.generalCategory {
+  case .control, .format, .lineSeparator, .paragraphSeparator: false
+  default: true
+  }
 }

@@ -75,7 +75,8 @@ struct ColumnSelection {
       return Array(first - 1..<last)
     }
     let known = names.map { names in
-      "its columns are \(names.prefix(12).joined(separator: ", "))\(names.count > 12 ? ", …" : "")"
+      "its columns are \(names.prefix(12).map { excerpt($0) }.joined(separator: ", "))"
+        + (names.count > 12 ? ", …" : "")
     }
     throw FileError(
       file,

@@ -146,7 +146,7 @@ public struct RowFile: RowSource {
     let found = [firstInfinite, allowMissing ? nil : firstMissing].compactMap { $0 }
     guard let place = found.min(by: { ($0.row, $0.column) < ($1.row, $1.column) }) else { return }
     let line = place.line.map { " (line \($0))" } ?? ""
-    let title = columnNames.map { " (\($0[place.column]))" } ?? ""
+    let title = columnNames.map { " (\(excerpt($0[place.column])))" } ?? ""
     let isMissing = firstMissing.map { ($0.row, $0.column) == (place.row, place.column) } ?? false
     throw FileError(
       name,

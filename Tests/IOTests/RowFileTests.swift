@@ -81,10 +81,10 @@ import Testing
     let file = try RowFile(gaps, chunkBytes: 16)
     #expect(
       failure { try file.validateFinite() }.contains(
-        "missing value (NaN) in row 2 (line 3), column 2 (y)"))
+        "missing value (NaN) in row 2 (line 3), column 2 (\"y\")"))
     #expect(
       failure { try file.validateFinite(allowMissing: true) }.contains(
-        "an infinite one in row 3 (line 4), column 2 (y)"))
+        "an infinite one in row 3 (line 4), column 2 (\"y\")"))
     let short = try place.file("short.idx", [0, 0, 8, 2, 0, 0, 0, 20, 0, 0, 0, 3, 1, 2])
     #expect(failure { try RowFile(short) }.contains("cut short"))
     let ragged = try place.file("ragged.csv", "1,2\n3,4\n5\n".utf8)

@@ -45,7 +45,7 @@ import Testing
         do { _ = try FactorAnalysis.load(path) } catch { return "\(error)" }
         return "no error"
       }
-      #expect(try message { $0.metadata["version"] = "9" }.contains("version is 9"))
+      #expect(try message { $0.metadata["version"] = "9" }.contains("version is \"9\""))
       #expect(try message { $0.metadata["configuration"] = "{}" }.contains("damaged"))
       #expect(try message { $0.metadata["report"] = nil }.contains("lack \"report\""))
       #expect(try message { $0.tensors["mean"] = nil }.contains("tensor mean is missing"))

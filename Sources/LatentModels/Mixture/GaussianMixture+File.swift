@@ -52,14 +52,15 @@ extension GaussianMixture {
     guard file.metadata["latent.model"] == "mixture" else {
       throw FileError(
         name,
-        "expected a mixture, found \(file.metadata["latent.model"] ?? "no model that Latent wrote")."
+        "expected a mixture, found "
+          + "\(file.metadata["latent.model"].map { excerpt($0) } ?? "no model that Latent wrote")."
       )
     }
     guard file.metadata["latent.version"] == Self.formatVersion else {
       throw FileError(
         name,
         "expected format version \(Self.formatVersion), found "
-          + "\(file.metadata["latent.version"] ?? "none").")
+          + "\(file.metadata["latent.version"].map { excerpt($0) } ?? "none").")
     }
     func tensor(_ key: String, _ dimensions: Int) throws -> ([Double], [Int]) {
       guard let tensor = file.tensors[key], case .float64(let values) = tensor.values,
@@ -103,7 +104,7 @@ extension GaussianMixture {
       throw FileError(
         name,
         "expected full, tied, diagonal, spherical or factorAnalytic covariances, found "
-          + "\(other ?? "none").")
+          + "\(other.map { excerpt($0) } ?? "none").")
     }
     do {
       try self.init(

@@ -27,13 +27,15 @@ struct FileKind {
       throw ModelFileError(path, "this is not a file of Latent's: its metadata name no format.")
     }
     guard format == name else {
-      throw ModelFileError(path, "expected a \(name) file, found \(format).")
+      throw ModelFileError(path, "expected a \(name) file, found \(excerpt(format)).")
     }
-    let version = file.metadata["version"] ?? "none"
-    guard let number = Int(version), 1...Self.version ~= number else {
+    let version = file.metadata["version"]
+    guard let version, let number = Int(version), 1...Self.version ~= number else {
       throw ModelFileError(
         path,
-        "its version is \(version), this program reads up to \(Self.version); update Latent.")
+        "its version is \(version.map { excerpt($0) } ?? "none"), this program reads up to "
+          + "\(Self.version); update Latent."
+      )
     }
   }
 }
@@ -93,6 +95,7 @@ extension VAE {
     let configuration = try file.decode(
       VAEConfiguration.self, from: "configuration", path: path)
     // Before memory is asked for what the metadata claim.
+    try configuration.architecture.validate()
     let held = file.tensors.values.reduce(0.0) { $0 + Double($1.values.count) }
     let claimed = configuration.architecture.parameterCount
     guard held >= claimed else {
