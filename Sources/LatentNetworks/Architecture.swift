@@ -53,8 +53,15 @@ public struct Architecture: Codable, Sendable, Equatable {
   /// The largest width that is accepted: sizes beyond it are typing errors.
   static let widest = 1 << 20
 
+  /// The most hidden layers that are accepted.
+  static let deepest = 256
+
   /// - Throws: ``SettingError`` naming the first size that is not positive.
   public func validate() throws {
+    guard hidden.count <= Self.deepest else {
+      throw SettingError(
+        "The number of hidden layers must be at most \(Self.deepest), found \(hidden.count).")
+    }
     let sizes =
       [("data columns", dimensions), ("latent dimensions", latentDimensions)]
       + hidden.map { ("a hidden layer", $0) }

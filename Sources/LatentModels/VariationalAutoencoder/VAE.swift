@@ -237,9 +237,8 @@ extension VAEConfiguration {
   func validate() throws {
     try architecture.validate()
     let dimensions = architecture.dimensions
-    // Values, gradients, two moments, and a transposed copy of most: 4 bytes each.
     let memory = Double(ProcessInfo.processInfo.physicalMemory)
-    guard architecture.parameterCount * 20 <= memory else {
+    guard architecture.parameterBytes <= memory else {
       throw SettingError(
         "A model of \(architecture.description) takes more memory than this machine has; "
           + "choose smaller layers.")
@@ -255,6 +254,15 @@ extension VAEConfiguration {
     where count ?? dimensions != dimensions {
       throw ShapeError(
         "A model of \(dimensions) columns has names, means or scales of \(count!) columns.")
+    }
+    if let scale = standardization?.scale.first(where: { !($0 > 0 && $0.isFinite) }) {
+      throw SettingError("Scales of columns must be positive, found \(scale).")
+    }
+    let latent = architecture.latentDimensions
+    if let codes, codes.mean.count != latent || codes.factor.count != latent * latent {
+      throw ShapeError(
+        "A model of \(latent) latent dimensions has codes of \(codes.mean.count), and "
+          + "\(codes.factor.count) numbers for their covariance.")
     }
   }
 
@@ -281,14 +289,23 @@ extension VAEConfiguration {
 
 extension Architecture {
   /// How many numbers are learned, padding and learned variances left out; sizes may be absurd.
-  var parameterCount: Double {
-    func count(_ widths: [Int]) -> Double {
-      zip(widths, widths.dropFirst()).reduce(0) { $0 + (Double($1.0) + 1) * Double($1.1) }
+  var parameterCount: Double { sum { (Double($0) + 1) * Double($1) } }
+
+  /// About what they take in memory: values, gradients and two moments in panels of 16 columns, and a
+  /// transposed copy, 4 bytes each.
+  var parameterBytes: Double {
+    func padded(_ width: Int) -> Double { Double(max(1, (width + 15) / 16) * 16) }
+    return sum { 16 * (Double($0) + 1) * padded($1) + 4 * padded($0) * Double($1) }
+  }
+
+  /// Over the layers of both networks.
+  private func sum(_ term: (_ inputs: Int, _ outputs: Int) -> Double) -> Double {
+    let encoder = [dimensions] + hidden + [(posterior == .point ? 1 : 2) * latentDimensions]
+    let decoder =
+      [latentDimensions] + hidden.reversed() + [dimensions * (likelihood == .gaussian ? 2 : 1)]
+    return [encoder, decoder].reduce(0) { total, widths in
+      zip(widths, widths.dropFirst()).reduce(total) { $0 + term($1.0, $1.1) }
     }
-    return count(
-      [dimensions] + hidden + [(posterior == .point ? 1 : 2) * latentDimensions])
-      + count(
-        [latentDimensions] + hidden.reversed() + [dimensions * (likelihood == .gaussian ? 2 : 1)])
   }
 }
 
