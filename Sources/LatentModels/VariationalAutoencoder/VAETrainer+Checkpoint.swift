@@ -37,7 +37,10 @@ extension VAETrainer {
   /// - Throws: ``ModelFileError`` when the file is damaged, newer, of another architecture, or when
   ///   settings or data that decide bits have changed.
   public func restore(from path: String) throws {
-    let file = try readOnce(path)
+    try restore(readOnce(path), path: path)
+  }
+
+  func restore(_ file: TensorFile, path: String) throws {
     let saved = try SavedRun(file, path: path)
     if let change = saved.training.inferenceDifference(from: configuration) {
       throw ModelFileError(
@@ -62,6 +65,7 @@ extension VAETrainer {
         "the checkpoint was trained or tested on other rows; resume with the same --data, "
           + "--test-data and --seed.")
     }
+    try saved.progress.validate(rows: rowsPerEpoch, batch: configuration.batchSize, path: path)
     let parameters = model.parameters
     for slot in parameters.slots {
       for (name, aspect) in Self.momentNames(slot) {
@@ -124,6 +128,20 @@ public struct SavedRun: Sendable {
     model = try file.decode(VAEConfiguration.self, from: "configuration", path: path)
     training = try file.decode(TrainingConfiguration.self, from: "training", path: path)
     progress = try file.decode(VAETrainer.Progress.self, from: "progress", path: path)
+  }
+}
+
+extension VAETrainer.Progress {
+  /// - Throws: ``ModelFileError`` for counts that no training of so many rows comes to.
+  fileprivate func validate(rows: Int, batch: Int, path: String) throws {
+    let done = partial?.rows ?? 0
+    // As many as 32 bits count: the epoch keys random numbers.
+    guard 0..<Int(UInt32.max) ~= epoch, 0...epoch ~= bestEpoch, 0..<Int.max / 2 ~= step,
+      history.count == epoch, 0..<rows ~= done, done % batch == 0,
+      0...1 ~= beta1Power, 0...1 ~= beta2Power
+    else {
+      throw ModelFileError(path, "its progress cannot be that of a training; it is damaged.")
+    }
   }
 }
 
