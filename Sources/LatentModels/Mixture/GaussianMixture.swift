@@ -117,6 +117,18 @@ extension MixtureCovariances {
     }
   }
 
+  /// The variance of column `d` in component `k`.
+  func variance(_ k: Int, _ d: Int) -> Double {
+    switch self {
+    case .full(let all): all[k][d, d]
+    case .tied(let shared): shared[d, d]
+    case .diagonal(let variances): variances[k, d]
+    case .spherical(let variances): variances[k]
+    case .factorAnalytic(let all):
+      all[k].loadings.row(d).reduce(all[k].uniquenesses[d]) { $0 + $1 * $1 }
+    }
+  }
+
   /// The whole covariance of component `k`, D x D.
   public func matrix(_ k: Int, columns: Int) -> Matrix<Double> {
     func diagonal(_ variance: (Int) -> Double) -> Matrix<Double> {
@@ -169,13 +181,22 @@ extension MixtureCovariances {
         "The covariances do not fit \(components) components of \(columns) columns.")
     }
     for k in 0..<components {
-      let covariance = matrix(k, columns: columns)
       for i in 0..<columns {
-        guard covariance[i, i] > 0, covariance[i, i].isFinite else {
+        let variance = variance(k, i)
+        guard variance > 0, variance.isFinite else {
           throw SettingError(
-            "Covariance \(k + 1) must have positive variances, found \(covariance[i, i]) in column "
-              + "\(i + 1).")
+            "Covariance \(k + 1) must have positive variances, found \(variance) in column \(i + 1)."
+          )
         }
+      }
+      // The others are symmetric by their form, and may be too wide to be written out.
+      let covariance: Matrix<Double>
+      switch self {
+      case .full(let all): covariance = all[k]
+      case .tied(let shared): covariance = shared
+      case .diagonal, .spherical, .factorAnalytic: continue
+      }
+      for i in 0..<columns {
         for j in 0..<i {
           let scale = (covariance[i, i] * covariance[j, j]).squareRoot()
           guard abs(covariance[i, j] - covariance[j, i]) <= 1e-8 * scale else {

@@ -100,17 +100,4 @@
       return result
     }
   }
-
-  extension MixtureCovariances {
-    /// The variance of column `d` in component `k`.
-    func variance(_ k: Int, _ d: Int) -> Double {
-      switch self {
-      case .full(let all): all[k][d, d]
-      case .tied(let shared): shared[d, d]
-      case .diagonal(let variances): variances[k, d]
-      case .spherical(let variances): variances[k]
-      case .factorAnalytic(let all): all[k].matrix[d, d]
-      }
-    }
-  }
 #endif
