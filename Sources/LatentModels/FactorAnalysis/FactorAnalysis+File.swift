@@ -37,13 +37,18 @@ extension FactorAnalysis {
         "its loadings have \(loadings.columns) columns, its configuration \(configuration.factors) "
           + "factors; the file is damaged.")
     }
+    let report = try file.decode(FactorReport.self, from: "report", path: path)
+    for column in report.heywoodColumns + report.constantColumns
+    where !mean.indices.contains(column) {
+      throw ModelFileError(
+        path, "its report names column \(column) of \(mean.count); the file is damaged.")
+    }
     return FactorAnalysis(
       mean: mean, loadings: loadings,
       uniquenesses: try file.positives("uniquenesses", count: mean.count, path: path),
       scale: configuration.correlationScale
         ? try file.positives("scale", count: mean.count, path: path) : nil,
-      configuration: configuration,
-      report: try file.decode(FactorReport.self, from: "report", path: path))
+      configuration: configuration, report: report)
   }
 }
 
@@ -63,7 +68,10 @@ extension ProbabilisticPCA {
 
   /// - Throws: ``ModelFileError`` when the file is not a probabilistic PCA of ours, damaged, or newer.
   public static func load(_ path: String) throws -> ProbabilisticPCA {
-    let file = try TensorFile(contentsOf: path)
+    try load(TensorFile(contentsOf: path), path: path)
+  }
+
+  static func load(_ file: TensorFile, path: String) throws -> ProbabilisticPCA {
     try FileKind.probabilisticPCA.check(file, path: path)
     let (mean, loadings) = try file.meanAndLoadings(path: path)
     return ProbabilisticPCA(
@@ -101,6 +109,10 @@ extension TensorFile {
   fileprivate func meanAndLoadings(path: String) throws -> ([Double], Matrix<Double>) {
     guard let shape = tensors["loadings"]?.shape, shape.count == 2, shape[0] >= 1, shape[1] >= 1
     else { throw ModelFileError(path, "it lacks a matrix of loadings.") }
+    guard shape[1] <= shape[0] else {
+      throw ModelFileError(
+        path, "its loadings have \(shape[1]) factors for \(shape[0]) columns; the file is damaged.")
+    }
     return (
       try doubles("mean", shape: [shape[0]], path: path),
       try Matrix(

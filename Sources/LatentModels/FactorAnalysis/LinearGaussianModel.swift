@@ -158,7 +158,7 @@ extension LinearGaussianModel {
     }
     let (loadings, uniquenesses) = (dataLoadings, dataUniquenesses)
     for pattern in try ObservationPatterns(rows).patterns {
-      let observed = ObservedFactors(
+      let observed = try ObservedFactors(
         loadings: loadings, uniquenesses: uniquenesses, observed: pattern.observed)
       for start in stride(from: 0, to: pattern.rows.count, by: 512) {
         let indices = pattern.rows[start..<min(start + 512, pattern.rows.count)]

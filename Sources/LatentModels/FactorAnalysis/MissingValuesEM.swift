@@ -186,13 +186,13 @@ struct MissingValuesEM {
   }
 
   /// The E-step over this rank's rows.
-  private func expectation(_ solution: FactorSolution, _ mean: [Double]) -> Sums {
+  private func expectation(_ solution: FactorSolution, _ mean: [Double]) throws -> Sums {
     let (p, q) = (solution.loadings.rows, solution.loadings.columns)
     let size = q + 1  // (z, 1)
     var sums = Sums(columns: p, size: size)
     var index = 0
     for (number, columns) in observed.enumerated() {
-      let factors = ObservedFactors(
+      let factors = try ObservedFactors(
         loadings: solution.loadings, uniquenesses: solution.uniquenesses, observed: columns)
       var sum = Matrix<Double>(rows: size, columns: size)
       while index < batches.count, batches[index].pattern == number {
@@ -226,7 +226,7 @@ struct MissingValuesEM {
   private func step(_ solution: FactorSolution, _ mean: [Double]) throws -> Step {
     let (p, q) = (solution.loadings.rows, solution.loadings.columns)
     let size = q + 1
-    var sums = expectation(solution, mean)
+    var sums = try communicator.unanimously { try expectation(solution, mean) }
     if communicator.size > 1 { try sums.add(over: communicator) }
     let total = sums.total
 

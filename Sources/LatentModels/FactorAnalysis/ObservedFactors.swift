@@ -15,7 +15,8 @@ struct ObservedFactors {
   private let precisions: [Double]
   private let logNormalizer: Double
 
-  init(loadings: Matrix<Double>, uniquenesses: [Double], observed: [Int]) {
+  /// - Throws: ``DataError`` where a double has no room for 1 beside ΛᵀΨ⁻¹Λ.
+  init(loadings: Matrix<Double>, uniquenesses: [Double], observed: [Int]) throws {
     self.observed = observed
     let q = loadings.columns
     precisions = observed.map { 1 / uniquenesses[$0] }
@@ -30,7 +31,10 @@ struct ObservedFactors {
     var gram = FactorAlgebra.product(selected, scaled, transposingFirst: true)
     for k in 0..<q { gram[k, k] += 1 }
     guard let factor = FactorAlgebra.cholesky(gram) else {
-      preconditionFailure("the identity plus a Gram matrix of finite numbers is positive definite")
+      throw DataError(
+        "The loadings are too large beside the uniquenesses for double precision: expected a positive "
+          + "definite precision of the factors, found none; scale the columns, or fit fewer factors."
+      )
     }
     inverseFactor = FactorAlgebra.inverse(lower: factor)
     covariance = FactorAlgebra.product(inverseFactor, inverseFactor, transposingFirst: true)

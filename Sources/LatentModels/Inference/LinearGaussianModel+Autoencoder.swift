@@ -12,7 +12,7 @@ extension LinearGaussianModel {
   ///   on log-variances.
   public func autoencoder() throws -> VAE {
     let (loadings, uniquenesses, deviations) = onCorrelationScale
-    let observed = ObservedFactors(
+    let observed = try ObservedFactors(
       loadings: loadings, uniquenesses: uniquenesses, observed: Array(0..<columns))
     let precision = posteriorPrecision
     var configuration = VAEConfiguration(
