@@ -49,14 +49,10 @@ final class FileSource: ByteSource {
   }
 
   func read(into target: UnsafeMutableRawBufferPointer) throws -> Int {
-    while true {
-      let count = posixRead(descriptor, target)
-      if count >= 0 {
-        if let left = bound { bound = max(0, left - count) }
-        return count
-      }
-      guard errno == EINTR else { throw FileError(path, doing: "cannot be read", errno: errno) }
-    }
+    let count = posixRead(descriptor, target)
+    guard count >= 0 else { throw FileError(path, doing: "cannot be read", errno: errno) }
+    if let left = bound { bound = max(0, left - count) }
+    return count
   }
 }
 
@@ -64,7 +60,7 @@ final class FileSource: ByteSource {
 final class MemorySource: ByteSource {
   private var rest: ArraySlice<UInt8>
 
-  init(_ bytes: [UInt8]) { rest = bytes[...] }
+  init(_ bytes: [UInt8]) { rest = ArraySlice(bytes) }
 
   var bound: Int? { rest.count }
 

@@ -42,7 +42,7 @@ final class ByteStream {
       if more.isEmpty { break }
       bytes += more
     }
-    pending = bytes[...]
+    pending = ArraySlice(bytes)
     return Array(bytes.prefix(count))
   }
 

@@ -22,9 +22,12 @@ final class CSVScanner {
   /// What separates fields; any of the three until it is known.
   var separator: UInt8?
 
-  init(_ stream: ByteStream) throws {
+  /// - Parameter capacity: bytes that are read at a time, and held to begin with.
+  init(_ stream: ByteStream, capacity: Int = 1 << 18) throws {
     self.stream = stream
-    buffer = .allocate(byteCount: 1 << 18, alignment: 16)
+    // One more than the file has: then its end is seen with room to spare.
+    buffer = .allocate(
+      byteCount: max(1, min(capacity, (stream.bound ?? capacity - 1) + 1)), alignment: 16)
     if try stream.peek(3) == [0xEF, 0xBB, 0xBF] {
       _ = try stream.read(3, of: "a byte order mark")
     }

@@ -24,14 +24,7 @@ extension Dataset {
     let data: Dataset
     switch try FileFormat.of(stream) {
     case .idx:
-      let array = try IDX.read(stream)
-      guard array.shape.count > 1 else {
-        throw FileError(
-          stream.name,
-          "expected images or a table, found one dimension of \(array.shape[0]) values, which is "
-            + "how IDX stores labels.")
-      }
-      data = try array.dataset(name: stream.name, options)
+      data = try IDX.openTable(stream).readAll().dataset(name: stream.name, options)
     case .npy: data = try NPY.read(stream).dataset(name: stream.name, options)
     case .csv: data = try CSVReader.read(stream, options)
     }
@@ -46,7 +39,7 @@ extension Dataset {
   }
 
   /// One label for each of `count` rows.
-  private static func readLabels(_ stream: ByteStream, count: Int) throws -> [String] {
+  static func readLabels(_ stream: ByteStream, count: Int) throws -> [String] {
     let name = stream.name
     var labels: [String]
     switch try FileFormat.of(stream) {

@@ -23,7 +23,8 @@ final class GzipSource: ByteSource {
     deflatedBound = source.bound.map { min($0, 1 << 50) }
     stream = .allocate(capacity: 1)
     stream.initialize(to: z_stream())
-    input = .allocate(byteCount: 1 << 16, alignment: 16)
+    // Not more than the file can fill.
+    input = .allocate(byteCount: min(1 << 16, max(16, deflatedBound ?? 1 << 16)), alignment: 16)
     // 15 bits of window, and 16 for "a gzip header comes first".
     let status = inflateInit2_(
       stream, 15 + 16, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
@@ -65,10 +66,12 @@ final class GzipSource: ByteSource {
       switch status {
       case Z_STREAM_END: inMember = false
       case Z_OK, Z_BUF_ERROR: break
-      case Z_MEM_ERROR: throw FileError(name, "zlib found no memory to inflate it.")
-      default:
-        let reason = stream.pointee.msg.map { " (\(String(cString: $0)))" } ?? ""
-        throw FileError(name, "the gzip data are damaged\(reason); fetch or write the file again.")
+      case Z_DATA_ERROR:
+        // zlib says why.
+        let reason = String(cString: stream.pointee.msg)
+        throw FileError(
+          name, "the gzip data are damaged (\(reason)); fetch or write the file again.")
+      default: throw FileError(name, "zlib cannot inflate it: \(String(cString: zError(status))).")
       }
     }
     let count = room - Int(stream.pointee.avail_out)

@@ -31,6 +31,18 @@ enum IDX {
     }
   }
 
+  /// Reads the header of what is to be data.
+  static func openTable(_ stream: ByteStream) throws -> ArrayStream {
+    let array = try open(stream)
+    guard array.shape.count > 1 else {
+      throw FileError(
+        stream.name,
+        "expected images or a table, found one dimension of \(array.shape[0]) values, which is how "
+          + "IDX stores labels.")
+    }
+    return array
+  }
+
   private enum ElementType: UInt8 {
     case ubyte = 0x08
     case byte = 0x09

@@ -146,11 +146,9 @@ extension NPY {
       var rest = target
       while !rest.isEmpty {
         let count = posixRead(descriptor, rest)
-        guard count >= 0 || errno == EINTR else {
-          throw FileError(path, doing: "cannot be read", errno: errno)
-        }
-        guard count != 0 else { throw FileError(path, "the file ends before its values do.") }
-        if count > 0 { rest = UnsafeMutableRawBufferPointer(rebasing: rest.dropFirst(count)) }
+        guard count >= 0 else { throw FileError(path, doing: "cannot be read", errno: errno) }
+        guard count > 0 else { throw FileError(path, "the file ends before its values do.") }
+        rest = UnsafeMutableRawBufferPointer(rebasing: rest.dropFirst(count))
       }
     }
     let expected = start(descr: "<f4", shape: [rows, columns])

@@ -10,8 +10,12 @@
 
 func posixOpen(_ path: String, _ flags: Int32) -> Int32 { open(path, flags) }
 
+/// Read again where a signal came between.
 func posixRead(_ descriptor: Int32, _ target: UnsafeMutableRawBufferPointer) -> Int {
-  read(descriptor, target.baseAddress, target.count)
+  while true {
+    let count = read(descriptor, target.baseAddress, target.count)
+    if count >= 0 || errno != EINTR { return count }
+  }
 }
 
 func posixWrite(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> Int {

@@ -26,9 +26,12 @@ protocol RowReader: AnyObject {
 }
 
 func makeRowReader(_ path: String, _ options: LoadOptions) throws -> any RowReader {
-  let stream = try ByteStream(contentsOf: path)
+  try makeRowReader(ByteStream(contentsOf: path), options)
+}
+
+func makeRowReader(_ stream: ByteStream, _ options: LoadOptions) throws -> any RowReader {
   switch try FileFormat.of(stream) {
-  case .idx: return try ArrayRowReader(IDX.open(stream), options)
+  case .idx: return try ArrayRowReader(IDX.openTable(stream), options)
   case .npy: return try ArrayRowReader(NPY.open(stream), options)
   case .csv: return try TextRowReader(stream, options)
   }
@@ -36,7 +39,8 @@ func makeRowReader(_ path: String, _ options: LoadOptions) throws -> any RowRead
 
 private final class ArrayRowReader: RowReader {
   private let array: ArrayStream
-  private let selection: ColumnSelection
+  /// Nil where all columns are data, of which a header may claim any number.
+  private let selection: ColumnSelection?
   private let width: Int
   private var left: Int
   let count: Int?
@@ -48,16 +52,24 @@ private final class ArrayRowReader: RowReader {
     self.array = array
     (left, width) = try array.tableShape()
     count = left
-    selection = try ColumnSelection(
-      options, count: width, names: nil, file: array.stream.name)
-    let isWhole = options.columns == nil && options.label == nil && options.weights == nil
+    if let bound = array.stream.bound, array.count > bound {
+      throw FileError(
+        array.stream.name,
+        "expected \(array.count) values, found at most \(bound) bytes: the file is cut short or its "
+          + "header is wrong.")
+    }
+    let choosesColumns =
+      options.columns != nil || options.label != nil || options.weights != nil
+    selection =
+      choosesColumns
+      ? try ColumnSelection(options, count: width, names: nil, file: array.stream.name) : nil
     imageShape =
-      isWhole && array.shape.count == 3
+      !choosesColumns && array.shape.count == 3
       ? ImageShape(height: array.shape[1], width: array.shape[2]) : nil
   }
 
-  var columns: Int { selection.data.count }
-  var hasWeights: Bool { selection.weights != nil }
+  var columns: Int { selection?.data.count ?? width }
+  var hasWeights: Bool { selection?.weights != nil }
 
   func skip(_ rows: Int) throws {
     try array.skip(rows * width)
@@ -72,10 +84,9 @@ private final class ArrayRowReader: RowReader {
     let count = min(size, left)
     let all = try array.read(count * width)
     left -= count
-    let isWhole = selection.data == Array(0..<width)
     return RowPiece(
-      count: count, storage: isWhole ? all : all.picking(selection.data, of: width),
-      weights: selection.weights.map { all.picking([$0], of: width).numbers }, lines: nil)
+      count: count, storage: selection.map { all.picking($0.data, of: width) } ?? all,
+      weights: selection?.weights.map { all.picking([$0], of: width).numbers }, lines: nil)
   }
 }
 
