@@ -96,7 +96,10 @@ extension VAE {
       VAEConfiguration.self, from: "configuration", path: path)
     // Before memory is asked for what the metadata claim.
     try configuration.architecture.validate()
-    let held = file.tensors.values.reduce(0.0) { $0 + Double($1.values.count) }
+    let held = file.tensors.values.reduce(0.0) { sum, tensor in
+      guard case .float32(let values) = tensor.values else { return sum }
+      return sum + Double(values.count)
+    }
     let claimed = configuration.architecture.parameterCount
     guard held >= claimed else {
       throw ModelFileError(
