@@ -77,7 +77,7 @@ let package = Package(
     .testTarget(name: "KernelsTests", dependencies: ["LatentKernels", "CKernels"]),
     .testTarget(name: "NetworksTests", dependencies: ["LatentNetworks"]),
     .testTarget(name: "ModelsTests", dependencies: ["LatentModels"]),
-    .testTarget(name: "IOTests", dependencies: ["LatentIO", "LatentReport"]),
+    .testTarget(name: "IOTests", dependencies: ["LatentIO", "LatentModels", "LatentReport"]),
     .testTarget(name: "CommandTests", dependencies: ["LatentIO", "LatentReport"]),
   ],
   swiftLanguageModes: [.v6]

@@ -7,13 +7,16 @@ let package = Package(
   platforms: [.macOS(.v15)],
   dependencies: [.package(name: "swift-latent", path: "../..")],
   targets: [
+    .target(name: "Gauge"),
+    // What each format is, is a link to the tests of reading: those replay the corpus.
     .executableTarget(
       name: "Fuzz",
       dependencies: [
+        "Gauge",
         .product(name: "LatentIO", package: "swift-latent"),
         .product(name: "LatentModels", package: "swift-latent"),
         .product(name: "LatentReport", package: "swift-latent"),
-      ])
+      ]),
   ],
   swiftLanguageModes: [.v6]
 )

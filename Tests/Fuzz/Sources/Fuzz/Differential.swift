@@ -1,0 +1,1 @@
+../../../IOTests/Fuzz/Differential.swift
