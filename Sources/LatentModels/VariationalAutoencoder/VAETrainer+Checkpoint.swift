@@ -65,7 +65,7 @@ extension VAETrainer {
         "the checkpoint was trained or tested on other rows; resume with the same --data, "
           + "--test-data and --seed.")
     }
-    try saved.progress.validate(rows: rowsPerEpoch, batch: configuration.batchSize, path: path)
+    try saved.progress.validate(rows: rowsPerEpoch, configuration, path: path)
     let parameters = model.parameters
     for slot in parameters.slots {
       for (name, aspect) in Self.momentNames(slot) {
@@ -133,11 +133,14 @@ public struct SavedRun: Sendable {
 
 extension VAETrainer.Progress {
   /// - Throws: ``ModelFileError`` for counts that no training of so many rows comes to.
-  fileprivate func validate(rows: Int, batch: Int, path: String) throws {
+  fileprivate func validate(
+    rows: Int, _ configuration: TrainingConfiguration, path: String
+  ) throws {
     let done = partial?.rows ?? 0
     // As many as 32 bits count: the epoch keys random numbers.
     guard 0..<Int(UInt32.max) ~= epoch, 0...epoch ~= bestEpoch, 0..<Int.max / 2 ~= step,
-      history.count == epoch, 0..<rows ~= done, done % batch == 0,
+      history.count == epoch, 0..<rows ~= done, done % configuration.batchSize == 0,
+      partial?.groups.map({ $0.count == 3 * (configuration.rowGroups ?? 0) }) ?? true,
       0...1 ~= beta1Power, 0...1 ~= beta2Power
     else {
       throw ModelFileError(path, "its progress cannot be that of a training; it is damaged.")
