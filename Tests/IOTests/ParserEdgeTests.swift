@@ -25,6 +25,8 @@ struct ParserEdgeTests {
       #expect(failure { try FileBytes.read("/proc/self/mem", limit: 9) }.contains("cannot be read"))
     #endif
     #expect(failure { try FileBytes.read("/dev/null", limit: 9) }.contains("found a device"))
+    // There is nothing before its start.
+    #expect(failure { try FileSource(#filePath).skip(-1) }.contains("cannot be read"))
   }
 
   @Test func wholeFilesAreBounded() throws {
