@@ -106,15 +106,6 @@ public final class VAE {
     try data.validateFinite(allowMissing: allowMissing)
     if allowMissing { try data.validateSomeObserved() }
     try configuration.validateRange(of: data)
-    if let standard = configuration.standardization,
-      let column = standard.scale.indices.first(where: {
-        !(standard.scale[$0].isFinite && standard.mean[$0].isFinite)
-      })
-    {
-      throw DataError(
-        "\(data.name): the variance of column \(column + 1) is too large for a double; look for extreme "
-          + "values in it, or leave it out.")
-    }
     let batches = BatchSource(
       data.rows, share: share, transform: configuration.transform,
       standardization: configuration.standardization)
@@ -255,8 +246,15 @@ extension VAEConfiguration {
       throw ShapeError(
         "A model of \(dimensions) columns has names, means or scales of \(count!) columns.")
     }
-    if let scale = standardization?.scale.first(where: { !($0 > 0 && $0.isFinite) }) {
-      throw SettingError("Scales of columns must be positive, found \(scale).")
+    if let standard = standardization,
+      let column = standard.scale.indices.first(where: {
+        !(standard.scale[$0] > 0 && standard.scale[$0].isFinite && standard.mean[$0].isFinite)
+      })
+    {
+      throw SettingError(
+        "Scales of columns must be positive, means and scales finite; column \(column + 1) has "
+          + "\(standard.mean[column]) and \(standard.scale[column]): look for extreme values in it, or leave "
+          + "it out.")
     }
     let latent = architecture.latentDimensions
     if let codes, codes.mean.count != latent || codes.factor.count != latent * latent {
