@@ -6,8 +6,9 @@ import LatentKernels
 public struct GradientSlices: Sendable {
   /// A range of the buffer that travels in one message.
   public struct Slice: Sendable {
-    /// Layers whose gradients are in it, and vectors beside them.
+    /// Layers whose gradients are in it.
     public fileprivate(set) var layers: [LinearLayer] = []
+    /// Vectors beside the layers whose gradients are in it.
     public fileprivate(set) var vectors: [Parameters.VectorSlot] = []
     /// Runs of the buffer in ascending order.
     fileprivate var pieces: [Piece] = []
