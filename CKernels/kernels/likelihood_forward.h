@@ -70,29 +70,33 @@ LATENT_INLINE void density_vector(latent_likelihood likelihood, latent_densities
 
 static size_t density_items(const latent_densities *tile) {
   bool paired = tile->op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN;
+  if (!tile->rows) return 0;
   return (size_t)tile->rows * (paired ? 1 : (size_t)tile->panels);
 }
 
-#define LATENT_LIKELIHOODS(CASE)                                                                 \
+#define LATENT_SINGLE_LIKELIHOODS(CASE)                                                          \
   CASE(LATENT_LIKELIHOOD_BERNOULLI)                                                              \
   CASE(LATENT_LIKELIHOOD_CONTINUOUS_BERNOULLI)                                                   \
-  CASE(LATENT_LIKELIHOOD_GAUSSIAN)                                                               \
   CASE(LATENT_LIKELIHOOD_GAUSSIAN_SHARED)                                                        \
   CASE(LATENT_LIKELIHOOD_GAUSSIAN_DIAGONAL)
 
 static void finish_densities(latent_densities *tile) {
-  size_t items = tile->rows ? density_items(tile) : 0;
+  size_t items = density_items(tile);
 #define LATENT_CASE(LIKELIHOOD)                                                                  \
   case LIKELIHOOD:                                                                               \
     for (size_t item = 0; item < items; ++item) density_vector(LIKELIHOOD, tile);                \
     break;
-  switch (tile->op->likelihood) { LATENT_LIKELIHOODS(LATENT_CASE) }
+  switch (tile->op->likelihood) {
+    LATENT_SINGLE_LIKELIHOODS(LATENT_CASE)
+    LATENT_CASE(LATENT_LIKELIHOOD_GAUSSIAN)
+  }
 #undef LATENT_CASE
   tile->rows = 0;
 }
 
 #if LATENT_TILE_PANELS >= 3
-// The next tile, with the densities of the one before between its multiply-adds.
+// The next tile, with the densities of the one before between its multiply-adds. Means and variances side
+// by side are too much work at a time: their tiles are slower for it.
 #define LATENT_BESIDE(LIKELIHOOD)                                                                \
   LATENT_INLINE void work_##LIKELIHOOD(void *pending, size_t item) {                             \
     (void)item;                                                                                  \
@@ -109,7 +113,7 @@ static void finish_densities(latent_densities *tile) {
       tile_beside(2, inner, x, w, by, start, out, LATENT_GROUP_PANELS * 16, work_##LIKELIHOOD,   \
                   pending, items, apart);                                                        \
   }
-LATENT_LIKELIHOODS(LATENT_BESIDE)
+LATENT_SINGLE_LIKELIHOODS(LATENT_BESIDE)
 #undef LATENT_BESIDE
 #endif
 
@@ -118,19 +122,19 @@ static void density_tile(const float *x, const float *w, latent_strides by, cons
                          latent_densities *next, latent_densities *pending) {
   const latent_op *op = next->op;
 #if LATENT_TILE_PANELS >= 3
-  if (next->rows == 8 && next->panels >= 2 && pending->rows) {
-    size_t items = density_items(pending);
-    if (items <= op->inner) {
+  size_t items = density_items(pending);
+  if (next->rows == 8 && next->panels >= 2 && pending->rows && items <= op->inner) {
 #define LATENT_CASE(LIKELIHOOD)                                                                  \
   case LIKELIHOOD:                                                                               \
     tile_beside_##LIKELIHOOD(next->panels, op->inner, x, w, by, start, next->tile.values[0][0],  \
                              pending, items);                                                    \
-    break;
-      switch (op->likelihood) { LATENT_LIKELIHOODS(LATENT_CASE) }
-#undef LATENT_CASE
-      pending->rows = 0;
-      return;
+    pending->rows = 0;                                                                           \
+    return;
+    switch (op->likelihood) {
+      LATENT_SINGLE_LIKELIHOODS(LATENT_CASE)
+      default: break;
     }
+#undef LATENT_CASE
   }
 #endif
   tile_group(next->rows, next->panels, op->inner, x, w, by, start, next->tile.values[0][0],
