@@ -98,11 +98,12 @@ enum Processes {
     #if MPI
       let ranks = try MPICommunicator()
       self.ranks = ranks
-      let progress = ProcessInfo.processInfo.environment["LATENT_MPI_PROGRESS"]
-      if progress == "thread" { try ranks.startThread() }
-      // What overlap is measured against.
-      let waits = ProcessInfo.processInfo.environment["LATENT_OVERLAP"] == "0"
-      communicator = waits ? BlockingCommunicator(ranks) : ranks
+      let environment = ProcessInfo.processInfo.environment
+      if environment["LATENT_MPI_PROGRESS"] == "thread" { try ranks.startThread() }
+      // On one host nothing is gained by computing meanwhile: the ranks' own cores move the data.
+      let isOneHost = environment["OMPI_COMM_WORLD_LOCAL_SIZE"] == "\(count)"
+      let overlaps = environment["LATENT_OVERLAP"].map { $0 != "0" } ?? !isOneHost
+      communicator = overlaps ? ranks : BlockingCommunicator(ranks)
       if communicator.rank != 0 {
         let null = open("/dev/null", O_WRONLY)
         dup2(null, STDOUT_FILENO)

@@ -31,6 +31,8 @@ enum Ranks {
     "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
     // No more than this machine: no network is asked.
     "OMPI_MCA_btl": "self,vader", "OMPI_MCA_plm": "isolated",
+    // As between hosts.
+    "LATENT_OVERLAP": "1",
   ]
 
   /// Runs the command with these arguments on so many ranks; or with others on some, part by part.
