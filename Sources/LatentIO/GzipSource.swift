@@ -54,17 +54,16 @@ final class GzipSource: ByteSource {
     let room = min(target.count, 1 << 30)
     stream.pointee.avail_out = UInt32(room)
     while stream.pointee.avail_out == UInt32(room) {
-      if stream.pointee.avail_in == 0, try !refill() {
-        guard !inMember else {
-          throw FileError(name, "the gzip data are cut short; fetch or write the file again.")
-        }
-        ended = true
-        return 0
-      }
+      let atEnd = try stream.pointee.avail_in == 0 && !refill()
+      ended = atEnd && !inMember
+      if ended { return 0 }
       if !inMember, try !startMember() { return 0 }
       let status = inflate(stream, Z_NO_FLUSH)
       switch status {
       case Z_STREAM_END: inMember = false
+      // Until here zlib had more of what it was given before.
+      case Z_BUF_ERROR where atEnd:
+        throw FileError(name, "the gzip data are cut short; fetch or write the file again.")
       case Z_OK, Z_BUF_ERROR: break
       case Z_DATA_ERROR:
         // zlib says why.

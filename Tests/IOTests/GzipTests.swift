@@ -32,6 +32,9 @@ struct GzipTests {
     file[file.count - 6] ^= 1  // the checksum, which only a reader that goes to the end sees
     #expect(failure { try load(file) }.contains("gzip data are damaged (incorrect data check)"))
     #expect(failure { try load([0x1f, 0x8b, 99, 0, 0, 0]) }.contains("damaged"))
+    // A distance too far back, right before the file ends: zlib holds it until the byte before is taken.
+    let last: [UInt8] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0, 0x3b, 0x32, 0, 0x61, 0]
+    #expect(failure { try load(last) }.contains("damaged (invalid distance too far back)"))
     #expect(failure { try load(gzip([])) }.contains("inside the gzip is empty"))
   }
 
