@@ -133,7 +133,8 @@ extension Dataset {
   }
 }
 
-/// The `index`-th number of the SplitMix64 sequence that `seed` starts.
+/// The `index`-th number of the SplitMix64 sequence that `seed` starts: another one for each index, since
+/// every step below can be undone.
 func splitMix64(seed: UInt64, index: UInt64) -> UInt64 {
   var z = seed &+ (index &+ 1) &* 0x9e37_79b9_7f4a_7c15
   z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9

@@ -1,13 +1,12 @@
 import LatentKernels
 
-/// Which rows are held out: those with the smallest keys, the row breaking ties. It is told from the
-/// numbers alone, in little memory, however many rows there are.
+/// Which rows are held out: those with the smallest keys, of which no two rows have the same one. It is
+/// told from the numbers alone, in little memory, however many rows there are.
 struct SplitPart: Sendable {
   let seed: UInt64
   private(set) var count: Int
-  /// The last row held out, and its key.
+  /// Of the last row held out.
   private let lastKey: UInt64
-  private let lastRow: Int
   private var isHeldOut = true
 
   /// - Parameter heldOut: 1 ... `rows`.
@@ -29,14 +28,6 @@ struct SplitPart: Sendable {
       prefix = prefix << 16 | UInt64(digit)
     }
     lastKey = prefix
-    // Of the rows with this key, those up to the rank.
-    var last = -1
-    for row in 0..<rows where splitMix64(seed: seed, index: UInt64(row)) == prefix {
-      last = row
-      if rank == 0 { break }
-      rank -= 1
-    }
-    lastRow = last
   }
 
   func complement(of rows: Int) -> SplitPart {
@@ -47,8 +38,7 @@ struct SplitPart: Sendable {
   }
 
   func contains(_ row: Int) -> Bool {
-    let key = splitMix64(seed: seed, index: UInt64(row))
-    return (key < lastKey || (key == lastKey && row <= lastRow)) == isHeldOut
+    (splitMix64(seed: seed, index: UInt64(row)) <= lastKey) == isHeldOut
   }
 }
 

@@ -43,7 +43,9 @@ struct DatasetTests {
     #expect(try values(data.split(heldOutFraction: 0.2, seed: 8).heldOut) != values(heldOut))
     // Held to these rows: a change would move data between training and test.
     #expect(values(heldOut).prefix(5) == [1, 5, 8, 10, 21])
-    #expect(try data.split(heldOutFraction: 1e-9, seed: 1).heldOut.rows.count == 1)
+    for (fraction, count) in [(1e-9, 1), (0.014, 1), (0.016, 2), (1 - 1e-9, 99)] {
+      #expect(try data.split(heldOutFraction: fraction, seed: 1).heldOut.rows.count == count)
+    }
     for fraction in [0, 1, -1, 2, Double.nan] {
       #expect(
         failure { try data.split(heldOutFraction: fraction, seed: 1) }.contains("between 0 and 1"))

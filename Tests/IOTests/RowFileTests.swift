@@ -68,6 +68,10 @@ import Testing
     try compare(path)
     try compare(path, LoadOptions(columns: ["3", "1"]))
     try compare(path, LoadOptions(weights: "2"))
+    // A chunk takes the memory it may: rows of three doubles, one at least.
+    for (bytes, rows) in [(1, 1), (240, 10), (263, 10)] {
+      #expect(try RowFile(path, chunkBytes: bytes).chunkRows == rows)
+    }
     // Grey levels, and bytes of 0 and 1, which only the last value tells apart.
     for last in [UInt8(1), 2] {
       let bytes = (0..<59).map { UInt8($0 % 2) } + [last]

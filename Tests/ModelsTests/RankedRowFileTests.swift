@@ -94,10 +94,12 @@ import Testing
     let three = try write("three.csv", "1,2,3\n4,5,6\n")
     let two = try write("two.csv", "1,2\n4,5\n")
     let longer = try write("longer.csv", "1,2,3\n4,5,6\n7,8,9\n")
+    let named = try write("named.csv", "x,y,z\n1,2,3\n4,5,6\n")
     try NPY.write(Matrix<Double>(rows: 2, columns: 3), to: path("array.npy"))
     for (other, sentence) in [
       (two, "columns in the data is 2 where rank 0 has 3"),
       (longer, "rows in the data is 3 where rank 0 has 2"),
+      (named, "column names is x, y, z where rank 0 has none"),
       (path("array.npy"), "rows in the data is 2 where rank 0 has those of a text"),
       (path("none.csv"), "none.csv: cannot be opened"),
     ] {
