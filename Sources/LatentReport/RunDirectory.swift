@@ -216,7 +216,7 @@ extension RunDirectory {
   public func readConfiguration<Value: Decodable>(_ type: Value.Type) throws -> Value {
     let bytes = try FileBytes.read(configuration, limit: 1 << 26)
     do {
-      return try JSONDecoder().decode(type, from: Data(bytes))
+      return try JSONDecoder().decodeChecked(type, from: bytes)
     } catch {
       throw FileError(
         configuration, "expected the configuration of a run, found other or damaged JSON.")

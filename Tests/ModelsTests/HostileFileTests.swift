@@ -55,6 +55,25 @@ import Testing
     return file
   }
 
+  /// Foundation's decoder ends the process at 513 of them.
+  @Test func deepNestingIsRefused() throws {
+    var file = try vae { _ in }
+    for text in ["[", "{\"a\":", "[{\"a\":"] {
+      for depth in [65, 512, 513, 514] {
+        file.metadata["configuration"] = String(repeating: text, count: depth)
+        #expect(message { _ = try VAE.load(file, path: "x") }.contains("cannot be read"))
+      }
+    }
+    // Brackets in strings do not nest, nor does a quotation mark behind a backslash end one.
+    let texts = [String(repeating: "[\"\\", count: 100), "]"]
+    let encoded = try JSONEncoder().encode(texts)
+    #expect(try JSONDecoder().decodeChecked([String].self, from: encoded) == texts)
+    let nested = String(repeating: "[", count: 64) + String(repeating: "]", count: 64)
+    #expect(throws: DecodingError.self) {
+      try JSONDecoder().decodeChecked(Int.self, from: "[\(nested)]".utf8)
+    }
+  }
+
   @Test func codesThatDoNotFitAreRefused() throws {
     let wrong: [(mean: [Double], factor: [Double])] = [
       ([], []), ([0, 0], [1, 0, 0, 1]), ([0], []), ([], [1]),

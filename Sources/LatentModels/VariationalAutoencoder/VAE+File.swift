@@ -54,7 +54,7 @@ extension TensorFile {
       throw ModelFileError(path, "its metadata lack \"\(key)\".")
     }
     do {
-      return try JSONDecoder().decode(type, from: Data(text.utf8))
+      return try JSONDecoder().decodeChecked(type, from: text.utf8)
     } catch {
       throw ModelFileError(path, "its metadata \"\(key)\" cannot be read; the file is damaged.")
     }
