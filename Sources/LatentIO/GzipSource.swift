@@ -106,7 +106,6 @@ final class GzipSource: ByteSource {
         throw FileError(name, "bytes that are not gzip follow the gzip data; fetch the file again.")
       }
     } while try refill()
-    ended = true
     return false
   }
 }

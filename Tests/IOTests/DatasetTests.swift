@@ -46,6 +46,7 @@ struct DatasetTests {
     for (fraction, count) in [(1e-9, 1), (0.014, 1), (0.016, 2), (1 - 1e-9, 99)] {
       #expect(try data.split(heldOutFraction: fraction, seed: 1).heldOut.rows.count == count)
     }
+    #expect(try load("1\n2").split(heldOutFraction: 0.9, seed: 1).training.rows.count == 1)
     for fraction in [0, 1, -1, 2, Double.nan] {
       #expect(
         failure { try data.split(heldOutFraction: fraction, seed: 1) }.contains("between 0 and 1"))

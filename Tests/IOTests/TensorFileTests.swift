@@ -107,7 +107,8 @@ struct TensorFileTests {
     (#"{"a":{"dtype":"F32","shape":[99999999999999999999],"data_offsets":[0,4]}}"#, "64 bits"),
     (#"{"\ud800":{}}"#, "surrogates"), (#"{"\ud800\u0041":{}}"#, "surrogate"),
     (#"{"\u+123":{}}"#, "hexadecimal"),
-    (#"{"\x":{}}"#, "an escape"), ("{\"a\u{1}\":{}}", "control"), ("{\"\\", "an escape"),
+    (#"{"\x":{}}"#, "an escape of JSON at byte 3"),
+    ("{\"a\u{1}\":{}}", "control"), ("{\"\\", "an escape"),
   ])
   func badHeaders(_ header: String, _ expected: String) {
     #expect(failure { try read(safetensors(header, [0, 0, 0, 0])) }.contains(expected))
