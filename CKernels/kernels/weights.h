@@ -1,10 +1,11 @@
 // dW[inner x columns] = Xt dY and db = 1t dY, the batch being the inner dimension of the product:
 // written out, or taken straight into Adam.
 
-// A finished tile of dW, its rows 8 at most, on its way into Adam.
+// A finished tile of dW, its rows 8 at most, on its way into Adam, or out.
 typedef struct latent_update {
   latent_tile tile;
-  float *weights, *first, *second;  // of the tile's first row in its first panel
+  // Of the tile's first row in its first panel: weights and moments, or the gradient and nothing.
+  float *weights, *first, *second;
   size_t panel;                     // floats from panel to panel
   int rows, panels;                 // 0 rows: nothing is pending
 } latent_update;
@@ -20,6 +21,10 @@ LATENT_INLINE void update_vector(const latent_run *run, const latent_update *upd
   size_t at = p * update->panel + m * 16;
   adam_vector(run, vf_load(update->tile.values[m][p]), update->weights + at, update->first + at,
               update->second + at);
+}
+
+LATENT_INLINE void write_vector(const latent_update *update, size_t m, size_t p) {
+  vf_store(update->weights + p * update->panel + m * 16, vf_load(update->tile.values[m][p]));
 }
 
 // The columns of one group of dY, row after row without gaps: every tile of the group reads them, and
@@ -47,19 +52,22 @@ static void pack_columns(const float *gradient, size_t stride, size_t rows, size
 LATENT_INLINE void prefetch_vector(const latent_update *update, size_t m, size_t p) {
   size_t at = p * update->panel + m * 16;
   __builtin_prefetch(update->weights + at, 1);
+  if (!update->first) return;
   __builtin_prefetch(update->first + at, 1);
   __builtin_prefetch(update->second + at, 1);
 }
 
 static void finish_update(const latent_run *run, latent_update *update) {
   for (size_t p = 0; p < (size_t)update->panels; ++p)
-    for (size_t m = 0; m < (size_t)update->rows; ++m) update_vector(run, update, m, p);
+    for (size_t m = 0; m < (size_t)update->rows; ++m)
+      if (update->first) update_vector(run, update, m, p);
+      else write_vector(update, m, p);
   update->rows = 0;
 }
 
 #if LATENT_TILE_PANELS >= 3
-// The next tile of dW, with the update of the tile before between its multiply-adds: a division and a
-// square root take 16 cycles a vector in a unit of their own, and the moments come from far.
+// The next tile of dW, with what becomes of the tile before between its multiply-adds: in Adam a division
+// and a square root take 16 cycles a vector in a unit of their own, and all that is written is far away.
 typedef struct latent_update_work {
   const latent_run *run;
   const latent_update *next, *pending;
@@ -76,6 +84,13 @@ LATENT_INLINE void update_item(void *context, size_t item) {
 LATENT_INLINE void update_four(void *context, size_t item) {
   for (size_t i = 0; i < 4; ++i) update_item(context, 4 * item + i);
 }
+LATENT_INLINE void write_four(void *context, size_t item) {
+  const latent_update_work *work = context;
+  for (size_t i = 4 * item; i < 4 * item + 4; ++i) {
+    prefetch_vector(work->next, i % 8, i / 8);
+    write_vector(work->pending, i % 8, i / 8);
+  }
+}
 
 #define LATENT_BESIDE(NAME, PANELS, ITEM, VECTORS)                                              \
   static __attribute__((noinline)) void NAME(const latent_run *run, const float *x,             \
@@ -90,6 +105,8 @@ LATENT_BESIDE(tile_beside_update_2, 2, update_item, 1)
 LATENT_BESIDE(tile_beside_update_3, 3, update_item, 1)
 LATENT_BESIDE(tile_beside_updates_2, 2, update_four, 4)
 LATENT_BESIDE(tile_beside_updates_3, 3, update_four, 4)
+LATENT_BESIDE(tile_beside_writes_2, 2, write_four, 4)
+LATENT_BESIDE(tile_beside_writes_3, 3, write_four, 4)
 #undef LATENT_BESIDE
 #endif
 
@@ -100,8 +117,9 @@ static void weights_tile(const latent_run *run, const float *x, const float *w, 
   if (next->rows == 8 && next->panels >= 2 && pending->rows == 8 &&
       run->rows >= 2 * (uint32_t)pending->panels) {
     bool three = next->panels == 3, one = run->rows >= 8 * (uint32_t)pending->panels;
-    (one ? three ? tile_beside_update_3 : tile_beside_update_2
-         : three ? tile_beside_updates_3 : tile_beside_updates_2)(run, x, w, by, next, pending);
+    (!pending->first ? three ? tile_beside_writes_3 : tile_beside_writes_2
+     : one ? three ? tile_beside_update_3 : tile_beside_update_2
+           : three ? tile_beside_updates_3 : tile_beside_updates_2)(run, x, w, by, next, pending);
     pending->rows = 0;
     return;
   }
@@ -121,13 +139,6 @@ static void update_bias(const latent_weights *at, const float *sums, size_t pane
                   at->bias_second + column);
     else vf_store(at->bias + column, value);
   }
-}
-
-static void write_tile(const latent_update *tile) {
-  for (int p = 0; p < tile->panels; ++p)
-    for (int m = 0; m < tile->rows; ++m)
-      vf_store(tile->weights + (size_t)p * tile->panel + (size_t)m * 16,
-               vf_load(tile->tile.values[m][p]));
 }
 
 static void transpose_group(const latent_weights *at, size_t panel, int width, size_t row) {
@@ -151,8 +162,8 @@ static void weights_group(const latent_weights *at, const float *input, const la
     latent_update *next = &updates[current], *pending = &updates[current ^ 1];
     size_t start = (panel * inner + row) * 16;
     next->weights = at->weights + start;
-    next->first = at->first + start;
-    next->second = at->second + start;
+    next->first = at->op->update ? at->first + start : NULL;
+    next->second = at->op->update ? at->second + start : NULL;
     next->panel = inner * 16;
     next->rows = (int)(row_end - row < 8 ? row_end - row : 8);
     next->panels = width;
@@ -163,11 +174,6 @@ static void weights_group(const latent_weights *at, const float *input, const la
       finish_update(at->run, pending);
     } else {
       weights_tile(at->run, input + row, columns, by, next, pending);
-    }
-    if (!at->op->update) {
-      write_tile(next);
-      next->rows = 0;
-      continue;
     }
     current ^= 1;
     // Rows before this tile are up to date.
