@@ -16,6 +16,7 @@ public final class Storage<Element: BitwiseCopyable>: @unchecked Sendable {
   /// Bytes that were mapped, 0 where they were allocated.
   private let mapped: Int
   private static var hugePage: Int { 2 << 20 }
+  private static var hugePages: Int32 { 14 }  // MADV_HUGEPAGE
 
   /// Room for `count` elements, all zero.
   public init(count: Int) {
@@ -27,8 +28,7 @@ public final class Storage<Element: BitwiseCopyable>: @unchecked Sendable {
       byteCount: bytes, alignment: isLarge ? Self.hugePage : 64)
     #if os(Linux)
       // A step walks whole columns of its matrices, a page a row: 2 % of its time on small pages.
-      let hugePages: Int32 = 14  // MADV_HUGEPAGE
-      if isLarge { madvise(memory, bytes, hugePages) }
+      if isLarge { madvise(memory, bytes, Self.hugePages) }
     #endif
     memset(memory, 0, bytes)
     pointer = memory.bindMemory(to: Element.self, capacity: count)
@@ -37,20 +37,31 @@ public final class Storage<Element: BitwiseCopyable>: @unchecked Sendable {
   /// Room for `count` elements, of which only those of `part` are held in memory, zero: nothing may touch
   /// the others.
   public init(count: Int, holding part: Range<Int>) {
-    precondition(part.lowerBound >= 0 && part.upperBound <= count, "a part lies within the whole")
     let page = Int(getpagesize())
-    let stride = MemoryLayout<Element>.stride
-    let bytes = max(page, (count * stride + page - 1) / page * page)
+    let bytes = max(page, (count * MemoryLayout<Element>.stride + page - 1) / page * page)
     let flags = MAP_PRIVATE | MAP_ANON
     let memory = mmap(nil, bytes, PROT_NONE, flags, -1, 0)
     guard let memory, memory != MAP_FAILED else { fatalError("no room for \(bytes) bytes") }
-    let first = part.lowerBound * stride / page * page
-    let last = min(bytes, (part.upperBound * stride + page - 1) / page * page)
-    let status = mprotect(memory + first, last - first, PROT_READ | PROT_WRITE)
-    guard status == 0 else { fatalError("no memory for \(last - first) bytes") }
     self.count = count
     mapped = bytes
     pointer = memory.bindMemory(to: Element.self, capacity: count)
+    hold(part)
+  }
+
+  /// Holds another part in memory, too.
+  public func hold(_ part: Range<Int>) {
+    precondition(part.lowerBound >= 0 && part.upperBound <= count, "a part lies within the whole")
+    guard mapped > 0 else { return }
+    let page = Int(getpagesize())
+    let stride = MemoryLayout<Element>.stride
+    let first = part.lowerBound * stride / page * page
+    let last = min(mapped, (part.upperBound * stride + page - 1) / page * page)
+    let memory = UnsafeMutableRawPointer(pointer) + first
+    let status = mprotect(memory, last - first, PROT_READ | PROT_WRITE)
+    guard status == 0 else { fatalError("no memory for \(last - first) bytes") }
+    #if os(Linux)
+      madvise(memory, last - first, Self.hugePages)
+    #endif
   }
 
   deinit {

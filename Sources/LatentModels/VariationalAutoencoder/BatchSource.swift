@@ -34,9 +34,9 @@ public struct BatchSource: Sendable {
   /// What happens to a value on its way into a batch.
   public let transform: Transform
   /// Whether batches hold nothing but zeros and ones, and products may make use of it.
-  let isBinary: Bool
+  private(set) var isBinary: Bool
   /// Whether a value is NaN: not observed.
-  public let hasMissing: Bool
+  public private(set) var hasMissing: Bool
   private let bytes: Storage<UInt8>?
   private let floats: Storage<Float>?
 
@@ -97,6 +97,30 @@ public struct BatchSource: Sendable {
       ? Storage<Value>(count: own.count)
       : Storage<Value>(count: share.total * columns, holding: own)
     return (storage, storage.pointer + own.lowerBound)
+  }
+
+  /// What a row takes in memory.
+  var rowBytes: Int { bytes == nil ? 4 * columns : columns }
+
+  /// The bytes of rows, of which those `within` a range are to be had in memory.
+  func values(of rows: Range<Int>, within reach: Range<Int>) -> UnsafeMutableRawBufferPointer {
+    func part<Value>(_ storage: Storage<Value>) -> UnsafeMutableRawBufferPointer {
+      storage.hold(reach.lowerBound * columns..<reach.upperBound * columns)
+      return UnsafeMutableRawBufferPointer(
+        UnsafeMutableBufferPointer(
+          rebasing: storage.values[rows.lowerBound * columns..<rows.upperBound * columns]))
+    }
+    if let bytes { return part(bytes) }
+    return part(floats!)
+  }
+
+  /// What another rank's rows are that came here.
+  mutating func noteBorrowed(_ rows: Range<Int>) {
+    guard let floats else { return }
+    let values = floats.values[rows.lowerBound * columns..<rows.upperBound * columns]
+    hasMissing = hasMissing || values.contains { $0.isNaN }
+    isBinary =
+      isBinary && (transform != .none || values.allSatisfy { $0 == 0 || $0 == 1 })
   }
 
   /// Whether a value is there, not NaN.

@@ -117,6 +117,7 @@ public final class VAETrainer {
     let ranks = communicator.size
     let groups = try rows.groups(configuration.rowGroups, ranks: ranks)
     heldOutGroups = try held?.groups(configuration.rowGroups, ranks: ranks)
+    var batches: BatchSource
     (batches, self.heldOut) = try communicator.unanimously {
       (
         try model.batches(of: rows.data, share: share),
@@ -138,12 +139,17 @@ public final class VAETrainer {
     } else {
       posteriors = nil
     }
+    let balanced = try BalancedRows(
+      share, batchSize: groups == nil ? capacity : nil, rowBytes: batches.rowBytes,
+      over: communicator)
+    try batches.borrow(balanced, over: communicator)
+    self.batches = batches
     let sharesSteps = communicator.size > 1 || configuration.rowGroups != nil
     ranked =
       sharesSteps
       ? try RankedStep(
         model.networks, batches: batches, capacity: capacity, configuration: configuration,
-        share: share, groups: groups, communicator: communicator) : nil
+        balanced: balanced, groups: groups, communicator: communicator) : nil
     if configuration.inference == .amortized {
       // What is watched: the bound itself where it depends on the samples.
       let bound: (objective: Objective, samples: Int) =

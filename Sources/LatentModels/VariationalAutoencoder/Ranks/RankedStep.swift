@@ -9,8 +9,7 @@ import LatentNetworks
 final class RankedStep: TrainingStep {
   let capacity: Int
   let communicator: any Communicator
-  /// Which of all rows are here.
-  let share: RowShare
+  private let balanced: BalancedRows
   let groups: RowGroups?
   /// Asked before a step; see ``stops``.
   var isStopping = false
@@ -25,7 +24,7 @@ final class RankedStep: TrainingStep {
   private let parts: GradientParts
   private let adam: [Plan]
   private let gradientLimit: Double
-  /// Of the last batch: the rows that are here, and how many of each group.
+  /// Of the last batch: the rows that this rank computes, and how many of each group.
   private var rows: [UInt32] = []
   private var counts: [Int] = []
   /// Sums on their way up the tree, the gradients' own storage first.
@@ -33,15 +32,16 @@ final class RankedStep: TrainingStep {
 
   init(
     _ networks: VariationalNetworks, batches: BatchSource, capacity: Int,
-    configuration: TrainingConfiguration, share: RowShare, groups: RowGroups?,
+    configuration: TrainingConfiguration, balanced: BalancedRows, groups: RowGroups?,
     communicator: any Communicator
   ) throws {
     self.capacity = capacity
     self.communicator = communicator
-    self.share = share
+    self.balanced = balanced
     self.groups = groups
     plan = try ELBOPlan(
-      networks, batches: batches, capacity: min(capacity, max(1, share.count)), work: .gradient,
+      networks, batches: batches,
+      capacity: min(capacity, max(1, balanced.reach(of: communicator.rank).count)), work: .gradient,
       objective: configuration.objective, samples: configuration.samples,
       freeBits: configuration.freeBits > 0)
     let parameters = networks.parameters
@@ -71,9 +71,9 @@ final class RankedStep: TrainingStep {
     (stops, diverges) = (flags[0] != 0, flags[1] != 0)
   }
 
-  /// The rows of a batch that are here, group by group where there are groups.
+  /// The rows of a batch that this rank computes, group by group where there are groups.
   private func choose(_ batch: ArraySlice<UInt32>) {
-    rows = batch.filter { share.range.contains(Int($0)) }
+    rows = balanced.rows(of: batch, on: communicator.rank)
     guard let groups else { return }
     counts = [Int](repeating: 0, count: groups.count)
     let group = rows.map { groups.group(of: Int($0)) }
@@ -85,6 +85,7 @@ final class RankedStep: TrainingStep {
 
   private func overlap(on backend: any Backend, run: Run, batchRows: Int) throws {
     var messages: [any CommunicationRequest] = []
+    var finished = 0
     for part in parts.parts {
       if let gate = part.gate { try open(gate, run: run, batchRows: batchRows) }
       if run.rows > 0 { part.plan.execute(on: backend, run: run) }
@@ -101,14 +102,23 @@ final class RankedStep: TrainingStep {
       messages.append(
         try communicator.beginAllReduce(slices.pack(slice, in: parameters.gradients)))
       for message in messages.dropLast() { _ = try message.test() }
+      // Nothing reads the parameters of the slices before any more, and they are still near.
+      while finished < number, try messages[finished].test() {
+        finish(finished, on: backend, run: run)
+        finished += 1
+      }
     }
-    for (number, message) in messages.enumerated() {
-      try message.wait()
-      slices.unpack(slices.slices[number], in: parameters.gradients)
-      // The length of a gradient is known when all of it is there.
-      if gradientLimit == 0 { adam[number].execute(on: backend, run: run.onOneRow) }
+    for number in finished..<messages.count {
+      try messages[number].wait()
+      finish(number, on: backend, run: run)
     }
     if gradientLimit > 0 { update(on: backend, run: run) }
+  }
+
+  private func finish(_ number: Int, on backend: any Backend, run: Run) {
+    slices.unpack(slices.slices[number], in: parameters.gradients)
+    // The length of a gradient is known when all of it is there.
+    if gradientLimit == 0 { adam[number].execute(on: backend, run: run.onOneRow) }
   }
 
   private func update(on backend: any Backend, run: Run) {
