@@ -43,18 +43,23 @@ func excerpt(_ bytes: some Collection<UInt8>) -> String {
 /// The first bytes of a text found in a file, in quotes, fit to be printed.
 package func excerpt(_ text: String) -> String { excerpt(text.utf8) }
 
-/// `text` in quotes; controls, and characters that turn or break lines, are spelt out.
+/// `text` in quotes, fit to be printed.
 private func quoted(_ text: String) -> String {
-  var result = "\""
+  "\"" + printable(text, escaping: ["\"", "\\"]) + "\""
+}
+
+/// `text` with what a terminal obeys spelt out: controls, and characters that turn or break lines.
+package func printable(_ text: String, escaping: [Unicode.Scalar] = []) -> String {
+  var result = ""
   for scalar in text.unicodeScalars {
     if isPrintable(scalar) {
-      if scalar == "\"" || scalar == "\\" { result += "\\" }
+      if escaping.contains(scalar) { result += "\\" }
       result.unicodeScalars.append(scalar)
     } else {
       result += "\\u{\(String(scalar.value, radix: 16, uppercase: true))}"
     }
   }
-  return result + "\""
+  return result
 }
 
 private func isPrintable(_ scalar: Unicode.Scalar) -> Bool {

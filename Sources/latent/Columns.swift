@@ -1,10 +1,12 @@
 import Foundation
+import LatentIO
 
-/// Tables with one space between their columns, and numbers that fit them.
+/// Tables with one space between their columns, and numbers that fit them; names from files as a terminal
+/// may have them.
 enum Columns {
   /// The first column to the left, the others to the right.
   static func table(_ header: [String], _ rows: [[String]]) -> String {
-    let lines = [header] + rows
+    let lines = ([header] + rows).map { $0.map { printable($0) } }
     let widths = header.indices.map { column in lines.map { $0[column].count }.max()! }
     return lines.map { line in
       line.indices.map { column in

@@ -103,11 +103,11 @@ struct FactorResult: Encodable {
     }
     for column in report.heywoodColumns {
       warnings.append(
-        "The uniqueness of \(names[column]) ran to its floor, a Heywood case: fewer factors may fit."
+        "The uniqueness of \(printable(names[column])) ran to its floor, a Heywood case: fewer factors may fit."
       )
     }
     for column in report.constantColumns {
-      warnings.append("Column \(names[column]) is constant: it has no loadings.")
+      warnings.append("Column \(printable(names[column])) is constant: it has no loadings.")
     }
   }
 

@@ -38,6 +38,24 @@ import Testing
         for file in files { #expect(try place.read("run/\(file)") == place.read("again/\(file)")) }
       }
 
+      /// What a terminal obeys is spelt out where names from files come to it.
+      @Test func namesNeverCommandATerminal() throws {
+        let rows = (0..<30).map { "\($0),\($0 * $0 % 7),\($0 * 3 % 11)" }
+        let text = "a\u{1B}[2J\u{7},\u{202E}b,c\n" + rows.joined(separator: "\n")
+        try Data(text.utf8).write(to: URL(fileURLWithPath: "\(place.path)/rude.csv"))
+        for model in [["mixture", "--components", "2"], ["factors", "--factors", "1"]] {
+          let outcome = try Command.run(
+            ["fit"] + model + ["--data", "rude.csv", "--output", "run"], in: place)
+          let printed = outcome.output + outcome.errors
+          #expect(printed.contains(#"a\u{1B}[2J\u{7}"#), "\(printed)")
+          #expect(
+            printed.unicodeScalars.allSatisfy {
+              $0 == "\n" || $0.value >= 0x20 && $0 != "\u{202E}"
+            })
+          try place.remove("run")
+        }
+      }
+
       @Test func standardizedModelsAreInDataUnits() throws {
         let plain = try place.latent("fit", "mixture", "--output", "a", "--json").json()
         let scaled = try place.latent(

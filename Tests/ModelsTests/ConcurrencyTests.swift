@@ -16,7 +16,8 @@ import Testing
         transform: .sample))
     model.initialize(for: data.rows, seed: seed)
     var configuration = TrainingConfiguration()
-    configuration.epochs = 4
+    // Pools larger than the cores that are free wait for turns at every barrier.
+    configuration.epochs = 2
     configuration.batchSize = 20
     configuration.seed = seed
     return try VAETrainer(

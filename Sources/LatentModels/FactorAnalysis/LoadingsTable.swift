@@ -1,4 +1,5 @@
 import Foundation
+import LatentIO
 import LatentKernels
 
 extension LinearGaussianModel {
@@ -8,10 +9,10 @@ extension LinearGaussianModel {
   /// On the correlation scale, whatever the model's own.
   ///
   /// - Parameters:
-  ///   - names: one a column; "x1", "x2" and so on if nil.
+  ///   - names: one a column; "x1", "x2" and so on if nil. What a terminal would obey is spelt out.
   ///   - cutoff: smaller loadings, in magnitude, are left blank.
   public func loadingsTable(names: [String]? = nil, cutoff: Double = 0.1) -> String {
-    let names = names ?? (1...max(1, columns)).map { "x\($0)" }
+    let names = (names ?? (1...max(1, columns)).map { "x\($0)" }).map { printable($0) }
     precondition(names.count == columns, "one name a column")
     let (loadings, uniquenesses, _) = onCorrelationScale
     let title = names.map(\.count).max().map { max($0, 12) } ?? 12
