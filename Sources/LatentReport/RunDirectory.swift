@@ -104,14 +104,7 @@ public struct RunDirectory: Sendable {
       throw FileError(path, "expected a run directory, found a file; choose another name.")
     }
     // What a run left aside that was killed before it began is nobody's.
-    let contents: [String]
-    do {
-      contents = try FileManager.default.contentsOfDirectory(atPath: path).filter {
-        !isLeftover($0)
-      }
-    } catch {
-      throw FileError(path, "its files cannot be listed\(reason(of: error)); choose another name.")
-    }
+    let contents = try listDirectory(path).filter { !isLeftover($0) }
     guard !contents.contains("config.json") else {
       throw FileError(
         path,
@@ -166,16 +159,10 @@ public struct RunDirectory: Sendable {
 
   /// Removes what a killed writer left aside.
   public func removeLeftovers() {
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
-    for name in names where Self.isLeftover(name) { unlink("\(path)/\(name)") }
-  }
-
-  /// What the system says of it, behind a colon.
-  private static func reason(of error: any Error) -> String {
-    let error = error as NSError
-    let cause = error.userInfo[NSUnderlyingErrorKey] as? NSError ?? error
-    guard cause.domain == NSPOSIXErrorDomain else { return "" }
-    return ": " + String(cString: strerror(Int32(cause.code)))
+    for directory in [path, eventDirectory] {
+      let names = (try? listDirectory(directory)) ?? []
+      for name in names where Self.isLeftover(name) { unlink("\(directory)/\(name)") }
+    }
   }
 
   private static func isLeftover(_ name: String) -> Bool {

@@ -6,7 +6,8 @@ import LatentReport
 // the same page.
 
 extension FactorResult {
-  func page(_ model: any FittedFactors, names: [String]?, in run: RunDirectory) -> ReportPage {
+  func page(_ model: any FittedFactors, names: [String]?, in run: RunDirectory) throws -> ReportPage
+  {
     let columnNames = names ?? (1...columns).map { "x\($0)" }
     var fit: [(name: String, value: String)] = [
       ("log-likelihood", "\(decimal(logLikelihood, 3)) nats"),
@@ -31,7 +32,7 @@ extension FactorResult {
     fit += warnings.map { ("warning", $0) }
     var sections = [ReportPage.Section("Fit", [.pairs(fit)])]
     var blocks: [ReportPage.Block] = []
-    if let figure = ReportPage.Figure(
+    if let figure = try ReportPage.Figure(
       file: run.loadings,
       "Loadings of columns of variance 1, blue above zero and orange below; uniquenesses in grey.")
     {
@@ -64,7 +65,7 @@ extension FactorResult {
     ///   - logScale: what they lose on the way to the data's units.
     func page(
       lowerBounds: [[Double]], logScale: Double, names: [String]?, in run: RunDirectory
-    ) -> ReportPage {
+    ) throws -> ReportPage {
       var fit: [(name: String, value: String)] = [
         ("log-likelihood", "\(decimal(logLikelihood, 3)) nats"),
         ("a row", "\(decimal(meanLogLikelihood, 4)) nats"),
@@ -79,9 +80,9 @@ extension FactorResult {
       ]
       fit += warnings.map { ("warning", $0) }
       var sections = [
-        ReportPage.Section("Fit", [.pairs(fit)]), componentsSection(names, in: run),
+        ReportPage.Section("Fit", [.pairs(fit)]), try componentsSection(names, in: run),
       ]
-      if let selection { sections.append(choice(selection, in: run)) }
+      if let selection { sections.append(try choice(selection, in: run)) }
       sections.append(
         learning(
           lowerBounds.prefix(8).enumerated().map { restart, bounds in
@@ -96,15 +97,15 @@ extension FactorResult {
 
     private func componentsSection(
       _ names: [String]?, in run: RunDirectory
-    ) -> ReportPage.Section {
+    ) throws -> ReportPage.Section {
       let columnNames = (names ?? (1...columns).map { "x\($0)" }).prefix(12)
-      let figures = [
+      let figures = try [
         (
           run.clusters,
           "Rows in the colours of their components; ellipses at one and two deviations."
         ),
         (run.steps, "EM on its way from one blob to these clusters."),
-      ].compactMap { ReportPage.Figure(file: $0.0, $0.1) }
+      ].compactMap { try ReportPage.Figure(file: $0.0, $0.1) }
       let table = ReportPage.Block.table(
         ["component", "weight", "rows", "certainty"] + columnNames.map { "mean \($0)" },
         rows: responsibilities.prefix(100).enumerated().map { index, one in
@@ -116,9 +117,11 @@ extension FactorResult {
       return .init("Components", figures.isEmpty ? [table] : [.figures(figures), table])
     }
 
-    private func choice(_ candidates: [Candidate], in run: RunDirectory) -> ReportPage.Section {
+    private func choice(_ candidates: [Candidate], in run: RunDirectory) throws
+      -> ReportPage.Section
+    {
       var blocks: [ReportPage.Block] = []
-      if let figure = ReportPage.Figure(
+      if let figure = try ReportPage.Figure(
         file: run.selectionPlot, "Criteria against the number of components, the best ringed.")
       {
         blocks.append(.figures([figure]))

@@ -140,11 +140,11 @@ extension ReportPage.Figure {
   }
 
   /// A picture that was written to a file; nil where there is none.
-  public init?(file path: String, _ caption: String) {
-    guard FileManager.default.fileExists(atPath: path),
-      let bytes = try? FileBytes.read(path, limit: 64 << 20)
-    else { return nil }
-    self.init(png: bytes, caption)
+  ///
+  /// - Throws: ``FileError`` where it cannot be read.
+  public init?(file path: String, _ caption: String) throws {
+    guard FileManager.default.fileExists(atPath: path) else { return nil }
+    self.init(png: try FileBytes.read(path, limit: 64 << 20), caption)
   }
 }
 

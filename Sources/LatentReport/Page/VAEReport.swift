@@ -41,11 +41,11 @@ public struct VAEReport {
               }),
           ]))
     }
-    let pictures = [
+    let pictures = try [
       (directory.reconstructions, "Rows of the data, what the model makes of them below each."),
       (directory.samples, "Draws from the prior, decoded: E[x|z] for z ~ N(0, I)."),
       (directory.manifold, "E[x|z] over quantiles of the prior in both latent dimensions."),
-    ].compactMap { ReportPage.Figure(file: $0.0, $0.1) }
+    ].compactMap { try ReportPage.Figure(file: $0.0, $0.1) }
     if !pictures.isEmpty { sections.append(.init("Pictures", [.figures(pictures)])) }
     if examples.rows.count > 0 {
       sections.append(try Self.latentSpace(model, examples, backend))

@@ -4,7 +4,8 @@ import LatentModels
 
 extension RunDirectory {
   /// The event file's path, in a directory `tensorboard` of the run.
-  public var events: String { path + "/tensorboard/events.out.tfevents.0.latent" }
+  public var events: String { eventDirectory + "/events.out.tfevents.0.latent" }
+  var eventDirectory: String { path + "/tensorboard" }
 
   /// The curves, and the pictures that the run has, where `tensorboard --logdir` finds them.
   ///
@@ -21,9 +22,8 @@ extension RunDirectory {
       func number(_ at: Int) -> Int { png[at..<at + 4].reduce(0) { $0 << 8 | Int($1) } }
       file.add(step: step, image: tag, height: number(20), width: number(16), png: png)
     }
-    let directory = path + "/tensorboard"
-    guard mkdir(directory, 0o777) == 0 || errno == EEXIST else {
-      throw FileError(directory, "cannot be made: \(String(cString: strerror(errno))).")
+    guard mkdir(eventDirectory, 0o777) == 0 || errno == EEXIST else {
+      throw FileError(eventDirectory, "cannot be made: \(String(cString: strerror(errno))).")
     }
     try file.write(to: events)
   }
