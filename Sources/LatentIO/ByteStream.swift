@@ -32,6 +32,9 @@ final class ByteStream {
   /// The most bytes that can still follow, where that is known.
   var bound: Int? { source.bound.map { $0 + pending.count } }
 
+  /// The bytes that follow, where that is known; what gzip could hold at best says little of what it holds.
+  var length: Int? { source is GzipSource ? nil : bound }
+
   /// The next `count` bytes, fewer at the end, without taking them.
   func peek(_ count: Int) throws -> [UInt8] {
     var bytes = Array(pending)

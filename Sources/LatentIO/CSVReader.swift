@@ -28,7 +28,7 @@ struct CSVReader {
   private let recordBytes: Int
 
   static func read(_ stream: ByteStream, _ options: LoadOptions) throws -> Dataset {
-    let size = min(stream.bound ?? 0, 1 << 27)
+    let size = min(stream.length ?? 0, 1 << 27)
     var reader = try CSVReader(stream, options)
     var values = GrowingValues()
     var labels: [String] = []

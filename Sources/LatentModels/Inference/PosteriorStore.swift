@@ -36,7 +36,9 @@ public final class PosteriorStore: @unchecked Sendable {
     defer { close(descriptor) }
     // Room now is better than a fault in the middle of an epoch.
     #if os(Linux)
-      let failure = posix_fallocate(descriptor, 0, off_t(bytes))
+      // Again where a signal came between.
+      var failure: Int32
+      repeat { failure = posix_fallocate(descriptor, 0, off_t(bytes)) } while failure == EINTR
     #else
       let failure = ftruncate(descriptor, off_t(bytes)) == 0 ? 0 : errno
     #endif

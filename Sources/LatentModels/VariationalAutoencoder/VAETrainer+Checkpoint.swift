@@ -29,7 +29,7 @@ extension VAETrainer {
     // The posteriors go before the checkpoint that names their moment.
     try posteriors?.save(to: Self.posteriorsPath(beside: path, at: progress))
     try file.write(to: path)
-    removeOldPosteriors(beside: path)
+    try removeOldPosteriors(beside: path)
   }
 
   /// Goes on where the checkpoint was written.
@@ -38,6 +38,8 @@ extension VAETrainer {
   ///   settings or data that decide bits have changed.
   public func restore(from path: String) throws {
     try restore(readOnce(path), path: path)
+    // A kill behind a checkpoint leaves the posteriors of the one before.
+    try removeOldPosteriors(beside: path)
   }
 
   func restore(_ file: TensorFile, path: String) throws {
@@ -95,14 +97,17 @@ extension VAETrainer {
     return directory.appendingPathComponent("posteriors-\(moment).npy").relativePath
   }
 
-  private func removeOldPosteriors(beside path: String) {
+  private func removeOldPosteriors(beside path: String) throws {
     guard posteriors != nil else { return }
     let current = URL(fileURLWithPath: Self.posteriorsPath(beside: path, at: progress))
     let directory = current.deletingLastPathComponent()
-    let names = try? FileManager.default.contentsOfDirectory(atPath: directory.relativePath)
-    for name in names ?? [] where name.hasPrefix("posteriors-") && name.hasSuffix(".npy") {
+    for name in try listDirectory(directory.relativePath)
+    where name.hasPrefix("posteriors-") && name.hasSuffix(".npy") {
       guard name != current.lastPathComponent else { continue }
-      try? FileManager.default.removeItem(at: directory.appendingPathComponent(name))
+      let old = directory.appendingPathComponent(name).relativePath
+      guard unlink(old) == 0 else {
+        throw FileError(old, "cannot be removed: \(String(cString: strerror(errno))).")
+      }
     }
   }
 }
