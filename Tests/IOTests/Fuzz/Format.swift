@@ -33,6 +33,22 @@ enum Format: String, CaseIterable, Sendable {
     }
   }
 
+  /// What a file holds, inflated as far as that goes.
+  static func inflatedSize(_ bytes: [UInt8]) -> Int {
+    guard bytes.starts(with: [0x1f, 0x8b]) else { return bytes.count }
+    var count = 0
+    _ = sentence {
+      let stream = try ByteStream(bytes, name: "x")
+      var buffer = [UInt8](repeating: 0, count: 1 << 12)
+      while case let more = try buffer.withUnsafeMutableBytes({ try stream.read(into: $0) }),
+        more > 0, count < 1 << 20
+      {
+        count += more
+      }
+    }
+    return max(count, bytes.count)
+  }
+
   private func read(_ bytes: [UInt8]) throws {
     switch self {
     case .idx: try load(bytes, "x.idx")
