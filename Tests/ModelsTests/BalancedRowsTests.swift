@@ -30,7 +30,7 @@ import Testing
   /// Even parts of 512 of 60,000 rows, but for one batch in twenty, and those nearly.
   @Test func partsAreEven() {
     let balanced = BalancedRows(bounds: [0, 30_000, 60_000], margin: 2651)
-    var random = SplitMix(state: 1)
+    var random = SaneConfigurationTests.Random(state: 1)
     let uneven = (0..<200).map { _ in
       let batch = (0..<UInt32(60_000)).shuffled(using: &random).prefix(512)
       return abs(256 - balanced.rows(of: batch, on: 0).count)
@@ -39,17 +39,6 @@ import Testing
     let alone = BalancedRows(bounds: [0, 30_000, 60_000], margin: 0)
     let batch = (0..<UInt32(60_000)).shuffled(using: &random).prefix(512)
     #expect(alone.rows(of: batch, on: 1) == batch.filter { $0 >= 30_000 })
-  }
-
-  private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-      state &+= 0x9e37_79b9_7f4a_7c15
-      var z = state
-      z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-      z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-      return z ^ (z >> 31)
-    }
   }
 
   /// What came from the neighbours is what they hold, and what it says of the whole is known.
