@@ -93,7 +93,7 @@ int latent_mpi_begin(void) {
   setenv("OMPI_MCA_coll_libnbc_iallreduce_algorithm",
          (count & (count - 1)) == 0 ? "rabenseifner" : "ring", 0);
   // Between processes of a host: through shared memory, in pieces that stay in a core's cache, in place of
-  // a system call that copies from the other's memory; a training step of two ranks gains 2 to 4 %.
+  // a system call that copies from the other's memory; a training step of two ranks gains 1 to 4 %.
   setenv("OMPI_MCA_btl_vader_single_copy_mechanism", "none", 0);
   setenv("OMPI_MCA_btl_vader_max_send_size", "131072", 0);
   int status = MPI_Initialized(&begun);
