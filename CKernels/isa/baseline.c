@@ -7,7 +7,7 @@
 
 #define LATENT_FUSED 0
 #define LATENT_AVX512 0
-#define LATENT_TILE_ROWS 6
+#define LATENT_TILE_ROWS 2
 #define LATENT_TILE_PANELS 1
 #define LATENT_ISA_TABLE latent_backend_baseline
 #include "../kernels/all.h"

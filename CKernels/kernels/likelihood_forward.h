@@ -182,14 +182,14 @@ static void execute_likelihood_forward(const latent_task *task) {
   for (int b = 0; b < count; ++b)
     for (size_t g = blocks[b].group; g < blocks[b].group_end; ++g) {
       const latent_group group = latent_group_at(g, panels, group_panels);
-      for (size_t row = blocks[b].row; row < blocks[b].row_end; row += 8) {
-        size_t left = blocks[b].row_end - row;
+      for (size_t row = blocks[b].row, rows; row < blocks[b].row_end; row += rows) {
+        rows = latent_strip(blocks[b].row_end - row);
         latent_densities *next = &tiles[current];
         current ^= 1;
         next->gradient = gradient ? gradient + row * op->gradient.stride : NULL;
         next->partial = partial + row * op->partial.stride + g * likelihood_partial_group(op);
         next->row = row;
-        next->rows = (int)(left < 8 ? left : 8);
+        next->rows = (int)rows;
         next->panel = group.panel;
         next->panels = group.width;
         next->m = 0;

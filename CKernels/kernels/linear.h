@@ -130,8 +130,8 @@ static void execute_linear_forward(const latent_task *task) {
         gathered_group(task, weights, bias, output, panel, width, blocks[b].row, blocks[b].row_end);
         continue;
       }
-      for (size_t row = blocks[b].row; row < blocks[b].row_end; row += 8) {
-        size_t rows = blocks[b].row_end - row < 8 ? blocks[b].row_end - row : 8;
+      for (size_t row = blocks[b].row, rows; row < blocks[b].row_end; row += rows) {
+        rows = latent_strip(blocks[b].row_end - row);
         tile_group((int)rows, width, op->inner, input + row * op->input.stride, group_weights, by,
                    start, &tile.values[0][0][0], LATENT_GROUP_PANELS * 16);
         forward_rows(op, &tile.values[0][0][0], output + row * op->output.stride, rows, panel,
@@ -172,8 +172,8 @@ static void execute_linear_backward_input(const latent_task *task) {
       const latent_group at_group = latent_group_at(group, panels, LATENT_GROUP_PANELS);
       size_t panel = at_group.panel;
       int width = at_group.width;
-      for (size_t row = blocks[b].row; row < blocks[b].row_end; row += 8) {
-        size_t rows = blocks[b].row_end - row < 8 ? blocks[b].row_end - row : 8;
+      for (size_t row = blocks[b].row, rows; row < blocks[b].row_end; row += rows) {
+        rows = latent_strip(blocks[b].row_end - row);
         tile_group((int)rows, width, op->columns, gradient + row * op->gradient.stride,
                    weights + panel * by.w_panel, by, NULL,
                    &tile.values[0][0][0], LATENT_GROUP_PANELS * 16);

@@ -47,20 +47,22 @@ typedef void tile_function(size_t inner, const float *x, const float *w, latent_
       float *out, size_t out_row) {                                                            \
     tile_product(ROWS, PANELS, inner, x, w, by, start, out, out_row);                          \
   }
-#define TILE_ROW_COUNTS(PANELS)                                                                \
-  TILE(1, PANELS) TILE(2, PANELS) TILE(3, PANELS) TILE(4, PANELS)                              \
-  TILE(5, PANELS) TILE(6, PANELS) TILE(7, PANELS) TILE(8, PANELS)
-#define TILE_TABLE(PANELS)                                                                     \
-  {tile_1_##PANELS, tile_2_##PANELS, tile_3_##PANELS, tile_4_##PANELS,                         \
-   tile_5_##PANELS, tile_6_##PANELS, tile_7_##PANELS, tile_8_##PANELS}
+#define TILE_LOW(PANELS)                                                                       \
+  TILE(1, PANELS) TILE(2, PANELS) TILE(3, PANELS) TILE(4, PANELS) TILE(5, PANELS) TILE(6, PANELS)
+#define TILE_LOW_TABLE(PANELS)                                                                 \
+  tile_1_##PANELS, tile_2_##PANELS, tile_3_##PANELS, tile_4_##PANELS, tile_5_##PANELS, tile_6_##PANELS
 
-TILE_ROW_COUNTS(1)
 #if LATENT_TILE_PANELS >= 3
-TILE_ROW_COUNTS(2)
-TILE_ROW_COUNTS(3)
-static tile_function *const tile_table[3][8] = {TILE_TABLE(1), TILE_TABLE(2), TILE_TABLE(3)};
+#define TILE_HIGH(PANELS) TILE_LOW(PANELS) TILE(7, PANELS) TILE(8, PANELS)
+#define TILE_HIGH_TABLE(PANELS) {TILE_LOW_TABLE(PANELS), tile_7_##PANELS, tile_8_##PANELS}
+TILE_HIGH(1)
+TILE_HIGH(2)
+TILE_HIGH(3)
+static tile_function *const tile_table[3][8] = {TILE_HIGH_TABLE(1), TILE_HIGH_TABLE(2),
+                                                TILE_HIGH_TABLE(3)};
 #else
-static tile_function *const tile_table[1][8] = {TILE_TABLE(1)};
+TILE_LOW(1)
+static tile_function *const tile_table[1][6] = {{TILE_LOW_TABLE(1)}};
 #endif
 
 #if LATENT_TILE_PANELS >= 3
@@ -97,13 +99,20 @@ LATENT_INLINE void tile_beside(const int panels, size_t inner, const float *x, c
 }
 #endif
 
+// Rows that an operation takes at a time: one tile's height. The last two are made alike where a tile is
+// narrow, as its few chains cannot fill the multipliers when only one or two rows are left.
+LATENT_INLINE size_t latent_strip(size_t left) {
+  if (left <= LATENT_TILE_ROWS) return left;
+  return LATENT_TILE_PANELS < 3 && left < 2 * LATENT_TILE_ROWS ? (left + 1) / 2 : LATENT_TILE_ROWS;
+}
+
 // `rows` <= 8 by `panels` <= 3 outputs.
 static void tile_group(int rows, int panels, size_t inner, const float *x, const float *w,
                        latent_strides by, const float *start, float *out, size_t out_row) {
   for (int p = 0; p < panels;) {
     int width = panels - p < LATENT_TILE_PANELS ? panels - p : LATENT_TILE_PANELS;
     for (int m = 0; m < rows;) {
-      int height = rows - m < LATENT_TILE_ROWS ? rows - m : LATENT_TILE_ROWS;
+      int height = (int)latent_strip((size_t)(rows - m));
       tile_table[width - 1][height - 1](inner, x + (size_t)m * by.x_row,
                                         w + (size_t)p * by.w_panel, by,
                                         start ? start + 16 * p : NULL,

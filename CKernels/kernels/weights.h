@@ -158,14 +158,15 @@ static void weights_group(const latent_weights *at, const float *input, const la
   updates[0].rows = updates[1].rows = updates[0].panels = updates[1].panels = 0;
   int current = 0;
   size_t untransposed = row;
-  for (; row < row_end; row += 8) {
+  for (size_t rows; row < row_end; row += rows) {
+    rows = latent_strip(row_end - row);
     latent_update *next = &updates[current], *pending = &updates[current ^ 1];
     size_t start = (panel * inner + row) * 16;
     next->weights = at->weights + start;
     next->first = at->op->update ? at->first + start : NULL;
     next->second = at->op->update ? at->second + start : NULL;
     next->panel = inner * 16;
-    next->rows = (int)(row_end - row < 8 ? row_end - row : 8);
+    next->rows = (int)rows;
     next->panels = width;
     if (ones) {
       for (size_t p = 0; at->op->update && p < (size_t)width; ++p)
