@@ -3,7 +3,7 @@
 // Largest errors over all 2^32 inputs against double precision, in units of the last place (ULP), and
 // where; Tests/KernelsTests/AccuracyTests.swift holds them to bounds a little above:
 //   exp       0.892  0x1.4ce7a6p+2     sigmoid   0.952  -0x1.590dbap+6
-//   log       0.832  0x1.697dc8p+0     softplus  1.787  -0x1.c01186p-1
+//   log       0.832  0x1.697dc8p+0     softplus  1.822  0x1.a7da3p-5
 //   log1p     1.380  0x1.c4771ap-2     erf       1.018  0x1.0f311ep+0
 //   tanh      1.509  0x1.3f65aap+0     elu       2.238  -0x1.23c924p-2
 // Polynomials are minimax fits of our own (Lawson's algorithm, 40 digits), highest power first.
@@ -39,14 +39,14 @@ LATENT_INLINE vf vf_exp_reduced(vf x, vi *shifted, vf *low) {
   return result;
 }
 
-// e^x as a sum of two parts, of which *low is below the last place of the other.
+// e^x as a sum of two parts, of which *low is below the last place of the other. NaN passes through.
 LATENT_INLINE vf vf_exp_parts(vf x, vf *low) {
   // Beyond these e^x is infinite or zero.
   vf bounded = vf_min(vf_all(89.0f), vf_max(vf_all(-104.0f), x));
   vi shifted;
   vf mantissa = vf_exp_reduced(bounded, &shifted, low);
   *low = vf_scale(*low, shifted);
-  return vf_select(x == x, vf_scale(mantissa, shifted), x);
+  return vf_scale(mantissa, shifted);
 }
 
 // e^x
@@ -113,15 +113,26 @@ LATENT_INLINE vf vf_log1p(vf x) {
 
 // log(1 + t) for 0 <= t <= 1.
 LATENT_INLINE vf vf_log1p_unit(vf t) {
-  vi upper = t > vf_all(0x1.a8279ap-2f);
-  vf f = vf_select(upper, (t - 1.0f) * 0.5f, t);
-  return vf_log_reduced(f, (vf)(upper & (vi)vf_all(1.0f)));
+  vf q = vf_all(0x1.2a3aeep-9f);
+  q = vf_fma(q, t, vf_all(-0x1.e0f136p-7f));
+  q = vf_fma(q, t, vf_all(0x1.6ad076p-5f));
+  q = vf_fma(q, t, vf_all(-0x1.5fe264p-4f));
+  q = vf_fma(q, t, vf_all(0x1.03ab06p-3f));
+  q = vf_fma(q, t, vf_all(-0x1.4c5ad8p-3f));
+  q = vf_fma(q, t, vf_all(0x1.981756p-3f));
+  q = vf_fma(q, t, vf_all(-0x1.ffdcf0p-3f));
+  q = vf_fma(q, t, vf_all(0x1.5554b4p-2f));
+  q = vf_fma(q, t, vf_all(-0.5f));
+  return vf_fma(t * t, q, t);
 }
 
 // 1 / (1 + e^-x): one exponential, one division, and one step of Newton's that gives back what both
-// and the sum have lost.
-LATENT_INLINE vf vf_sigmoid(vf x) {
-  vf low, e = vf_exp_parts(-vf_abs(x), &low);
+// and the sum have lost. In two halves, as softplus, since each is a long chain (see table.h).
+LATENT_INLINE void vf_sigmoid_first(vf x, vf parts[2]) {
+  parts[0] = vf_exp_parts(-vf_abs(x), &parts[1]);
+}
+LATENT_INLINE vf vf_sigmoid_second(vf x, const vf parts[2]) {
+  vf e = parts[0], low = parts[1];
   vi positive = x >= 0.0f;
   vf above = vf_select(positive, vf_all(1.0f), e), above_low = vf_select(positive, (vf){}, low);
   vf below = e + 1.0f, below_low = (1.0f - below) + e + low;
@@ -130,11 +141,21 @@ LATENT_INLINE vf vf_sigmoid(vf x) {
   // 1 / (1 + e) is the quotient for x >= 0, and one minus it elsewhere.
   return vf_fma(rest, vf_select(positive, quotient, 1.0f - quotient), quotient);
 }
+LATENT_INLINE vf vf_sigmoid(vf x) {
+  vf parts[2];
+  vf_sigmoid_first(x, parts);
+  return vf_sigmoid_second(x, parts);
+}
 
 // log(1 + e^x)
+LATENT_INLINE void vf_softplus_first(vf x, vf parts[1]) { parts[0] = vf_exp(-vf_abs(x)); }
+LATENT_INLINE vf vf_softplus_second(vf x, const vf parts[1]) {
+  return vf_max(vf_all(0.0f), x) + vf_log1p_unit(parts[0]);
+}
 LATENT_INLINE vf vf_softplus(vf x) {
-  vf e = vf_exp(-vf_abs(x));
-  return vf_max(vf_all(0.0f), x) + vf_log1p_unit(e);
+  vf parts[1];
+  vf_softplus_first(x, parts);
+  return vf_softplus_second(x, parts);
 }
 
 LATENT_INLINE vf vf_tanh(vf x) {
