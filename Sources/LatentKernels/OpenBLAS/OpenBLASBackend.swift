@@ -1,6 +1,6 @@
 #if OpenBLAS
   import COpenBLAS
-  import Synchronization
+  import Foundation
 
   /// The honest baseline: OpenBLAS multiplies, separate passes do the rest.
   ///
@@ -14,7 +14,9 @@
     /// How many threads compute, the library's and those of the other passes.
     public let threads: Int
     /// Unpacked weights and unfused products, grown to the largest layer; one execution at a time.
-    private let memory = Mutex<[Float]>([])
+    private nonisolated(unsafe) var memory: [Float] = []
+    /// Thread sanitizer knows nothing of Swift's Mutex.
+    private let lock = NSLock()
 
     /// Computes on so many threads, at least 1.
     public init(threads: Int = 1) {
@@ -24,7 +26,7 @@
 
     /// Executes the operations one after another.
     public func execute(_ operations: [PlanOperation], on buffers: [Buffer], run: Run) {
-      memory.withLock { memory in
+      lock.withLock {
         // The library's number of threads is the process's.
         openblas_set_num_threads(Int32(threads))
         for operation in operations {
