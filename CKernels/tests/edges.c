@@ -54,6 +54,19 @@ static void rows_of_the_data(latent_pool *pool, bool bytes) {
   guarded_free(data);
 }
 
+// The KL of the first dimension is 0, of the second 1/2: gates open above the free bits, not at them.
+static void gates(latent_pool *pool, float free_bits, float first, float second) {
+  enum { ROWS = 2 };
+  float heads[ROWS * 4] = {0, 1, 0, 0, 0, 1, 0, 0}, log_variance[ROWS * 2] = {0}, gate[2] = {7, 7};
+  const latent_op op = {.kind = LATENT_OP_KL_GATE, .dimensions = 2, .input = {1, 4, 0},
+                        .log_variance = {2, 2, 0}, .gate = {3, 0, 0}};
+  const latent_buffer buffers[4] = {{NULL, 0}, {heads, ROWS * 4}, {log_variance, ROWS * 2}, {gate, 2}};
+  const latent_run run = {.rows = ROWS, .free_bits = free_bits};
+  expect(latent_plan_check(&op, 1, buffers, 4, ROWS, NULL) == LATENT_OK, "refused", free_bits);
+  latent_plan_run(pool, &op, 1, buffers, &run, NULL);
+  expect(gate[0] == first && gate[1] == second, "other gates are open", free_bits);
+}
+
 // Logits of zero have a log-likelihood of log 1/2 each, of 40 nearly nothing or 40.
 static void many_dimensions(latent_pool *pool, uint32_t dimensions) {
   size_t wide = (dimensions + 15) / 16 * 16;
@@ -101,6 +114,9 @@ int main(void) {
       if (latent_pool_create(threads, (latent_isa)isa, &pool)) return 1;
       snprintf(message, sizeof(message), "%s, %d threads", latent_isa_name((latent_isa)isa), threads);
       for (int bytes = 0; bytes < 2; ++bytes) rows_of_the_data(pool, bytes);
+      gates(pool, 0, 0, 1);
+      gates(pool, 0.4f, 0, 1);
+      gates(pool, 0.5f, 0, 0);
       static const uint32_t dimensions[] = {1, 48, 49, 1439, 1440, 1441, 1488, 2880, 2881, 6000, 20000};
       for (size_t i = 0; i < sizeof(dimensions) / sizeof(dimensions[0]); ++i) many_dimensions(pool, dimensions[i]);
       latent_pool_destroy(pool);

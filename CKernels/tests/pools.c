@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "latent_kernels.h"
 
@@ -82,6 +83,16 @@ static void running(void) {
   expect(stamps[8] == 5 && stamps[9] == 6, "no more stamps than there are");
   expect(latent_ticks_per_second() > 1e5 && latent_ticks_per_second() == latent_ticks_per_second(),
          "a rate of ticks, measured once");
+  struct timespec begin, end;
+  clock_gettime(CLOCK_MONOTONIC, &begin);
+  uint64_t ticks = latent_ticks();
+  double seconds;
+  do {
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    seconds = (double)(end.tv_sec - begin.tv_sec) + 1e-9 * (double)(end.tv_nsec - begin.tv_nsec);
+  } while (seconds < 0.05);
+  double rate = (double)(latent_ticks() - ticks) / seconds / latent_ticks_per_second();
+  expect(rate > 0.5 && rate < 2, "the rate of ticks is the clock's");
   latent_pool_destroy(pool);
 }
 

@@ -90,6 +90,7 @@ struct CSVTests {
     #expect(kind.contains("--columns") && kind.contains("--label"))
     #expect(failure { try load("1;2\n1,5;2\n") }.contains("decimal points"))
     #expect(failure { try load("1.0 2.0\n1 2\n") }.contains("not spaces"))
+    #expect(failure { try load("1\n0x10\n") }.contains("--columns"))
     for text in ["0x10", "1e", "1.2.3", "--1", ".", "e5", "1_000", "５"] {
       #expect(
         failure { try load("1\n\(text)\n") }.contains("line 2: expected a number in column 1"))

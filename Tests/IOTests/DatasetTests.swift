@@ -77,16 +77,35 @@ struct DatasetTests {
   }
 
   @Test func pipesAreRead() throws {
-    let path = try TemporaryDirectory()
-    let pipe = path.path + "/pipe"
-    #expect(mkfifo(pipe, 0o600) == 0)
     let bytes = idx([300, 28, 28], [UInt8](repeating: 9, count: 300 * 784))
+    #expect(try throughPipe(bytes).rows.count == 300)
+  }
+
+  /// What a pipe claims is believed 16 MiB at a time.
+  @Test func aPipeThatEndsEarly() {
+    let held = (4 << 20) + 3
+    let bytes = npy(descr: "<f4", shape: "6000000, 1", [UInt8](repeating: 0, count: 4 * held))
+    let found = failure { try throughPipe(bytes) }
+    #expect(found.contains("24000000 bytes of values, found \(4 * held)"))
+  }
+
+  private func throughPipe(_ bytes: [UInt8]) throws -> Dataset {
+    let directory = try TemporaryDirectory()
+    let pipe = directory.path + "/pipe"
+    #expect(mkfifo(pipe, 0o600) == 0)
     let thread = Thread {
       let file = open(pipe, O_WRONLY)
-      _ = bytes.withUnsafeBytes { write(file, $0.baseAddress, $0.count) }
+      bytes.withUnsafeBytes { bytes in
+        var sent = 0
+        while sent < bytes.count {
+          let count = write(file, bytes.baseAddress! + sent, bytes.count - sent)
+          guard count > 0 else { break }
+          sent += count
+        }
+      }
       close(file)
     }
     thread.start()
-    #expect(try Dataset.load(pipe).rows.count == 300)
+    return try Dataset.load(pipe)
   }
 }

@@ -121,6 +121,26 @@ struct ParserEdgeTests {
     #expect(
       failure { try load(npy(descr: "|u1", shape: shape, [0])) }
         .contains("more than 32 dimensions"))
+    // As many are a shape, if none of ours.
+    let most = String(repeating: "1, ", count: 32)
+    #expect(failure { try load(npy(descr: "|u1", shape: most, [0])) }.contains("reshape"))
+  }
+
+  /// What lies behind the last record in the buffer is left over from records before.
+  @Test func recordsAtTheEndOfTheFile() throws {
+    for capacity in 4...24 {
+      for quotes in 1...12 {
+        let first = String(repeating: "\"", count: 2 * quotes)
+        let last = #"1,"b""#
+        let stream = try ByteStream(Array("\(first)\n\(last)".utf8), name: "x")
+        let scanner = try CSVScanner(stream, capacity: capacity)
+        for expected in [first, last] {
+          let record = try scanner.next().map { String(decoding: $0, as: UTF8.self) }
+          #expect(record == expected, "\(capacity) bytes at a time")
+        }
+        #expect(try scanner.next() == nil)
+      }
+    }
   }
 
   // MARK: Arrays in memory

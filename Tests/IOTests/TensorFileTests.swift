@@ -106,6 +106,7 @@ struct TensorFileTests {
     ),
     (#"{"a":{"dtype":"F32","shape":[99999999999999999999],"data_offsets":[0,4]}}"#, "64 bits"),
     (#"{"\ud800":{}}"#, "surrogates"), (#"{"\ud800\u0041":{}}"#, "surrogate"),
+    (#"{"\udc00\u0041":{}}"#, "a pair of surrogates"),
     (#"{"\u+123":{}}"#, "hexadecimal"),
     (#"{"\x":{}}"#, "an escape of JSON at byte 3"),
     ("{\"a\u{1}\":{}}", "control"), ("{\"\\", "an escape"),
