@@ -10,6 +10,12 @@
 // percent (Zen 5), small ones nothing.
 enum { LATENT_TILE_AHEAD = 8 };
 
+// The tallest and the widest tile; Benchmarks/Tiles tries others.
+#ifndef LATENT_SUM_ROWS
+#define LATENT_SUM_ROWS 8
+#define LATENT_SUM_PANELS 3
+#endif
+
 typedef struct latent_strides {
   size_t x_row, x_inner;    // of x, in floats
   size_t w_panel, w_inner;  // of w
@@ -18,11 +24,11 @@ typedef struct latent_strides {
 LATENT_INLINE void tile_product(const int rows, const int panels, size_t inner, const float *x,
                                 const float *w, latent_strides by, const float *start, float *out,
                                 size_t out_row) {
-  vf sum[8][3];
+  vf sum[LATENT_SUM_ROWS][LATENT_SUM_PANELS];
   for (int m = 0; m < rows; ++m)
     for (int p = 0; p < panels; ++p) sum[m][p] = start ? vf_load(start + 16 * p) : (vf){};
   for (size_t k = 0; k < inner; ++k) {
-    vf column[3];
+    vf column[LATENT_SUM_PANELS];
     for (int p = 0; p < panels; ++p) column[p] = vf_load(w + (size_t)p * by.w_panel);
     // Small tiles would need more addresses than there are registers.
     for (int p = 0; rows > 4 && p < panels; ++p)
