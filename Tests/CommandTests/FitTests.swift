@@ -2,8 +2,10 @@ import Foundation
 import LatentIO
 import Testing
 
-// Subprocesses with threads of their own: one after another.
+// Subprocesses with threads of their own: one after another, in two lanes, as much of a command in a debug build
+// takes one core.
 @Suite(.serialized) struct CommandTests {}
+@Suite(.serialized) struct TableCommandTests {}
 
 extension CommandTests {
   @Suite struct FitTests {

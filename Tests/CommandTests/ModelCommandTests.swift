@@ -2,7 +2,7 @@ import Foundation
 import LatentIO
 import Testing
 
-extension CommandTests {
+extension TableCommandTests {
   @Suite struct ModelCommandTests {
     let place: Workspace
 

@@ -3,7 +3,7 @@ import LatentReport
 import Testing
 
 #if OpenBLAS
-  extension CommandTests {
+  extension TableCommandTests {
     @Suite struct SegmentTests {
       private static let colors = [
         Color(red: 200, green: 60, blue: 50), Color(red: 60, green: 160, blue: 70),

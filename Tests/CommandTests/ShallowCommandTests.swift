@@ -3,7 +3,7 @@ import LatentIO
 import Testing
 
 #if OpenBLAS
-  extension CommandTests {
+  extension TableCommandTests {
     @Suite struct ShallowCommandTests {
       let place: Workspace
 

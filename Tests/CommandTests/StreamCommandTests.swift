@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 #if OpenBLAS
-  extension CommandTests {
+  extension TableCommandTests {
     /// Streaming, weights and mixtures of factor analysers, as commands.
     @Suite struct StreamCommandTests {
       let place: Workspace
