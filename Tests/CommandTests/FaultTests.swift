@@ -2,7 +2,7 @@ import Foundation
 import LatentIO
 import Testing
 
-extension CommandTests {
+extension RunCommandTests {
   /// A kill, a full disk or an error at each call that touches a run directory (all of them with
   /// LATENT_FAULTS=all, as .ci/faults does, or the name of a training). After each: what is there is whole,
   /// the last checkpoint goes on, and the end is the same bytes.

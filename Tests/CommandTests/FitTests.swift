@@ -2,10 +2,11 @@ import Foundation
 import LatentIO
 import Testing
 
-// Subprocesses with threads of their own: one after another, in two lanes, as much of a command in a debug build
-// takes one core.
+// Subprocesses with threads of their own: one after another, in three lanes (networks, tables, and runs that are
+// stopped and go on), as much of a command in a debug build takes one core.
 @Suite(.serialized) struct CommandTests {}
 @Suite(.serialized) struct TableCommandTests {}
+@Suite(.serialized) struct RunCommandTests {}
 
 extension CommandTests {
   @Suite struct FitTests {

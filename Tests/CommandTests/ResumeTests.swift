@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-extension CommandTests {
+extension RunCommandTests {
   @Suite struct ResumeTests {
     static let settings = ["--hidden", "16", "--latent", "2", "--epochs", "40", "--quiet"]
     static let patient =
