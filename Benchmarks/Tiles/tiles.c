@@ -28,10 +28,11 @@ static const shape shapes[] = {{128, 784, 400}, {100, 784, 400}, {128, 400, 784}
 // The height of a tile is a constant in its loop, whichever is called for.
 #define HEIGHT(R)                                                                                        \
   case R:                                                                                                \
-    tile_product(R <= ROWS ? R : 1, panels, inner, x, w, by, NULL, out, PANELS * 16);                    \
+    tile_product(R <= ROWS ? R : 1, panels, inner, x, w, by, NULL, to);                                  \
     break;
 static inline __attribute__((always_inline)) void heights(int rows, const int panels, size_t inner, const float *x,
-                                                          const float *w, latent_strides by, float *out) {
+                                                          const float *w, latent_strides by,
+                                                          const latent_ending *to) {
   switch (rows) {
     HEIGHT(1) HEIGHT(2) HEIGHT(3) HEIGHT(4) HEIGHT(5) HEIGHT(6) HEIGHT(7) HEIGHT(8) HEIGHT(9) HEIGHT(10)
     HEIGHT(11) HEIGHT(12) HEIGHT(13) HEIGHT(14)
@@ -39,22 +40,23 @@ static inline __attribute__((always_inline)) void heights(int rows, const int pa
 }
 #define WIDTH(P)                                                                                         \
   case P:                                                                                                \
-    heights(rows, P <= PANELS ? P : 1, inner, x, w, by, out);                                            \
+    heights(rows, P <= PANELS ? P : 1, inner, x, w, by, to);                                             \
     break;
 static __attribute__((noinline)) void tile(int rows, int panels, size_t inner, const float *x, const float *w,
-                                           latent_strides by, float *out) {
+                                           latent_strides by, const latent_ending *to) {
   switch (panels) { WIDTH(1) WIDTH(2) WIDTH(3) WIDTH(4) WIDTH(5) }
 }
 
 static void product(shape s, const float *x, const float *w, float *y) {
   const latent_strides by = {s.inner, 1, s.inner * 16, 16};
   float out[ROWS * PANELS * 16] __attribute__((aligned(64)));
+  const latent_ending to = latent_to(out, PANELS * 16);
   size_t all = latent_panels(s.columns);
   for (size_t panel = 0, wide; panel < all; panel += wide) {
     wide = all - panel < PANELS ? all - panel : PANELS;
     for (size_t row = 0, high; row < s.rows; row += high) {
       high = s.rows - row < ROWS ? s.rows - row : ROWS;
-      tile((int)high, (int)wide, s.inner, x + row * s.inner, w + panel * by.w_panel, by, out);
+      tile((int)high, (int)wide, s.inner, x + row * s.inner, w + panel * by.w_panel, by, &to);
       for (size_t m = 0; m < high; ++m)
         memcpy(y + ((row + m) * all + panel) * 16, out + m * PANELS * 16, wide * 16 * sizeof(float));
     }

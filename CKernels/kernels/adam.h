@@ -40,11 +40,17 @@ LATENT_INLINE void transpose_block(const vf in[16], float *out, int count) {
 // Copies rows [row, row + 16) of one panel of weights [inner x columns] to the transposed panels.
 static void transpose_rows(const float *weights, float *transposed, size_t inner, size_t columns,
                            size_t panel, size_t row) {
+  const float *from = weights + (panel * inner + row) * 16;
+  float *to = transposed + (row / 16 * columns + panel * 16) * 16;
+  size_t rows = inner - row, count = columns - panel * 16;
   vf block[16];
-  for (size_t k = 0; k < 16; ++k)
-    block[k] = row + k < inner ? vf_load(weights + (panel * inner + row + k) * 16) : (vf){};
-  size_t count = columns - panel * 16 < 16 ? columns - panel * 16 : 16;
-  transpose_block(block, transposed + (row / 16 * columns + panel * 16) * 16, (int)count);
+  if (rows >= 16 && count >= 16) {
+    for (size_t k = 0; k < 16; ++k) block[k] = vf_load(from + 16 * k);
+    transpose_block(block, to, 16);
+    return;
+  }
+  for (size_t k = 0; k < 16; ++k) block[k] = k < rows ? vf_load(from + 16 * k) : (vf){};
+  transpose_block(block, to, count < 16 ? (int)count : 16);
 }
 
 // Adam from a written gradient; threads share the panels.

@@ -104,14 +104,13 @@ static void finish_densities(latent_densities *tile) {
   }                                                                                              \
   static __attribute__((noinline)) void tile_beside_##LIKELIHOOD(                                \
       int panels, size_t inner, const float *x, const float *w, latent_strides by,               \
-      const float *start, float *out, latent_densities *pending, size_t items) {                 \
-    size_t apart = inner / items;                                                                \
+      const float *start, latent_tile *tile, latent_densities *pending, size_t items) {          \
+    const latent_ending to = latent_to_tile(tile);                                               \
+    size_t apart = (inner - 2) / items;                                                          \
     if (panels == 3)                                                                             \
-      tile_beside(3, inner, x, w, by, start, out, LATENT_GROUP_PANELS * 16, work_##LIKELIHOOD,   \
-                  pending, items, apart);                                                        \
+      tile_beside(3, inner, x, w, by, start, &to, work_##LIKELIHOOD, pending, items, apart);     \
     else                                                                                         \
-      tile_beside(2, inner, x, w, by, start, out, LATENT_GROUP_PANELS * 16, work_##LIKELIHOOD,   \
-                  pending, items, apart);                                                        \
+      tile_beside(2, inner, x, w, by, start, &to, work_##LIKELIHOOD, pending, items, apart);     \
   }
 LATENT_SINGLE_LIKELIHOODS(LATENT_BESIDE)
 #undef LATENT_BESIDE
@@ -123,11 +122,11 @@ static void density_tile(const float *x, const float *w, latent_strides by, cons
   const latent_op *op = next->op;
 #if LATENT_TILE_PANELS >= 3
   size_t items = density_items(pending);
-  if (next->rows == 8 && next->panels >= 2 && pending->rows && items <= op->inner) {
+  if (next->rows == 8 && next->panels >= 2 && pending->rows && items + 2 <= op->inner) {
 #define LATENT_CASE(LIKELIHOOD)                                                                  \
   case LIKELIHOOD:                                                                               \
-    tile_beside_##LIKELIHOOD(next->panels, op->inner, x, w, by, start, next->tile.values[0][0],  \
-                             pending, items);                                                    \
+    tile_beside_##LIKELIHOOD(next->panels, op->inner, x, w, by, start, &next->tile, pending,     \
+                             items);                                                             \
     pending->rows = 0;                                                                           \
     return;
     switch (op->likelihood) {
@@ -137,8 +136,8 @@ static void density_tile(const float *x, const float *w, latent_strides by, cons
 #undef LATENT_CASE
   }
 #endif
-  tile_group(next->rows, next->panels, op->inner, x, w, by, start, next->tile.values[0][0],
-             LATENT_GROUP_PANELS * 16);
+  const latent_ending to = latent_to_tile(&next->tile);
+  tile_group(next->rows, next->panels, op->inner, x, w, by, start, &to);
   finish_densities(pending);
 }
 

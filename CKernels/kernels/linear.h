@@ -98,6 +98,12 @@ static void pack_weights(const latent_op *op, const float *weights, size_t panel
   }
 }
 
+// Whole panels of what is piecewise linear go from the registers to their place.
+static bool goes_direct(const latent_op *op, size_t panel, int width, size_t columns) {
+  return (op->activation == LATENT_ACTIVATION_IDENTITY || op->activation == LATENT_ACTIVATION_RELU) &&
+         (panel + (size_t)width) * 16 <= columns;
+}
+
 // output[rows x columns] = f(input[rows x inner] W + bias)
 static void execute_linear_forward(const latent_task *task) {
   const latent_op *op = task->op;
@@ -130,12 +136,15 @@ static void execute_linear_forward(const latent_task *task) {
         gathered_group(task, weights, bias, output, panel, width, blocks[b].row, blocks[b].row_end);
         continue;
       }
+      const bool direct = goes_direct(op, panel, width, op->columns);
       for (size_t row = blocks[b].row, rows; row < blocks[b].row_end; row += rows) {
         rows = latent_strip(blocks[b].row_end - row);
+        float *out = output + row * op->output.stride;
+        latent_ending to = direct ? latent_to(out + panel * 16, op->output.stride) : latent_to_tile(&tile);
+        if (direct && op->activation == LATENT_ACTIVATION_RELU) to.floor = 0;
         tile_group((int)rows, width, op->inner, input + row * op->input.stride, group_weights, by,
-                   start, &tile.values[0][0][0], LATENT_GROUP_PANELS * 16);
-        forward_rows(op, &tile.values[0][0][0], output + row * op->output.stride, rows, panel,
-                     width);
+                   start, &to);
+        if (!direct) forward_rows(op, tile.values[0][0], out, rows, panel, width);
       }
     }
 }
@@ -172,13 +181,19 @@ static void execute_linear_backward_input(const latent_task *task) {
       const latent_group at_group = latent_group_at(group, panels, LATENT_GROUP_PANELS);
       size_t panel = at_group.panel;
       int width = at_group.width;
+      const bool direct = goes_direct(op, panel, width, op->inner);
       for (size_t row = blocks[b].row, rows; row < blocks[b].row_end; row += rows) {
         rows = latent_strip(blocks[b].row_end - row);
-        tile_group((int)rows, width, op->columns, gradient + row * op->gradient.stride,
-                   weights + panel * by.w_panel, by, NULL,
-                   &tile.values[0][0][0], LATENT_GROUP_PANELS * 16);
         const float *x = stored ? stored + row * op->input.stride : NULL;
         float *out = output + row * op->output.stride;
+        latent_ending to = direct ? latent_to(out + panel * 16, op->output.stride) : latent_to_tile(&tile);
+        if (direct && op->activation == LATENT_ACTIVATION_RELU) {
+          to.gate = x + panel * 16;
+          to.gate_row = op->input.stride;
+        }
+        tile_group((int)rows, width, op->columns, gradient + row * op->gradient.stride,
+                   weights + panel * by.w_panel, by, NULL, &to);
+        if (direct) continue;
 #define LATENT_EPILOGUE(ACTIVATION)                                                             \
   case ACTIVATION:                                                                              \
     input_epilogue(ACTIVATION, &tile, x, op->input.stride, out, op->output.stride, rows,        \

@@ -16,42 +16,118 @@ enum { LATENT_TILE_AHEAD = 8 };
 #define LATENT_SUM_PANELS 3
 #endif
 
+// Loops over a tile's own rows and panels: sums stay in registers only when all of them are unrolled at once.
+#if defined(__clang__)
+#define LATENT_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define LATENT_UNROLL _Pragma("GCC unroll 16")
+#endif
+
 typedef struct latent_strides {
   size_t x_row, x_inner;    // of x, in floats
   size_t w_panel, w_inner;  // of w
 } latent_strides;
 
-LATENT_INLINE void tile_product(const int rows, const int panels, size_t inner, const float *x,
-                                const float *w, latent_strides by, const float *start, float *out,
-                                size_t out_row) {
-  vf sum[LATENT_SUM_ROWS][LATENT_SUM_PANELS];
-  for (int m = 0; m < rows; ++m)
-    for (int p = 0; p < panels; ++p) sum[m][p] = start ? vf_load(start + 16 * p) : (vf){};
-  for (size_t k = 0; k < inner; ++k) {
-    vf column[LATENT_SUM_PANELS];
-    for (int p = 0; p < panels; ++p) column[p] = vf_load(w + (size_t)p * by.w_panel);
-    // Small tiles would need more addresses than there are registers.
-    for (int p = 0; rows > 4 && p < panels; ++p)
-      __builtin_prefetch(w + (size_t)p * by.w_panel + LATENT_TILE_AHEAD * by.w_inner);
-    for (int m = 0; m < rows; ++m) {
-      vf value = vf_all(x[(size_t)m * by.x_row]);
-      for (int p = 0; p < panels; ++p) sum[m][p] = vf_fma(value, column[p], sum[m][p]);
-    }
-    x += by.x_inner;
-    w += by.w_inner;
+// Where a tile goes, and through what on its way: max(floor, y), and nothing where `gate` is not above
+// zero. That is all that ReLU needs, forward and backward.
+typedef struct latent_ending {
+  float *out;
+  size_t out_row;      // in floats
+  float floor;         // -infinity: as it is
+  const float *gate;   // NULL: none
+  size_t gate_row;
+} latent_ending;
+
+LATENT_INLINE latent_ending latent_to(float *out, size_t out_row) {
+  return (latent_ending){out, out_row, -__builtin_inff(), NULL, 0};
+}
+
+typedef vf latent_sums[LATENT_SUM_ROWS][LATENT_SUM_PANELS];
+
+// One load a panel, and no branch that would let the compiler zero the sums in memory.
+LATENT_INLINE void tile_start(const int rows, const int panels, const float *start, latent_sums sum) {
+  static const float zeros[LATENT_SUM_PANELS * 16];
+  if (!start) start = zeros;
+  LATENT_UNROLL for (int p = 0; p < panels; ++p) {
+    vf first = vf_load(start + 16 * p);
+    LATENT_UNROLL for (int m = 0; m < rows; ++m) sum[m][p] = first;
   }
+}
+
+// One inner step. Weights `ahead` of it are fetched from L2.
+LATENT_INLINE void tile_step(const int rows, const int panels, const size_t ahead, const float *x,
+                             const float *w, latent_strides by, latent_sums sum) {
+  vf column[LATENT_SUM_PANELS];
+  LATENT_UNROLL for (int p = 0; p < panels; ++p) column[p] = vf_load(w + (size_t)p * by.w_panel);
+  LATENT_UNROLL for (int p = 0; ahead && p < panels; ++p)
+    __builtin_prefetch(w + (size_t)p * by.w_panel + ahead * by.w_inner);
+  LATENT_UNROLL for (int m = 0; m < rows; ++m) {
+    vf value = vf_all(x[(size_t)m * by.x_row]);
+    LATENT_UNROLL for (int p = 0; p < panels; ++p) sum[m][p] = vf_fma(value, column[p], sum[m][p]);
+  }
+}
+
+LATENT_INLINE void tile_store(const bool gated, vf value, int m, int p, latent_ending to) {
+  value = vf_max(vf_all(to.floor), value);
+  if (gated)
+    value *= vf_select(vf_load(to.gate + (size_t)m * to.gate_row + 16 * p) > 0.0f, vf_all(1.0f), (vf){});
+  vf_store(to.out + (size_t)m * to.out_row + 16 * p, value);
+}
+
+// The last `steps` inner steps, row by row, each stored when it is done: stores that all come at the end
+// hold up the next tile (30 cycles, Zen 5).
+LATENT_INLINE void tile_end(const int rows, const int panels, const int steps, const bool gated,
+                            const float *x, const float *w, latent_strides by, latent_sums sum,
+                            latent_ending to) {
+  LATENT_UNROLL for (int m = 0; m < rows; ++m) {
+    LATENT_UNROLL for (int k = 0; k < steps; ++k) {
+      vf value = vf_all(x[(size_t)m * by.x_row + (size_t)k * by.x_inner]);
+      // Loaded anew for each row: there are no registers to keep two steps' columns in.
+      LATENT_UNROLL for (int p = 0; p < panels; ++p)
+        sum[m][p] = vf_fma(value, vf_load(w + (size_t)p * by.w_panel + (size_t)k * by.w_inner), sum[m][p]);
+    }
+    LATENT_UNROLL for (int p = 0; p < panels; ++p) tile_store(gated, sum[m][p], m, p, to);
+  }
+}
+
+// Steps that tile_end has registers for, beside its sums.
+LATENT_INLINE int tile_ending(const int rows, const int panels) {
+  return LATENT_AVX512 && (rows + 2) * panels <= 30 ? 2 : 1;
+}
+
+// At least two inner steps.
+LATENT_INLINE void tile_product(const int rows, const int panels, size_t inner, const float *x,
+                                const float *w, latent_strides by, const float *start,
+                                const latent_ending *to) {
+  const int ending = tile_ending(rows, panels);
+  latent_sums sum;
+  tile_start(rows, panels, start, sum);
+  for (size_t k = (size_t)ending; k < inner; ++k, x += by.x_inner, w += by.w_inner)
+    // Small tiles would need more addresses than there are registers.
+    tile_step(rows, panels, rows > 4 ? LATENT_TILE_AHEAD : 0, x, w, by, sum);
+  if (to->gate) tile_end(rows, panels, ending, true, x, w, by, sum, *to);
+  else tile_end(rows, panels, ending, false, x, w, by, sum, *to);
+}
+
+// One inner step, or none.
+static void tile_short(int rows, int panels, size_t inner, const float *x, const float *w,
+                       latent_strides by, const float *start, const latent_ending *to) {
   for (int m = 0; m < rows; ++m)
-    for (int p = 0; p < panels; ++p) vf_store(out + (size_t)m * out_row + 16 * p, sum[m][p]);
+    for (int p = 0; p < panels; ++p) {
+      vf sum = start ? vf_load(start + 16 * p) : (vf){};
+      if (inner) sum = vf_fma(vf_all(x[(size_t)m * by.x_row]), vf_load(w + (size_t)p * by.w_panel), sum);
+      tile_store(to->gate, sum, m, p, *to);
+    }
 }
 
 typedef void tile_function(size_t inner, const float *x, const float *w, latent_strides by,
-                           const float *start, float *out, size_t out_row);
+                           const float *start, const latent_ending *to);
 
 #define TILE(ROWS, PANELS)                                                                     \
   static __attribute__((noinline)) void tile_##ROWS##_##PANELS(                                \
       size_t inner, const float *x, const float *w, latent_strides by, const float *start,     \
-      float *out, size_t out_row) {                                                            \
-    tile_product(ROWS, PANELS, inner, x, w, by, start, out, out_row);                          \
+      const latent_ending *to) {                                                               \
+    tile_product(ROWS, PANELS, inner, x, w, by, start, to);                                    \
   }
 #define TILE_LOW(PANELS)                                                                       \
   TILE(1, PANELS) TILE(2, PANELS) TILE(3, PANELS) TILE(4, PANELS) TILE(5, PANELS) TILE(6, PANELS)
@@ -77,31 +153,20 @@ typedef void latent_work(void *work, size_t item);
 
 // A tile of 8 rows with `items` pieces of other work between its multiply-adds, one every `apart` inner
 // steps: what has latencies, divisions and far memory of its own, done while the multipliers are busy.
+// At least items * apart + 2 inner steps.
 LATENT_INLINE void tile_beside(const int panels, size_t inner, const float *x, const float *w,
-                               latent_strides by, const float *start, float *out, size_t out_row,
+                               latent_strides by, const float *start, const latent_ending *to,
                                latent_work *perform, void *work, size_t items, size_t apart) {
-  vf sum[8][3];
-  for (int m = 0; m < 8; ++m)
-    for (int p = 0; p < panels; ++p) sum[m][p] = start ? vf_load(start + 16 * p) : (vf){};
-#define LATENT_STEP()                                                                           \
-  do {                                                                                          \
-    vf column[3];                                                                               \
-    for (int p = 0; p < panels; ++p) column[p] = vf_load(w + (size_t)p * by.w_panel);           \
-    for (int m = 0; m < 8; ++m) {                                                               \
-      vf value = vf_all(x[(size_t)m * by.x_row]);                                               \
-      for (int p = 0; p < panels; ++p) sum[m][p] = vf_fma(value, column[p], sum[m][p]);         \
-    }                                                                                           \
-    x += by.x_inner;                                                                            \
-    w += by.w_inner;                                                                            \
-  } while (0)
+  latent_sums sum;
+  tile_start(8, panels, start, sum);
   for (size_t item = 0; item < items; ++item) {
-    for (size_t step = 0; step < apart; ++step) LATENT_STEP();
+    for (size_t step = 0; step < apart; ++step, x += by.x_inner, w += by.w_inner)
+      tile_step(8, panels, 0, x, w, by, sum);
     perform(work, item);
   }
-  for (size_t left = inner - items * apart; left > 0; --left) LATENT_STEP();
-#undef LATENT_STEP
-  for (int m = 0; m < 8; ++m)
-    for (int p = 0; p < panels; ++p) vf_store(out + (size_t)m * out_row + 16 * p, sum[m][p]);
+  for (size_t left = inner - items * apart - 2; left > 0; --left, x += by.x_inner, w += by.w_inner)
+    tile_step(8, panels, 0, x, w, by, sum);
+  tile_end(8, panels, 2, false, x, w, by, sum, *to);
 }
 #endif
 
@@ -114,15 +179,25 @@ LATENT_INLINE size_t latent_strip(size_t left) {
 
 // `rows` <= 8 by `panels` <= 3 outputs.
 static void tile_group(int rows, int panels, size_t inner, const float *x, const float *w,
-                       latent_strides by, const float *start, float *out, size_t out_row) {
+                       latent_strides by, const float *start, const latent_ending *to) {
+  if (inner < 2) {
+    tile_short(rows, panels, inner, x, w, by, start, to);
+    return;
+  }
+  if (rows <= LATENT_TILE_ROWS && panels <= LATENT_TILE_PANELS) {
+    tile_table[panels - 1][rows - 1](inner, x, w, by, start, to);
+    return;
+  }
   for (int p = 0; p < panels;) {
     int width = panels - p < LATENT_TILE_PANELS ? panels - p : LATENT_TILE_PANELS;
     for (int m = 0; m < rows;) {
       int height = (int)latent_strip((size_t)(rows - m));
+      latent_ending part = *to;
+      part.out += (size_t)m * to->out_row + 16 * p;
+      if (to->gate) part.gate += (size_t)m * to->gate_row + 16 * p;
       tile_table[width - 1][height - 1](inner, x + (size_t)m * by.x_row,
                                         w + (size_t)p * by.w_panel, by,
-                                        start ? start + 16 * p : NULL,
-                                        out + (size_t)m * out_row + 16 * p, out_row);
+                                        start ? start + 16 * p : NULL, &part);
       m += height;
     }
     p += width;
@@ -170,6 +245,10 @@ LATENT_INLINE latent_group latent_group_at(size_t group, size_t panels, size_t g
 typedef struct latent_tile {
   float values[8][LATENT_GROUP_PANELS][16] __attribute__((aligned(64)));
 } latent_tile;
+
+LATENT_INLINE latent_ending latent_to_tile(latent_tile *tile) {
+  return latent_to(tile->values[0][0], LATENT_GROUP_PANELS * 16);
+}
 
 // MARK: How an operation is dealt to threads
 

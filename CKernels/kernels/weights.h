@@ -65,41 +65,141 @@ static void finish_update(const latent_run *run, latent_update *update) {
   update->rows = 0;
 }
 
+// What of the transposed copy is made beside one tile: of 16 rows that are up to date half the group's
+// columns, four at a time.
+typedef struct latent_copy {
+  const float *from;  // the rows' first, at the column that comes next
+  float *to;          // that column's line
+  float *ahead;       // the lines that the next tile writes, to be fetched; NULL: none
+  size_t column, columns;
+  bool last;          // the 16 rows' second half
+} latent_copy;
+
+// Beside the tile at `row` the one before is updated, and rows before that are done: two tiles copy the
+// 16 rows from 24 before the first of them.
+static latent_copy copy_beside(const latent_weights *at, size_t panel, int width, size_t first_row,
+                               size_t row) {
+  latent_copy copy = {};
+  for (int i = 0; i < 2; ++i, row += 8) {
+    if (row < first_row + 24) continue;
+    size_t start = (row - first_row - 24) / 16 * 16 + first_row, half = (row - first_row) / 8 % 2 ^ 1;
+    size_t column = half * 8 * (size_t)width;
+    float *line = at->transposed + (start / 16 * at->op->columns + panel * 16 + column) * 16;
+    if (i) {
+      copy.ahead = line;
+      continue;
+    }
+    copy.from = at->weights + ((panel + column / 16) * at->op->inner + start) * 16 + column % 16;
+    copy.to = line;
+    copy.column = column;
+    copy.columns = at->op->columns - panel * 16;
+    copy.last = half;
+  }
+  return copy;
+}
+
 #if LATENT_TILE_PANELS >= 3
+// Four columns: their quarters of 16 rows, four rows to a vector, transposed within.
+LATENT_INLINE void copy_columns(latent_copy *copy, size_t panel) {
+  for (size_t n = 0; copy->ahead && n < 4; ++n) __builtin_prefetch(copy->ahead + 16 * n, 1);
+  copy->ahead += copy->ahead ? 64 : 0;
+  if (copy->column >= copy->columns) return;
+  typedef float v4 __attribute__((vector_size(16), aligned(4)));
+  typedef float v8 __attribute__((vector_size(32)));
+  vf rows[4];
+  for (int i = 0; i < 4; ++i) {
+    v4 quarter[4];
+    for (int lane = 0; lane < 4; ++lane) quarter[lane] = *(const v4 *)(copy->from + 16 * (4 * lane + i));
+    v8 low = __builtin_shufflevector(quarter[0], quarter[1], 0, 1, 2, 3, 4, 5, 6, 7);
+    v8 high = __builtin_shufflevector(quarter[2], quarter[3], 0, 1, 2, 3, 4, 5, 6, 7);
+    rows[i] = __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  }
+#define LATENT_PAIRS(a, b, n)                                                                       \
+  __builtin_shufflevector(a, b, n, n + 16, n + 1, n + 17, n + 4, n + 20, n + 5, n + 21, n + 8, n + 24, \
+                          n + 9, n + 25, n + 12, n + 28, n + 13, n + 29)
+#define LATENT_HALVES(a, b, n)                                                                      \
+  __builtin_shufflevector(a, b, n, n + 1, n + 16, n + 17, n + 4, n + 5, n + 20, n + 21, n + 8, n + 9, \
+                          n + 24, n + 25, n + 12, n + 13, n + 28, n + 29)
+  vf a = LATENT_PAIRS(rows[0], rows[1], 0), b = LATENT_PAIRS(rows[2], rows[3], 0);
+  vf c = LATENT_PAIRS(rows[0], rows[1], 2), d = LATENT_PAIRS(rows[2], rows[3], 2);
+  vf_store(copy->to, LATENT_HALVES(a, b, 0));
+  vf_store(copy->to + 16, LATENT_HALVES(a, b, 2));
+  vf_store(copy->to + 32, LATENT_HALVES(c, d, 0));
+  vf_store(copy->to + 48, LATENT_HALVES(c, d, 2));
+#undef LATENT_PAIRS
+#undef LATENT_HALVES
+  copy->to += 64;
+  copy->column += 4;
+  copy->from += copy->column % 16 ? 4 : panel - 12;
+}
+
 // The next tile of dW, with what becomes of the tile before between its multiply-adds: in Adam a division
-// and a square root take 16 cycles a vector in a unit of their own, and all that is written is far away.
+// and a square root take 7 cycles a vector in a unit of their own, and all that is written is far away.
+// Every address is a step from the last one: working them out anew took a fifth of a batch of 20.
 typedef struct latent_update_work {
   const latent_run *run;
-  const latent_update *next, *pending;
+  const float *values;              // of the tile, at the vector that comes next
+  float *weights, *first, *second;  // there, too
+  size_t panel;                     // floats from panel to panel
+  latent_copy copy;
 } latent_update_work;
 
-// One vector; the tile at hand is updated next.
+LATENT_INLINE void next_vectors(latent_update_work *work, size_t vectors, bool last) {
+  size_t from = 16 * LATENT_GROUP_PANELS * vectors, to = 16 * vectors;
+  if (last) {  // of eight rows: on to the next panel
+    from += 16 - 8 * 16 * LATENT_GROUP_PANELS;
+    to += work->panel - 8 * 16;
+  }
+  work->values += from;
+  work->weights += to;
+  work->first += to;
+  work->second += to;
+}
+
+// Vector i from where the work is; the one 8 rows on, in the tile at hand, is updated next.
+LATENT_INLINE void update_beside(const latent_update_work *work, size_t i) {
+  enum { NEXT = 8 * 16 };
+  float *weights = work->weights + 16 * i, *first = work->first + 16 * i, *second = work->second + 16 * i;
+  __builtin_prefetch(weights + NEXT, 1);
+  __builtin_prefetch(first + NEXT, 1);
+  __builtin_prefetch(second + NEXT, 1);
+  adam_vector(work->run, vf_load(work->values + 16 * LATENT_GROUP_PANELS * i), weights, first, second);
+}
+
 LATENT_INLINE void update_item(void *context, size_t item) {
-  const latent_update_work *work = context;
-  size_t m = item % 8, p = item / 8;
-  prefetch_vector(work->next, m, p);
-  update_vector(work->run, work->pending, m, p);
+  latent_update_work *work = context;
+  update_beside(work, 0);
+  next_vectors(work, 1, item % 8 == 7);
+  if (item % 4 == 3) copy_columns(&work->copy, work->panel);
 }
 // Four, where the batch has fewer rows than the tile has vectors.
 LATENT_INLINE void update_four(void *context, size_t item) {
-  for (size_t i = 0; i < 4; ++i) update_item(context, 4 * item + i);
+  latent_update_work *work = context;
+  for (size_t i = 0; i < 4; ++i) update_beside(work, i);
+  next_vectors(work, 4, item % 2 == 1);
+  copy_columns(&work->copy, work->panel);
 }
 LATENT_INLINE void write_four(void *context, size_t item) {
-  const latent_update_work *work = context;
-  for (size_t i = 4 * item; i < 4 * item + 4; ++i) {
-    prefetch_vector(work->next, i % 8, i / 8);
-    write_vector(work->pending, i % 8, i / 8);
+  latent_update_work *work = context;
+  for (size_t i = 0; i < 4; ++i) {
+    __builtin_prefetch(work->weights + 8 * 16 + 16 * i, 1);
+    vf_store(work->weights + 16 * i, vf_load(work->values + 16 * LATENT_GROUP_PANELS * i));
   }
+  next_vectors(work, 4, item % 2 == 1);
 }
 
 #define LATENT_BESIDE(NAME, PANELS, ITEM, VECTORS)                                              \
   static __attribute__((noinline)) void NAME(const latent_run *run, const float *x,             \
-                                             const float *w, latent_strides by,                 \
-                                             latent_update *next, const latent_update *pending) { \
-    latent_update_work work = {run, next, pending};                                             \
+                                             const float *w, size_t x_inner, latent_update *next, \
+                                             const latent_update *pending, latent_copy copy) {  \
+    latent_update_work work = {run,           pending->tile.values[0][0],                       \
+                               pending->weights, pending->first,                                \
+                               pending->second,  pending->panel, copy};                         \
+    const latent_ending to = latent_to_tile(&next->tile);                                       \
+    const latent_strides by = {1, x_inner, 16, 16 * PANELS};                                    \
     size_t items = 8 * (size_t)pending->panels / VECTORS;                                       \
-    tile_beside(PANELS, run->rows, x, w, by, NULL, next->tile.values[0][0],                     \
-                LATENT_GROUP_PANELS * 16, ITEM, &work, items, run->rows / items);               \
+    tile_beside(PANELS, run->rows, x, w, by, NULL, &to, ITEM, &work, items,                     \
+                (run->rows - 2) / items);                                                       \
   }
 LATENT_BESIDE(tile_beside_update_2, 2, update_item, 1)
 LATENT_BESIDE(tile_beside_update_3, 3, update_item, 1)
@@ -110,23 +210,26 @@ LATENT_BESIDE(tile_beside_writes_3, 3, write_four, 4)
 #undef LATENT_BESIDE
 #endif
 
-// One tile of dW into `next`, while `pending` finishes.
-static void weights_tile(const latent_run *run, const float *x, const float *w, latent_strides by,
-                         latent_update *next, latent_update *pending) {
+// One tile of dW into `next`, while `pending` finishes; true when `copy` has been made meanwhile.
+static bool weights_tile(const latent_run *run, const float *x, const float *w, latent_strides by,
+                         latent_update *next, latent_update *pending, latent_copy copy) {
 #if LATENT_TILE_PANELS >= 3
   if (next->rows == 8 && next->panels >= 2 && pending->rows == 8 &&
-      run->rows >= 2 * (uint32_t)pending->panels) {
-    bool three = next->panels == 3, one = run->rows >= 8 * (uint32_t)pending->panels;
+      run->rows >= 2 * (uint32_t)pending->panels + 2) {
+    bool three = next->panels == 3, one = run->rows >= 8 * (uint32_t)pending->panels + 2;
     (!pending->first ? three ? tile_beside_writes_3 : tile_beside_writes_2
      : one ? three ? tile_beside_update_3 : tile_beside_update_2
-           : three ? tile_beside_updates_3 : tile_beside_updates_2)(run, x, w, by, next, pending);
+           : three ? tile_beside_updates_3
+                   : tile_beside_updates_2)(run, x, w, by.x_inner, next, pending, copy);
     pending->rows = 0;
-    return;
+    return pending->first && copy.to;
   }
 #endif
-  tile_group(next->rows, next->panels, run->rows, x, w, by, NULL, &next->tile.values[0][0][0],
-             LATENT_GROUP_PANELS * 16);
+  (void)copy;
+  const latent_ending to = latent_to_tile(&next->tile);
+  tile_group(next->rows, next->panels, run->rows, x, w, by, NULL, &to);
   finish_update(run, pending);
+  return false;
 }
 
 // The bias's gradient, sums[panels x 16].
@@ -147,17 +250,18 @@ static void transpose_group(const latent_weights *at, size_t panel, int width, s
                    row);
 }
 
-// Rows [row, row_end) of one group of panels. The group's columns of dY lie packed in `columns`.
-// `ones`, where given, tells the rows that count.
+// Rows [row, row_end) of one group of panels, row being a multiple of 16. The group's columns of dY lie
+// packed in `columns`. `ones`, where given, tells the rows that count.
 static void weights_group(const latent_weights *at, const float *input, const latent_ones *ones,
                           const float *columns, size_t panel, int width, size_t row,
                           size_t row_end) {
-  size_t inner = at->op->inner;
+  size_t inner = at->op->inner, first_row = row;
   const latent_strides by = {1, at->op->input.stride, 16, (size_t)width * 16};
+  const bool beside = at->transposed && !ones && at->op->columns % 4 == 0;
   latent_update updates[2];
   updates[0].rows = updates[1].rows = updates[0].panels = updates[1].panels = 0;
   int current = 0;
-  size_t untransposed = row;
+  size_t copied = row;
   for (size_t rows; row < row_end; row += rows) {
     rows = latent_strip(row_end - row);
     latent_update *next = &updates[current], *pending = &updates[current ^ 1];
@@ -174,16 +278,19 @@ static void weights_group(const latent_weights *at, const float *input, const la
       gather_tile(ones, row, next->rows, width, columns, &next->tile);
       finish_update(at->run, pending);
     } else {
-      weights_tile(at->run, input + row, columns, by, next, pending);
+      latent_copy copy = {};
+      if (beside) copy = copy_beside(at, panel, width, first_row, row);
+      if (weights_tile(at->run, input + row, columns, by, next, pending, copy) && copy.last)
+        copied += 16;
     }
     current ^= 1;
     // Rows before this tile are up to date.
-    for (; at->transposed && untransposed + 16 <= row; untransposed += 16)
-      transpose_group(at, panel, width, untransposed);
+    for (; at->transposed && copied + (beside ? 48 : 16) <= row; copied += 16)
+      transpose_group(at, panel, width, copied);
   }
   finish_update(at->run, &updates[current ^ 1]);
-  for (; at->transposed && untransposed < row_end; untransposed += 16)
-    transpose_group(at, panel, width, untransposed);
+  for (; at->transposed && copied < row_end; copied += 16)
+    transpose_group(at, panel, width, copied);
 }
 
 static void execute_linear_backward_weights(const latent_task *task) {
