@@ -19,9 +19,8 @@ LATENT_INLINE vf vf_scale(vf value, vi shifted) {
   return value * first * second;
 }
 
-// x = n log 2 + r with |r| <= log(2) / 2: returns e^r, leaves n in the low bits of *shifted, and what
-// the result lost to its last rounding in *low.
-LATENT_INLINE vf vf_exp_reduced(vf x, vi *shifted, vf *low) {
+// x = n log 2 + r with |r| <= log(2) / 2: returns e^r, leaves n in the low bits of *shifted.
+LATENT_INLINE vf vf_exp_reduced(vf x, vi *shifted) {
   const vf shift = vf_all(0x1.8p23f);
   vf scaled = vf_fma(x, vf_all(0x1.715476p0f), shift);
   vf n = scaled - shift;
@@ -34,31 +33,27 @@ LATENT_INLINE vf vf_exp_reduced(vf x, vi *shifted, vf *low) {
   q = vf_fma(q, r, vf_all(0x1.fffffcp-2f));
   q = vf_fma(q, r, vf_all(1.0f));
   *shifted = (vi)scaled;
-  vf result = vf_fma(q, r, vf_all(1.0f));
-  *low = vf_fma(q, r, 1.0f - result);
-  return result;
+  return vf_fma(q, r, vf_all(1.0f));
 }
 
-// e^x as a sum of two parts, of which *low is below the last place of the other. NaN passes through.
-LATENT_INLINE vf vf_exp_parts(vf x, vf *low) {
-  // Beyond these e^x is infinite or zero.
-  vf bounded = vf_min(vf_all(89.0f), vf_max(vf_all(-104.0f), x));
+// e^x; beyond the bounds it is infinite or zero. NaN passes through.
+LATENT_INLINE vf vf_exp(vf x) {
   vi shifted;
-  vf mantissa = vf_exp_reduced(bounded, &shifted, low);
-  *low = vf_scale(*low, shifted);
+  vf mantissa = vf_exp_reduced(vf_min(vf_all(89.0f), vf_max(vf_all(-104.0f), x)), &shifted);
   return vf_scale(mantissa, shifted);
 }
 
-// e^x
-LATENT_INLINE vf vf_exp(vf x) {
-  vf low;
-  return vf_exp_parts(x, &low);
+// e^-|x|, with the same bits as vf_exp.
+LATENT_INLINE vf vf_exp_minus_magnitude(vf x) {
+  vi shifted;
+  vf mantissa = vf_exp_reduced(vf_max(vf_all(-104.0f), -vf_abs(x)), &shifted);
+  return vf_scale(mantissa, shifted);
 }
 
 // e^x for |x| <= 87, where 2^n is one integer addition. NaN is not kept.
 LATENT_INLINE vf vf_exp_normal(vf x) {
   vi shifted;
-  vf low, mantissa = vf_exp_reduced(x, &shifted, &low);
+  vf mantissa = vf_exp_reduced(x, &shifted);
   return (vf)((vi)mantissa + (shifted << 23));
 }
 
@@ -126,37 +121,26 @@ LATENT_INLINE vf vf_log1p_unit(vf t) {
   return vf_fma(t * t, q, t);
 }
 
-// 1 / (1 + e^-x): one exponential, one division, and one step of Newton's that gives back what both
-// and the sum have lost. In two halves, as softplus, since each is a long chain (see table.h).
-LATENT_INLINE void vf_sigmoid_first(vf x, vf parts[2]) {
-  parts[0] = vf_exp_parts(-vf_abs(x), &parts[1]);
-}
-LATENT_INLINE vf vf_sigmoid_second(vf x, const vf parts[2]) {
-  vf e = parts[0], low = parts[1];
+// 1 / (1 + e^-x): one exponential, one division, and one step of Newton's that gives back what the
+// division and the sum have lost. In two halves, as softplus, since each is a long chain (see table.h).
+LATENT_INLINE vf vf_sigmoid_first(vf x) { return vf_exp_minus_magnitude(x); }
+LATENT_INLINE vf vf_sigmoid_second(vf x, vf e) {
   vi positive = x >= 0.0f;
-  vf above = vf_select(positive, vf_all(1.0f), e), above_low = vf_select(positive, (vf){}, low);
-  vf below = e + 1.0f, below_low = (1.0f - below) + e + low;
+  vf above = vf_select(positive, vf_all(1.0f), e);
+  vf below = e + 1.0f, below_low = (1.0f - below) + e;
   vf quotient = above / below;
-  vf rest = vf_fma(-quotient, below, above) + vf_fma(-quotient, below_low, above_low);
+  vf rest = vf_fma(-quotient, below_low, vf_fma(-quotient, below, above));
   // 1 / (1 + e) is the quotient for x >= 0, and one minus it elsewhere.
   return vf_fma(rest, vf_select(positive, quotient, 1.0f - quotient), quotient);
 }
-LATENT_INLINE vf vf_sigmoid(vf x) {
-  vf parts[2];
-  vf_sigmoid_first(x, parts);
-  return vf_sigmoid_second(x, parts);
-}
+LATENT_INLINE vf vf_sigmoid(vf x) { return vf_sigmoid_second(x, vf_sigmoid_first(x)); }
 
 // log(1 + e^x)
-LATENT_INLINE void vf_softplus_first(vf x, vf parts[1]) { parts[0] = vf_exp(-vf_abs(x)); }
-LATENT_INLINE vf vf_softplus_second(vf x, const vf parts[1]) {
-  return vf_max(vf_all(0.0f), x) + vf_log1p_unit(parts[0]);
+LATENT_INLINE vf vf_softplus_first(vf x) { return vf_exp_minus_magnitude(x); }
+LATENT_INLINE vf vf_softplus_second(vf x, vf e) {
+  return vf_max(vf_all(0.0f), x) + vf_log1p_unit(e);
 }
-LATENT_INLINE vf vf_softplus(vf x) {
-  vf parts[1];
-  vf_softplus_first(x, parts);
-  return vf_softplus_second(x, parts);
-}
+LATENT_INLINE vf vf_softplus(vf x) { return vf_softplus_second(x, vf_softplus_first(x)); }
 
 LATENT_INLINE vf vf_tanh(vf x) {
   vf magnitude = vf_abs(x);

@@ -2,11 +2,16 @@
 
 #define LATENT_LOG_TWO_PI 1.8378770664093453f
 
-// raw -> B tanh(raw / B); *slope is its derivative.
-LATENT_INLINE vf bounded_log_variance(vf raw, vf *slope) {
-  vf t = vf_tanh(raw * (1.0f / LATENT_LOG_VARIANCE_BOUND));
+// raw -> B tanh(raw / B), in two halves; *slope is its derivative.
+LATENT_INLINE vf log_variance_first(vf raw) {
+  return vf_tanh(raw * (1.0f / LATENT_LOG_VARIANCE_BOUND));
+}
+LATENT_INLINE vf log_variance_second(vf t, vf *slope) {
   *slope = vf_fma(-t, t, vf_all(1.0f));
   return t * LATENT_LOG_VARIANCE_BOUND;
+}
+LATENT_INLINE vf bounded_log_variance(vf raw, vf *slope) {
+  return log_variance_second(log_variance_first(raw), slope);
 }
 
 // (e^l - 1) / l in its logarithm A, and A' = 1 / (1 - e^-l) - 1 / l, the mean: for |l| < 1 by their
@@ -74,10 +79,10 @@ LATENT_INLINE vf likelihood_vector(latent_likelihood likelihood, vf parameter, v
   return vf_select(valid, gradient * scale, (vf){});
 }
 
-// Mean and raw log-variance of 16 dimensions side by side.
-LATENT_INLINE void gaussian_pair(vf mean, vf raw, vf target, vi valid, float scale, vf *sum,
+// Mean and the first half of the log-variance of 16 dimensions side by side.
+LATENT_INLINE void gaussian_pair(vf mean, vf half, vf target, vi valid, float scale, vf *sum,
                                  vf *mean_gradient, vf *raw_gradient) {
-  vf slope, log_variance = bounded_log_variance(raw, &slope);
+  vf slope, log_variance = log_variance_second(half, &slope);
   vf precision = vf_exp_normal(-log_variance);
   vf error = mean - target;
   vf weighted = error * precision;

@@ -12,60 +12,79 @@ static size_t likelihood_partial_group(const latent_op *op) {
   return op->likelihood == LATENT_LIKELIHOOD_BERNOULLI ? 32 : 16;
 }
 
-// A finished tile of parameters on its way into densities, one vector after another along its rows.
+// Where the next vector of a tile's densities stands: they go along its rows.
+typedef struct latent_place {
+  const float *values, *target;  // the vector, and its row's targets
+  float *gradient, *partial;     // the row's; no gradient: NULL
+  size_t row, column;
+  int panel;                     // within the group
+  vf sum, product;               // of the row so far
+} latent_place;
+
+// A finished tile of parameters on its way into densities.
 typedef struct latent_densities {
   latent_tile tile;
   const latent_op *op;
-  const float *targets, *target;  // the first row's of the batch, and the current one's
-  float *gradient, *partial;      // the current row's; no gradient: NULL
-  size_t row, panel, m;           // the tile's first row and panel; the current row within it
-  int rows, panels, p;            // 0 rows: nothing is pending; the current panel
+  const float *targets;  // the first row's of the batch
+  size_t column;         // the group's first
+  int rows, panels;      // 0 rows: nothing is pending
+  bool whole;            // every lane counts
   float scale;
   vf log_variance[3], precision[3];  // of the group's panels, where they are the same for all rows
+  latent_place first;
 } latent_densities;
 
-LATENT_INLINE void density_row(latent_densities *tile) {
-  size_t row = tile->row + tile->m;
+// Leaves a row's sums, and goes to the next one.
+LATENT_INLINE void density_row(latent_likelihood likelihood, const latent_densities *tile,
+                               latent_place *at) {
+  const latent_op *op = tile->op;
+  vf_store(at->partial, at->sum);
+  if (likelihood == LATENT_LIKELIHOOD_BERNOULLI) vf_store(at->partial + 16, at->product);
+  at->sum = (vf){};
+  at->product = vf_all(1.0f);
+  at->panel = 0;
+  at->column = tile->column;
+  at->values += (LATENT_GROUP_PANELS - tile->panels) * 16;
+  at->partial += op->partial.stride;
+  if (at->gradient) at->gradient += op->gradient.stride;
+  at->row += 1;
   // A division takes its time; most batches draw once.
-  size_t datum = latent_samples(tile->op) == 1 ? row : row / latent_samples(tile->op);
-  tile->target = tile->targets + datum * tile->op->target.stride;
+  if (latent_samples(op) == 1) at->target += op->target.stride;
+  else at->target = tile->targets + at->row / latent_samples(op) * op->target.stride;
 }
 
-// The next vector. The first of a row starts its sums, the others add to them.
-LATENT_INLINE void density_vector(latent_likelihood likelihood, latent_densities *tile) {
+// The next vector; where mean and variance lie side by side, the next two.
+LATENT_INLINE void density_vector(latent_likelihood likelihood, const latent_densities *tile,
+                                  latent_place *at) {
   const latent_op *op = tile->op;
-  const bool bernoulli = likelihood == LATENT_LIKELIHOOD_BERNOULLI;
-  size_t p = (size_t)tile->p, column = (tile->panel + p) * 16;
-  if (likelihood == LATENT_LIKELIHOOD_GAUSSIAN) column = tile->panel / 2 * 16;
-  const float *values = tile->tile.values[tile->m][p];
-  vf x = load_panel(tile->target, column, op->dimensions, op->target.stride);
-  vi valid = observed_lanes(op, column, x);
-  vf sum = p ? vf_load(tile->partial) : (vf){};
+  vi valid = vi_all(-1);
+  vf x;
+  if (tile->whole) {
+    x = vf_load(at->target + at->column);
+  } else {
+    x = load_panel(at->target, at->column, op->dimensions, op->target.stride);
+    valid = observed_lanes(op, at->column, x);
+  }
   if (likelihood == LATENT_LIKELIHOOD_GAUSSIAN) {
     vf mean_gradient, raw_gradient;
-    gaussian_pair(vf_load(values), vf_load(values + 16), x, valid, tile->scale, &sum, &mean_gradient,
-                  &raw_gradient);
-    if (tile->gradient) {
-      vf_store(tile->gradient + tile->panel * 16, mean_gradient);
-      vf_store(tile->gradient + tile->panel * 16 + 16, raw_gradient);
+    gaussian_pair(vf_load(at->values), vf_load(at->values + 16), x, valid, tile->scale, &at->sum,
+                  &mean_gradient, &raw_gradient);
+    if (at->gradient) {
+      vf_store(at->gradient + 2 * at->column, mean_gradient);
+      vf_store(at->gradient + 2 * at->column + 16, raw_gradient);
     }
-    tile->p = tile->panels;
-  } else {
-    vf product = bernoulli && p ? vf_load(tile->partial + 16) : vf_all(1.0f);
-    vf slope = likelihood_vector(likelihood, vf_load(values), x, valid, tile->log_variance[p],
-                                 tile->precision[p], tile->scale, &sum, &product);
-    if (tile->gradient)
-      store_panel(tile->gradient, column, slope, op->columns, op->gradient.stride);
-    if (bernoulli) vf_store(tile->partial + 16, product);
-    tile->p += 1;
+    at->values += 32;
+    density_row(likelihood, tile, at);
+    return;
   }
-  vf_store(tile->partial, sum);
-  if (tile->p < tile->panels) return;
-  tile->p = 0;
-  tile->m += 1;
-  tile->partial += op->partial.stride;
-  if (tile->gradient) tile->gradient += op->gradient.stride;
-  density_row(tile);
+  vf slope = likelihood_vector(likelihood, vf_load(at->values), x, valid, tile->log_variance[at->panel],
+                               tile->precision[at->panel], tile->scale, &at->sum, &at->product);
+  if (at->gradient && tile->whole) vf_store(at->gradient + at->column, slope);
+  else if (at->gradient)
+    store_panel(at->gradient, at->column, slope, op->columns, op->gradient.stride);
+  at->values += 16;
+  at->column += 16;
+  if (++at->panel == tile->panels) density_row(likelihood, tile, at);
 }
 
 static size_t density_items(const latent_densities *tile) {
@@ -82,9 +101,14 @@ static size_t density_items(const latent_densities *tile) {
 
 static void finish_densities(latent_densities *tile) {
   size_t items = density_items(tile);
+  latent_place at = tile->first;
+  // One chain from the raw log-variance to the gradients is too long for enough rows to be in flight.
+  if (tile->op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN)
+    for (size_t m = 0; m < items; ++m)
+      vf_store(tile->tile.values[m][1], log_variance_first(vf_load(tile->tile.values[m][1])));
 #define LATENT_CASE(LIKELIHOOD)                                                                  \
   case LIKELIHOOD:                                                                               \
-    for (size_t item = 0; item < items; ++item) density_vector(LIKELIHOOD, tile);                \
+    for (size_t item = 0; item < items; ++item) density_vector(LIKELIHOOD, tile, &at);           \
     break;
   switch (tile->op->likelihood) {
     LATENT_SINGLE_LIKELIHOODS(LATENT_CASE)
@@ -97,20 +121,27 @@ static void finish_densities(latent_densities *tile) {
 #if LATENT_TILE_PANELS >= 3
 // The next tile, with the densities of the one before between its multiply-adds. Means and variances side
 // by side are too much work at a time: their tiles are slower for it.
+typedef struct latent_density_work {
+  const latent_densities *pending;
+  latent_place at;
+} latent_density_work;
+
 #define LATENT_BESIDE(LIKELIHOOD)                                                                \
-  LATENT_INLINE void work_##LIKELIHOOD(void *pending, size_t item) {                             \
+  LATENT_INLINE void work_##LIKELIHOOD(void *context, size_t item) {                             \
+    latent_density_work *work = context;                                                         \
     (void)item;                                                                                  \
-    density_vector(LIKELIHOOD, pending);                                                         \
+    density_vector(LIKELIHOOD, work->pending, &work->at);                                        \
   }                                                                                              \
   static __attribute__((noinline)) void tile_beside_##LIKELIHOOD(                                \
       int panels, size_t inner, const float *x, const float *w, latent_strides by,               \
-      const float *start, latent_tile *tile, latent_densities *pending, size_t items) {          \
+      const float *start, latent_tile *tile, const latent_densities *pending, size_t items) {    \
+    latent_density_work work = {pending, pending->first};                                        \
     const latent_ending to = latent_to_tile(tile);                                               \
     size_t apart = (inner - 2) / items;                                                          \
     if (panels == 3)                                                                             \
-      tile_beside(3, inner, x, w, by, start, &to, work_##LIKELIHOOD, pending, items, apart);     \
+      tile_beside(3, inner, x, w, by, start, &to, work_##LIKELIHOOD, &work, items, apart);       \
     else                                                                                         \
-      tile_beside(2, inner, x, w, by, start, &to, work_##LIKELIHOOD, pending, items, apart);     \
+      tile_beside(2, inner, x, w, by, start, &to, work_##LIKELIHOOD, &work, items, apart);       \
   }
 LATENT_SINGLE_LIKELIHOODS(LATENT_BESIDE)
 #undef LATENT_BESIDE
@@ -167,6 +198,7 @@ static void execute_likelihood_forward(const latent_task *task) {
   float *gradient = latent_floats(task, op->gradient);
   float *partial = latent_floats(task, op->partial);
   size_t panels = latent_panels(op->columns), group_panels = likelihood_group_panels(op);
+  const bool paired = op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN;
   const latent_strides by = {op->input.stride, 1, (size_t)op->inner * 16, 16};
   latent_block blocks[2];
   int count = latent_blocks(task, panels, group_panels, task->run->rows, 1, blocks);
@@ -185,16 +217,21 @@ static void execute_likelihood_forward(const latent_task *task) {
         rows = latent_strip(blocks[b].row_end - row);
         latent_densities *next = &tiles[current];
         current ^= 1;
-        next->gradient = gradient ? gradient + row * op->gradient.stride : NULL;
-        next->partial = partial + row * op->partial.stride + g * likelihood_partial_group(op);
-        next->row = row;
         next->rows = (int)rows;
-        next->panel = group.panel;
         next->panels = group.width;
-        next->m = 0;
-        next->p = 0;
+        next->column = group.panel * 16 / (paired ? 2 : 1);
+        next->whole = !op->missing &&
+                      next->column + (paired ? 16 : (size_t)group.width * 16) <= op->dimensions;
+        next->first = (latent_place){
+            .values = next->tile.values[0][0],
+            .target = targets + row / latent_samples(op) * op->target.stride,
+            .gradient = gradient ? gradient + row * op->gradient.stride : NULL,
+            .partial = partial + row * op->partial.stride + g * likelihood_partial_group(op),
+            .row = row,
+            .column = next->column,
+            .product = vf_all(1.0f),
+        };
         group_variance(op, variance, &group, next);
-        density_row(next);
         density_tile(input + row * op->input.stride, weights + group.panel * by.w_panel, by,
                      bias ? bias + group.panel * 16 : NULL, next, &tiles[current]);
       }

@@ -17,29 +17,26 @@ LATENT_ELEMENTWISE(erf)
 
 // The same in two passes over a block in L1: where one chain of operations is too long to be in flight for
 // enough vectors at a time, two of half the length take less together (0.75 and 0.7 of the time, Zen 5).
-#define LATENT_ELEMENTWISE_IN_HALVES(NAME, PARTS)                                        \
+#define LATENT_ELEMENTWISE_IN_HALVES(NAME)                                               \
   static void elementwise_##NAME(size_t count, const float *x, float *y) {               \
     enum { BLOCK = 256 };                                                                \
-    float between[PARTS][BLOCK] __attribute__((aligned(64)));                            \
+    float between[BLOCK] __attribute__((aligned(64)));                                   \
     while (count > 0) {                                                                  \
       int block = count < BLOCK ? (int)count : BLOCK;                                    \
-      vf parts[PARTS];                                                                   \
-      for (int i = 0; i < block; i += 16) {                                              \
-        vf_##NAME##_first(vf_load_first(x + i, block - i), parts);                       \
-        for (int p = 0; p < PARTS; ++p) vf_store(between[p] + i, parts[p]);              \
-      }                                                                                  \
-      for (int i = 0; i < block; i += 16) {                                              \
-        for (int p = 0; p < PARTS; ++p) parts[p] = vf_load(between[p] + i);              \
-        vf_store_first(y + i, vf_##NAME##_second(vf_load_first(x + i, block - i), parts), \
+      for (int i = 0; i < block; i += 16)                                                \
+        vf_store(between + i, vf_##NAME##_first(vf_load_first(x + i, block - i)));       \
+      for (int i = 0; i < block; i += 16)                                                \
+        vf_store_first(y + i,                                                            \
+                       vf_##NAME##_second(vf_load_first(x + i, block - i),               \
+                                          vf_load(between + i)),                         \
                        block - i);                                                       \
-      }                                                                                  \
       x += block;                                                                        \
       y += block;                                                                        \
       count -= (size_t)block;                                                            \
     }                                                                                    \
   }
-LATENT_ELEMENTWISE_IN_HALVES(sigmoid, 2)
-LATENT_ELEMENTWISE_IN_HALVES(softplus, 1)
+LATENT_ELEMENTWISE_IN_HALVES(sigmoid)
+LATENT_ELEMENTWISE_IN_HALVES(softplus)
 
 #define LATENT_ELEMENTWISE_DOUBLE(NAME)                                             \
   static void elementwise_##NAME##_double(size_t count, const double *x, double *y) { \

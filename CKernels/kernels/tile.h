@@ -188,13 +188,13 @@ static void tile_group(int rows, int panels, size_t inner, const float *x, const
     tile_table[panels - 1][rows - 1](inner, x, w, by, start, to);
     return;
   }
+  latent_ending part = *to;
   for (int p = 0; p < panels;) {
     int width = panels - p < LATENT_TILE_PANELS ? panels - p : LATENT_TILE_PANELS;
     for (int m = 0; m < rows;) {
       int height = (int)latent_strip((size_t)(rows - m));
-      latent_ending part = *to;
-      part.out += (size_t)m * to->out_row + 16 * p;
-      if (to->gate) part.gate += (size_t)m * to->gate_row + 16 * p;
+      part.out = to->out + (size_t)m * to->out_row + 16 * p;
+      if (to->gate) part.gate = to->gate + (size_t)m * to->gate_row + 16 * p;
       tile_table[width - 1][height - 1](inner, x + (size_t)m * by.x_row,
                                         w + (size_t)p * by.w_panel, by,
                                         start ? start + 16 * p : NULL, &part);
