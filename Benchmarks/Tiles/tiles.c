@@ -48,7 +48,7 @@ static __attribute__((noinline)) void tile(int rows, int panels, size_t inner, c
 }
 
 static void product(shape s, const float *x, const float *w, float *y) {
-  const latent_strides by = {s.inner, 1, s.inner * 16, 16};
+  latent_strides by = {s.inner, 1, s.inner * 16, 16, w, 16};
   float out[ROWS * PANELS * 16] __attribute__((aligned(64)));
   const latent_ending to = latent_to(out, PANELS * 16);
   size_t all = latent_panels(s.columns);
@@ -56,6 +56,8 @@ static void product(shape s, const float *x, const float *w, float *y) {
     wide = all - panel < PANELS ? all - panel : PANELS;
     for (size_t row = 0, high; row < s.rows; row += high) {
       high = s.rows - row < ROWS ? s.rows - row : ROWS;
+      by.soon = row / ROWS < wide && panel + wide < all ? w + (panel + wide + row / ROWS) * by.w_panel
+                                                        : x + (row + high < s.rows ? row + high : 0) * s.inner;
       tile((int)high, (int)wide, s.inner, x + row * s.inner, w + panel * by.w_panel, by, &to);
       for (size_t m = 0; m < high; ++m)
         memcpy(y + ((row + m) * all + panel) * 16, out + m * PANELS * 16, wide * 16 * sizeof(float));

@@ -199,7 +199,7 @@ static void execute_likelihood_forward(const latent_task *task) {
   float *partial = latent_floats(task, op->partial);
   size_t panels = latent_panels(op->columns), group_panels = likelihood_group_panels(op);
   const bool paired = op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN;
-  const latent_strides by = {op->input.stride, 1, (size_t)op->inner * 16, 16};
+  latent_strides by = {op->input.stride, 1, (size_t)op->inner * 16, 16, weights, 16};
   latent_block blocks[2];
   int count = latent_blocks(task, panels, group_panels, task->run->rows, 1, blocks);
   latent_densities tiles[2];
@@ -232,7 +232,11 @@ static void execute_likelihood_forward(const latent_task *task) {
             .product = vf_all(1.0f),
         };
         group_variance(op, variance, &group, next);
-        density_tile(input + row * op->input.stride, weights + group.panel * by.w_panel, by,
+        const float *group_weights = weights + group.panel * by.w_panel;
+        by.soon = latent_soon(&blocks[b], g, group.width, row, rows,
+                              group_weights + (size_t)group.width * by.w_panel, by.w_panel, input,
+                              op->input.stride);
+        density_tile(input + row * op->input.stride, group_weights, by,
                      bias ? bias + group.panel * 16 : NULL, next, &tiles[current]);
       }
     }

@@ -112,7 +112,7 @@ static void execute_linear_forward(const latent_task *task) {
   const float *bias = latent_floats(task, op->bias);
   float *output = latent_floats(task, op->output);
   size_t panels = latent_panels(op->columns);
-  const latent_strides by = {op->input.stride, 1, (size_t)op->inner * 16, 16};
+  latent_strides by = {op->input.stride, 1, (size_t)op->inner * 16, 16, weights, 16};
   bool gather = op->ones && op->layout == LATENT_LAYOUT_PANELS && ones_pay(task, op->inner);
   latent_block blocks[2];
   int count = latent_blocks(task, panels, LATENT_GROUP_PANELS, task->run->rows, 1, blocks);
@@ -139,6 +139,10 @@ static void execute_linear_forward(const latent_task *task) {
       const bool direct = goes_direct(op, panel, width, op->columns);
       for (size_t row = blocks[b].row, rows; row < blocks[b].row_end; row += rows) {
         rows = latent_strip(blocks[b].row_end - row);
+        if (op->layout == LATENT_LAYOUT_PANELS)
+          by.soon = latent_soon(&blocks[b], group, width, row, rows,
+                                group_weights + (size_t)width * by.w_panel, by.w_panel, input,
+                                op->input.stride);
         float *out = output + row * op->output.stride;
         latent_ending to = direct ? latent_to(out + panel * 16, op->output.stride) : latent_to_tile(&tile);
         if (direct && op->activation == LATENT_ACTIVATION_RELU) to.floor = 0;
@@ -172,7 +176,7 @@ static void execute_linear_backward_input(const latent_task *task) {
   const float *stored = latent_floats(task, op->input);
   float *output = latent_floats(task, op->output);
   size_t panels = latent_panels(op->inner);
-  const latent_strides by = {op->gradient.stride, 1, (size_t)op->columns * 16, 16};
+  latent_strides by = {op->gradient.stride, 1, (size_t)op->columns * 16, 16, weights, 16};
   latent_block blocks[2];
   int count = latent_blocks(task, panels, LATENT_GROUP_PANELS, task->run->rows, 1, blocks);
   latent_tile tile;
@@ -184,6 +188,10 @@ static void execute_linear_backward_input(const latent_task *task) {
       const bool direct = goes_direct(op, panel, width, op->inner);
       for (size_t row = blocks[b].row, rows; row < blocks[b].row_end; row += rows) {
         rows = latent_strip(blocks[b].row_end - row);
+        const float *group_weights = weights + panel * by.w_panel;
+        by.soon = latent_soon(&blocks[b], group, width, row, rows,
+                              group_weights + (size_t)width * by.w_panel, by.w_panel, gradient,
+                              op->gradient.stride);
         const float *x = stored ? stored + row * op->input.stride : NULL;
         float *out = output + row * op->output.stride;
         latent_ending to = direct ? latent_to(out + panel * 16, op->output.stride) : latent_to_tile(&tile);
@@ -192,7 +200,7 @@ static void execute_linear_backward_input(const latent_task *task) {
           to.gate_row = op->input.stride;
         }
         tile_group((int)rows, width, op->columns, gradient + row * op->gradient.stride,
-                   weights + panel * by.w_panel, by, NULL, &to);
+                   group_weights, by, NULL, &to);
         if (direct) continue;
 #define LATENT_EPILOGUE(ACTIVATION)                                                             \
   case ACTIVATION:                                                                              \

@@ -6,10 +6,6 @@
 //   input   dX = dY Wt   x(m, k) = dY[m][k]    w = panels of Wt
 //   weights dW = Xt dY   x(m, k) = X[k][m]     w = columns of dY, packed
 
-// Weights stream in from L2: fetched this many inner steps before their use, batches of 512 gain 1 to 3
-// percent (Zen 5), small ones nothing.
-enum { LATENT_TILE_AHEAD = 8 };
-
 // The tallest and the widest tile; Benchmarks/Tiles tries others.
 #ifndef LATENT_SUM_ROWS
 #define LATENT_SUM_ROWS 8
@@ -26,6 +22,10 @@ enum { LATENT_TILE_AHEAD = 8 };
 typedef struct latent_strides {
   size_t x_row, x_inner;    // of x, in floats
   size_t w_panel, w_inner;  // of w
+  // What is needed soon, fetched into L2 at one line an inner step: what the last operation has driven
+  // out would stall a tile that came upon it.
+  const float *soon;
+  size_t soon_inner;
 } latent_strides;
 
 // Where a tile goes, and through what on its way: max(floor, y), and nothing where `gate` is not above
@@ -54,13 +54,11 @@ LATENT_INLINE void tile_start(const int rows, const int panels, const float *sta
   }
 }
 
-// One inner step. Weights `ahead` of it are fetched from L2.
-LATENT_INLINE void tile_step(const int rows, const int panels, const size_t ahead, const float *x,
-                             const float *w, latent_strides by, latent_sums sum) {
+LATENT_INLINE void tile_step(const int rows, const int panels, const float *x, const float *w,
+                             latent_strides by, latent_sums sum) {
   vf column[LATENT_SUM_PANELS];
   LATENT_UNROLL for (int p = 0; p < panels; ++p) column[p] = vf_load(w + (size_t)p * by.w_panel);
-  LATENT_UNROLL for (int p = 0; ahead && p < panels; ++p)
-    __builtin_prefetch(w + (size_t)p * by.w_panel + ahead * by.w_inner);
+  __builtin_prefetch(by.soon, 0, 2);
   LATENT_UNROLL for (int m = 0; m < rows; ++m) {
     vf value = vf_all(x[(size_t)m * by.x_row]);
     LATENT_UNROLL for (int p = 0; p < panels; ++p) sum[m][p] = vf_fma(value, column[p], sum[m][p]);
@@ -102,9 +100,10 @@ LATENT_INLINE void tile_product(const int rows, const int panels, size_t inner, 
   const int ending = tile_ending(rows, panels);
   latent_sums sum;
   tile_start(rows, panels, start, sum);
-  for (size_t k = (size_t)ending; k < inner; ++k, x += by.x_inner, w += by.w_inner)
-    // Small tiles would need more addresses than there are registers.
-    tile_step(rows, panels, rows > 4 ? LATENT_TILE_AHEAD : 0, x, w, by, sum);
+  for (size_t k = (size_t)ending; k < inner; ++k) {
+    tile_step(rows, panels, x, w, by, sum);
+    x += by.x_inner, w += by.w_inner, by.soon += by.soon_inner;
+  }
   if (to->gate) tile_end(rows, panels, ending, true, x, w, by, sum, *to);
   else tile_end(rows, panels, ending, false, x, w, by, sum, *to);
 }
@@ -160,12 +159,16 @@ LATENT_INLINE void tile_beside(const int panels, size_t inner, const float *x, c
   latent_sums sum;
   tile_start(8, panels, start, sum);
   for (size_t item = 0; item < items; ++item) {
-    for (size_t step = 0; step < apart; ++step, x += by.x_inner, w += by.w_inner)
-      tile_step(8, panels, 0, x, w, by, sum);
+    for (size_t step = 0; step < apart; ++step) {
+      tile_step(8, panels, x, w, by, sum);
+      x += by.x_inner, w += by.w_inner, by.soon += by.soon_inner;
+    }
     perform(work, item);
   }
-  for (size_t left = inner - items * apart - 2; left > 0; --left, x += by.x_inner, w += by.w_inner)
-    tile_step(8, panels, 0, x, w, by, sum);
+  for (size_t left = inner - items * apart - 2; left > 0; --left) {
+    tile_step(8, panels, x, w, by, sum);
+    x += by.x_inner, w += by.w_inner, by.soon += by.soon_inner;
+  }
   tile_end(8, panels, 2, false, x, w, by, sum, *to);
 }
 #endif
@@ -256,6 +259,16 @@ LATENT_INLINE latent_ending latent_to_tile(latent_tile *tile) {
 typedef struct latent_block {
   size_t group, group_end, row, row_end;
 } latent_block;
+
+// What to fetch beside rows [row, row + rows) of one group: while the first are computed the next group's
+// panels, one each, then the rows that follow. `next` is the panel after the group's last.
+LATENT_INLINE const float *latent_soon(const latent_block *block, size_t group, int width, size_t row,
+                                       size_t rows, const float *next, size_t panel_floats,
+                                       const float *input, size_t stride) {
+  size_t strip = (row - block->row) / LATENT_TILE_ROWS;
+  if (group + 1 < block->group_end && strip < (size_t)width) return next + strip * panel_floats;
+  return input + (row + rows < block->row_end ? row + rows : block->row) * stride;
+}
 
 // Split by columns, each thread owns equally many whole groups, the same ones in every operation on a
 // layer, so that its weights stay in its core's cache; what is left over is split by rows.

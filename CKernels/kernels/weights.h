@@ -196,7 +196,7 @@ LATENT_INLINE void write_four(void *context, size_t item) {
                                pending->weights, pending->first,                                \
                                pending->second,  pending->panel, copy};                         \
     const latent_ending to = latent_to_tile(&next->tile);                                       \
-    const latent_strides by = {1, x_inner, 16, 16 * PANELS};                                    \
+    const latent_strides by = {1, x_inner, 16, 16 * PANELS, x + 16, x_inner};                   \
     size_t items = 8 * (size_t)pending->panels / VECTORS;                                       \
     tile_beside(PANELS, run->rows, x, w, by, NULL, &to, ITEM, &work, items,                     \
                 (run->rows - 2) / items);                                                       \
@@ -226,6 +226,7 @@ static bool weights_tile(const latent_run *run, const float *x, const float *w, 
   }
 #endif
   (void)copy;
+  by.soon = x + 16;
   const latent_ending to = latent_to_tile(&next->tile);
   tile_group(next->rows, next->panels, run->rows, x, w, by, NULL, &to);
   finish_update(run, pending);
@@ -256,7 +257,7 @@ static void weights_group(const latent_weights *at, const float *input, const la
                           const float *columns, size_t panel, int width, size_t row,
                           size_t row_end) {
   size_t inner = at->op->inner, first_row = row;
-  const latent_strides by = {1, at->op->input.stride, 16, (size_t)width * 16};
+  const latent_strides by = {1, at->op->input.stride, 16, (size_t)width * 16, input, at->op->input.stride};
   const bool beside = at->transposed && !ones && at->op->columns % 4 == 0;
   latent_update updates[2];
   updates[0].rows = updates[1].rows = updates[0].panels = updates[1].panels = 0;
