@@ -101,8 +101,10 @@ static latent_copy copy_beside(const latent_weights *at, size_t panel, int width
 #if LATENT_TILE_PANELS >= 3
 // Four columns: their quarters of 16 rows, four rows to a vector, transposed within.
 LATENT_INLINE void copy_columns(latent_copy *copy, size_t panel) {
-  for (size_t n = 0; copy->ahead && n < 4; ++n) __builtin_prefetch(copy->ahead + 16 * n, 1);
-  copy->ahead += copy->ahead ? 64 : 0;
+  if (copy->ahead) {
+    for (size_t n = 0; n < 4; ++n) __builtin_prefetch(copy->ahead + 16 * n, 1);
+    copy->ahead += 64;
+  }
   if (copy->column >= copy->columns) return;
   typedef float v4 __attribute__((vector_size(16), aligned(4)));
   typedef float v8 __attribute__((vector_size(32)));
@@ -144,14 +146,15 @@ typedef struct latent_update_work {
   latent_copy copy;
 } latent_update_work;
 
-LATENT_INLINE void next_vectors(latent_update_work *work, size_t vectors, bool last) {
-  size_t from = 16 * LATENT_GROUP_PANELS * vectors, to = 16 * vectors;
+LATENT_INLINE void next_vectors(latent_update_work *work, ptrdiff_t vectors, bool last) {
+  ptrdiff_t from = 16 * LATENT_GROUP_PANELS * vectors, to = 16 * vectors;
   if (last) {  // of eight rows: on to the next panel
     from += 16 - 8 * 16 * LATENT_GROUP_PANELS;
-    to += work->panel - 8 * 16;
+    to += (ptrdiff_t)work->panel - 8 * 16;
   }
   work->values += from;
   work->weights += to;
+  if (!work->first) return;
   work->first += to;
   work->second += to;
 }
