@@ -16,17 +16,6 @@ typedef struct latent_weights {
   float *weights, *first, *second, *bias, *bias_first, *bias_second, *transposed;
 } latent_weights;
 
-LATENT_INLINE void update_vector(const latent_run *run, const latent_update *update, size_t m,
-                                 size_t p) {
-  size_t at = p * update->panel + m * 16;
-  adam_vector(run, vf_load(update->tile.values[m][p]), update->weights + at, update->first + at,
-              update->second + at);
-}
-
-LATENT_INLINE void write_vector(const latent_update *update, size_t m, size_t p) {
-  vf_store(update->weights + p * update->panel + m * 16, vf_load(update->tile.values[m][p]));
-}
-
 // The columns of one group of dY, row after row without gaps: every tile of the group reads them, and
 // strided they would touch a page a row. Their sums are the bias's gradient.
 LATENT_INLINE void pack_panels(const int panels, const float *gradient, size_t stride, size_t rows,
@@ -49,19 +38,29 @@ static void pack_columns(const float *gradient, size_t stride, size_t rows, size
   }
 }
 
-LATENT_INLINE void prefetch_vector(const latent_update *update, size_t m, size_t p) {
-  size_t at = p * update->panel + m * 16;
-  __builtin_prefetch(update->weights + at, 1);
-  if (!update->first) return;
-  __builtin_prefetch(update->first + at, 1);
-  __builtin_prefetch(update->second + at, 1);
+// A tile's weights and moments, on their way into L1.
+static void fetch_update(const latent_update *update) {
+  for (size_t p = 0; p < (size_t)update->panels; ++p)
+    for (size_t m = 0; m < (size_t)update->rows; ++m) {
+      size_t at = p * update->panel + m * 16;
+      __builtin_prefetch(update->weights + at, 1);
+      __builtin_prefetch(update->first + at, 1);
+      __builtin_prefetch(update->second + at, 1);
+    }
 }
 
 static void finish_update(const latent_run *run, latent_update *update) {
-  for (size_t p = 0; p < (size_t)update->panels; ++p)
-    for (size_t m = 0; m < (size_t)update->rows; ++m)
-      if (update->first) update_vector(run, update, m, p);
-      else write_vector(update, m, p);
+  // Kept here, since stores to them might change what `update` says.
+  float *weights = update->weights, *first = update->first, *second = update->second;
+  const size_t panel = update->panel, rows = (size_t)update->rows;
+  for (size_t p = 0; p < (size_t)update->panels; ++p, weights += panel) {
+    for (size_t m = 0; m < rows; ++m) {
+      vf value = vf_load(update->tile.values[m][p]);
+      if (first) adam_vector(run, value, weights + 16 * m, first + 16 * m, second + 16 * m);
+      else vf_store(weights + 16 * m, value);
+    }
+    if (first) first += panel, second += panel;
+  }
   update->rows = 0;
 }
 
@@ -229,6 +228,7 @@ static bool weights_tile(const latent_run *run, const float *x, const float *w, 
   }
 #endif
   (void)copy;
+  if (next->first) fetch_update(next);
   by.soon = x + 16;
   const latent_ending to = latent_to_tile(&next->tile);
   tile_group(next->rows, next->panels, run->rows, x, w, by, NULL, &to);
@@ -277,8 +277,7 @@ static void weights_group(const latent_weights *at, const float *input, const la
     next->rows = (int)rows;
     next->panels = width;
     if (ones) {
-      for (size_t p = 0; at->op->update && p < (size_t)width; ++p)
-        for (size_t m = 0; m < (size_t)next->rows; ++m) prefetch_vector(next, m, p);
+      if (at->op->update) fetch_update(next);
       gather_tile(ones, row, next->rows, width, columns, &next->tile);
       finish_update(at->run, pending);
     } else {
