@@ -135,7 +135,7 @@ LATENT_INLINE void copy_columns(latent_copy *copy, size_t panel) {
 }
 
 // The next tile of dW, with what becomes of the tile before between its multiply-adds: in Adam a division
-// and a square root take 7 cycles a vector in a unit of their own, and all that is written is far away.
+// and a square root take 8.5 cycles a vector in a unit of their own, and all that is written is far away.
 // Every address is a step from the last one: working them out anew took a fifth of a batch of 20.
 typedef struct latent_update_work {
   const latent_run *run;
