@@ -212,12 +212,16 @@ LATENT_BESIDE(tile_beside_writes_3, 3, write_four, 4)
 #undef LATENT_BESIDE
 #endif
 
+// Whether whole tiles have other work between their multiply-adds.
+static bool works_beside(const latent_run *run, int panels) {
+  return LATENT_TILE_PANELS >= 3 && panels >= 2 && run->rows >= 2 * (uint32_t)panels + 2;
+}
+
 // One tile of dW into `next`, while `pending` finishes; true when `copy` has been made meanwhile.
 static bool weights_tile(const latent_run *run, const float *x, const float *w, latent_strides by,
                          latent_update *next, latent_update *pending, latent_copy copy) {
 #if LATENT_TILE_PANELS >= 3
-  if (next->rows == 8 && next->panels >= 2 && pending->rows == 8 &&
-      run->rows >= 2 * (uint32_t)pending->panels + 2) {
+  if (next->rows == 8 && pending->rows == 8 && works_beside(run, next->panels)) {
     bool three = next->panels == 3, one = run->rows >= 8 * (uint32_t)pending->panels + 2;
     (!pending->first ? three ? tile_beside_writes_3 : tile_beside_writes_2
      : one ? three ? tile_beside_update_3 : tile_beside_update_2
@@ -261,7 +265,7 @@ static void weights_group(const latent_weights *at, const float *input, const la
                           size_t row_end) {
   size_t inner = at->op->inner, first_row = row;
   const latent_strides by = {1, at->op->input.stride, 16, (size_t)width * 16, input, at->op->input.stride};
-  const bool beside = at->transposed && !ones && at->op->columns % 4 == 0;
+  const bool beside = at->transposed && !ones && at->op->columns % 4 == 0 && works_beside(at->run, width);
   latent_update updates[2];
   updates[0].rows = updates[1].rows = updates[0].panels = updates[1].panels = 0;
   int current = 0;
