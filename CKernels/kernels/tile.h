@@ -270,21 +270,29 @@ LATENT_INLINE const float *latent_soon(const latent_block *block, size_t group, 
   return input + (row + rows < block->row_end ? row + rows : block->row) * stride;
 }
 
+// Of `units` rows of what no thread owns, those that go to threads before this one. The last groups are
+// narrower, so threads own unlike widths: by these rows they end up with equally many panels.
+static size_t latent_units_before(size_t units, size_t panels, size_t group_panels, size_t owned,
+                                  size_t thread, size_t threads) {
+  size_t before = latent_group_at(owned * thread, panels, group_panels).panel;
+  size_t all = latent_group_at(owned * threads, panels, group_panels).panel;
+  return units * (panels * thread - before * threads) / ((panels - all) * threads);
+}
+
 // Split by columns, each thread owns equally many whole groups, the same ones in every operation on a
 // layer, so that its weights stay in its core's cache; what is left over is split by rows.
 static int latent_blocks(const latent_task *task, size_t panels, size_t group_panels, size_t rows,
                          size_t row_unit, latent_block blocks[2]) {
+  size_t thread = (size_t)task->thread, threads = (size_t)task->threads;
   size_t groups = (panels + group_panels - 1) / group_panels;
-  size_t owned = task->op->split_columns ? panels / group_panels / (size_t)task->threads : 0;
+  size_t owned = task->op->split_columns ? panels / group_panels / threads : 0;
   int count = 0;
-  if (owned) {
-    size_t first = owned * (size_t)task->thread;
-    blocks[count++] = (latent_block){first, first + owned, 0, rows};
-  }
-  latent_range units = latent_share((rows + row_unit - 1) / row_unit, task->thread, task->threads);
-  size_t row = units.start * row_unit;
-  size_t row_end = units.end * row_unit < rows ? units.end * row_unit : rows;
-  if (owned * (size_t)task->threads < groups && row < row_end)
-    blocks[count++] = (latent_block){owned * (size_t)task->threads, groups, row, row_end};
+  if (owned) blocks[count++] = (latent_block){owned * thread, owned * (thread + 1), 0, rows};
+  if (owned * threads == groups) return count;
+  size_t units = (rows + row_unit - 1) / row_unit;
+  size_t row = row_unit * latent_units_before(units, panels, group_panels, owned, thread, threads);
+  size_t row_end = row_unit * latent_units_before(units, panels, group_panels, owned, thread + 1, threads);
+  if (row_end > rows) row_end = rows;
+  if (row < row_end) blocks[count++] = (latent_block){owned * threads, groups, row, row_end};
   return count;
 }
