@@ -4,17 +4,30 @@
 // Moments this small would only be subnormal and slow: the step they cause is below epsilon.
 #define LATENT_TINY_MOMENT 0x1p-100f
 
-LATENT_INLINE vf adam_vector(const latent_run *run, vf gradient, float *weight, float *first,
-                             float *second) {
+// In two halves (see latent_work): the moments and sqrt(v) + epsilon, then the quotient and the weight.
+typedef struct latent_adam {
+  float *weight;
+  vf first, divisor;
+} latent_adam;
+
+LATENT_INLINE latent_adam adam_begin(const latent_run *run, vf gradient, float *weight, float *first,
+                                     float *second) {
   vf m = vf_fma(vf_load(first), vf_all(run->decay1), gradient);
   vf v = vf_fma(gradient, gradient, vf_load(second) * run->decay2);
   m = vf_select(vf_abs(m) < LATENT_TINY_MOMENT, (vf){}, m);
   v = vf_select(v < LATENT_TINY_MOMENT, (vf){}, v);
-  vf w = vf_fma(m / (vf_sqrt(v) + run->epsilon), vf_all(-run->rate), vf_load(weight));
   vf_store(first, m);
   vf_store(second, v);
-  vf_store(weight, w);
-  return w;
+  return (latent_adam){weight, m, vf_sqrt(v) + run->epsilon};
+}
+LATENT_INLINE void adam_end(const latent_run *run, const latent_adam *begun) {
+  vf quotient = begun->first / begun->divisor;
+  vf_store(begun->weight, vf_fma(quotient, vf_all(-run->rate), vf_load(begun->weight)));
+}
+LATENT_INLINE void adam_vector(const latent_run *run, vf gradient, float *weight, float *first,
+                               float *second) {
+  const latent_adam begun = adam_begin(run, gradient, weight, first, second);
+  adam_end(run, &begun);
 }
 
 // 16 rows of 16 transposed, each row stored at `out + 16 n`, for the first `count` n.

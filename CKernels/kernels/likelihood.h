@@ -47,15 +47,20 @@ LATENT_INLINE vi observed_lanes(const latent_op *op, size_t column, vf target) {
   return op->missing ? valid & (target == target) : valid;
 }
 
-// One vector of `count` lanes of dimensions. Adds log p to *sum (for a Bernoulli without its
-// logarithm, whose factors multiply into *product) and gives d(-log p)/d(parameter) * scale.
-LATENT_INLINE vf likelihood_vector(latent_likelihood likelihood, vf parameter, vf target, vi valid,
-                                   vf log_variance, vf precision, float scale, vf *sum,
+// A Bernoulli's e^-|l|, the first half of what likelihood_vector does; nothing for the others.
+LATENT_INLINE vf likelihood_first(latent_likelihood likelihood, vf parameter) {
+  return likelihood == LATENT_LIKELIHOOD_BERNOULLI ? vf_exp_negative(-vf_abs(parameter)) : (vf){};
+}
+
+// One vector of `count` lanes of dimensions, `e` from likelihood_first. Adds log p to *sum (for a
+// Bernoulli without its logarithm, whose factors multiply into *product) and gives
+// d(-log p)/d(parameter) * scale.
+LATENT_INLINE vf likelihood_vector(latent_likelihood likelihood, vf parameter, vf e, vf target,
+                                   vi valid, vf log_variance, vf precision, float scale, vf *sum,
                                    vf *product) {
   vf log_p, gradient;
   switch (likelihood) {
     case LATENT_LIKELIHOOD_BERNOULLI: {
-      vf e = vf_exp_negative(-vf_abs(parameter));
       vf factor = e + 1.0f;
       vf p = vf_select(parameter >= 0.0f, vf_all(1.0f), e) / factor;
       log_p = vf_fma(target, parameter, -vf_max(vf_all(0.0f), parameter));

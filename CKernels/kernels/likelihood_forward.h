@@ -53,9 +53,9 @@ LATENT_INLINE void density_row(latent_likelihood likelihood, const latent_densit
   else at->target = tile->targets + at->row / latent_samples(op) * op->target.stride;
 }
 
-// The next vector; where mean and variance lie side by side, the next two.
+// The next vector, `e` from likelihood_first; where mean and variance lie side by side, the next two.
 LATENT_INLINE void density_vector(latent_likelihood likelihood, const latent_densities *tile,
-                                  latent_place *at) {
+                                  latent_place *at, vf e) {
   const latent_op *op = tile->op;
   vi valid = vi_all(-1);
   vf x;
@@ -77,8 +77,9 @@ LATENT_INLINE void density_vector(latent_likelihood likelihood, const latent_den
     density_row(likelihood, tile, at);
     return;
   }
-  vf slope = likelihood_vector(likelihood, vf_load(at->values), x, valid, tile->log_variance[at->panel],
-                               tile->precision[at->panel], tile->scale, &at->sum, &at->product);
+  vf slope = likelihood_vector(likelihood, vf_load(at->values), e, x, valid,
+                               tile->log_variance[at->panel], tile->precision[at->panel], tile->scale,
+                               &at->sum, &at->product);
   if (at->gradient && tile->whole) vf_store(at->gradient + at->column, slope);
   else if (at->gradient)
     store_panel(at->gradient, at->column, slope, op->columns, op->gradient.stride);
@@ -108,7 +109,8 @@ static void finish_densities(latent_densities *tile) {
       vf_store(tile->tile.values[m][1], log_variance_first(vf_load(tile->tile.values[m][1])));
 #define LATENT_CASE(LIKELIHOOD)                                                                  \
   case LIKELIHOOD:                                                                               \
-    for (size_t item = 0; item < items; ++item) density_vector(LIKELIHOOD, tile, &at);           \
+    for (size_t item = 0; item < items; ++item)                                                  \
+      density_vector(LIKELIHOOD, tile, &at, likelihood_first(LIKELIHOOD, vf_load(at.values)));   \
     break;
   switch (tile->op->likelihood) {
     LATENT_SINGLE_LIKELIHOODS(LATENT_CASE)
@@ -124,24 +126,29 @@ static void finish_densities(latent_densities *tile) {
 typedef struct latent_density_work {
   const latent_densities *pending;
   latent_place at;
+  vf e;
 } latent_density_work;
 
 #define LATENT_BESIDE(LIKELIHOOD)                                                                \
-  LATENT_INLINE void work_##LIKELIHOOD(void *context, size_t item) {                             \
+  LATENT_INLINE void begin_##LIKELIHOOD(void *context) {                                         \
     latent_density_work *work = context;                                                         \
-    (void)item;                                                                                  \
-    density_vector(LIKELIHOOD, work->pending, &work->at);                                        \
+    work->e = likelihood_first(LIKELIHOOD, vf_load(work->at.values));                            \
+  }                                                                                              \
+  LATENT_INLINE void end_##LIKELIHOOD(void *context) {                                           \
+    latent_density_work *work = context;                                                         \
+    density_vector(LIKELIHOOD, work->pending, &work->at, work->e);                               \
   }                                                                                              \
   static __attribute__((noinline)) void tile_beside_##LIKELIHOOD(                                \
       int panels, size_t inner, const float *x, const float *w, latent_strides by,               \
-      const float *start, latent_tile *tile, const latent_densities *pending, size_t items) {    \
-    latent_density_work work = {pending, pending->first};                                        \
+      const float *start, latent_tile *tile, const latent_densities *pending, size_t pieces) {   \
+    latent_density_work work = {.pending = pending, .at = pending->first};                       \
+    const latent_work perform = {begin_##LIKELIHOOD, end_##LIKELIHOOD};                          \
     const latent_ending to = latent_to_tile(tile);                                               \
-    size_t apart = (inner - 2) / items;                                                          \
+    size_t apart = (inner - 2) / pieces;                                                         \
     if (panels == 3)                                                                             \
-      tile_beside(3, inner, x, w, by, start, &to, work_##LIKELIHOOD, &work, items, apart);       \
+      tile_beside(3, inner, x, w, by, start, &to, perform, &work, pieces, apart);                \
     else                                                                                         \
-      tile_beside(2, inner, x, w, by, start, &to, work_##LIKELIHOOD, &work, items, apart);       \
+      tile_beside(2, inner, x, w, by, start, &to, perform, &work, pieces, apart);                \
   }
 LATENT_SINGLE_LIKELIHOODS(LATENT_BESIDE)
 #undef LATENT_BESIDE

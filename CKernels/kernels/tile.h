@@ -65,6 +65,14 @@ LATENT_INLINE void tile_step(const int rows, const int panels, const float *x, c
   }
 }
 
+LATENT_INLINE void tile_steps(const int rows, const int panels, size_t steps, const float **x,
+                              const float **w, latent_strides *by, latent_sums sum) {
+  for (; steps > 0; --steps) {
+    tile_step(rows, panels, *x, *w, *by, sum);
+    *x += by->x_inner, *w += by->w_inner, by->soon += by->soon_inner;
+  }
+}
+
 LATENT_INLINE void tile_store(const bool gated, vf value, int m, int p, latent_ending to) {
   value = vf_max(vf_all(to.floor), value);
   if (gated)
@@ -100,10 +108,7 @@ LATENT_INLINE void tile_product(const int rows, const int panels, size_t inner, 
   const int ending = tile_ending(rows, panels);
   latent_sums sum;
   tile_start(rows, panels, start, sum);
-  for (size_t k = (size_t)ending; k < inner; ++k) {
-    tile_step(rows, panels, x, w, by, sum);
-    x += by.x_inner, w += by.w_inner, by.soon += by.soon_inner;
-  }
+  tile_steps(rows, panels, inner - (size_t)ending, &x, &w, &by, sum);
   if (to->gate) tile_end(rows, panels, ending, true, x, w, by, sum, *to);
   else tile_end(rows, panels, ending, false, x, w, by, sum, *to);
 }
@@ -147,28 +152,30 @@ static tile_function *const tile_table[1][6] = {{TILE_LOW_TABLE(1)}};
 #endif
 
 #if LATENT_TILE_PANELS >= 3
-// One piece of other work; `item` counts from zero.
-typedef void latent_work(void *work, size_t item);
+// Other work in pieces, each in two halves: the second one begins where the first has long come to its
+// end, since in one chain a piece outlasts the steps that a core looks ahead (a third of Adam's cost).
+typedef struct latent_work {
+  void (*begin)(void *work);  // the next piece
+  void (*end)(void *work);    // the one begun last
+} latent_work;
 
-// A tile of 8 rows with `items` pieces of other work between its multiply-adds, one every `apart` inner
-// steps: what has latencies, divisions and far memory of its own, done while the multipliers are busy.
-// At least items * apart + 2 inner steps.
+// A tile of 8 rows with `pieces` of other work between its multiply-adds, one every `apart` inner steps:
+// what has latencies, divisions and far memory of its own, done while the multipliers are busy. At least
+// pieces * apart + 2 inner steps.
 LATENT_INLINE void tile_beside(const int panels, size_t inner, const float *x, const float *w,
                                latent_strides by, const float *start, const latent_ending *to,
-                               latent_work *perform, void *work, size_t items, size_t apart) {
+                               const latent_work perform, void *work, size_t pieces, size_t apart) {
   latent_sums sum;
   tile_start(8, panels, start, sum);
-  for (size_t item = 0; item < items; ++item) {
-    for (size_t step = 0; step < apart; ++step) {
-      tile_step(8, panels, x, w, by, sum);
-      x += by.x_inner, w += by.w_inner, by.soon += by.soon_inner;
-    }
-    perform(work, item);
+  tile_steps(8, panels, apart, &x, &w, &by, sum);
+  perform.begin(work);
+  for (size_t piece = 1; piece < pieces; ++piece) {
+    tile_steps(8, panels, apart, &x, &w, &by, sum);
+    perform.end(work);
+    perform.begin(work);
   }
-  for (size_t left = inner - items * apart - 2; left > 0; --left) {
-    tile_step(8, panels, x, w, by, sum);
-    x += by.x_inner, w += by.w_inner, by.soon += by.soon_inner;
-  }
+  tile_steps(8, panels, inner - pieces * apart - 2, &x, &w, &by, sum);
+  perform.end(work);
   tile_end(8, panels, 2, false, x, w, by, sum, *to);
 }
 #endif

@@ -135,19 +135,23 @@ LATENT_INLINE void copy_columns(latent_copy *copy, size_t panel) {
 }
 
 // The next tile of dW, with what becomes of the tile before between its multiply-adds: in Adam a division
-// and a square root take 8.5 cycles a vector in a unit of their own, and all that is written is far away.
-// Every address is a step from the last one: working them out anew took a fifth of a batch of 20.
+// and a square root take 8.5 cycles a vector in a unit of their own (22, Golden Cove), and all that is
+// written is far away. Every address is a step from the last one: working them out anew took a fifth of a
+// batch of 20.
 typedef struct latent_update_work {
   const latent_run *run;
   const float *values;              // of the tile, at the vector that comes next
   float *weights, *first, *second;  // there, too
   size_t panel;                     // floats from panel to panel
+  size_t vector;                    // the number of the one that comes next
   latent_copy copy;
+  latent_adam begun;
 } latent_update_work;
 
-LATENT_INLINE void next_vectors(latent_update_work *work, ptrdiff_t vectors, bool last) {
-  ptrdiff_t from = 16 * LATENT_GROUP_PANELS * vectors, to = 16 * vectors;
-  if (last) {  // of eight rows: on to the next panel
+LATENT_INLINE void next_vectors(latent_update_work *work, size_t vectors) {
+  ptrdiff_t from = 16 * LATENT_GROUP_PANELS * (ptrdiff_t)vectors, to = 16 * (ptrdiff_t)vectors;
+  work->vector += vectors;
+  if (work->vector % 8 == 0) {  // on to the next panel
     from += 16 - 8 * 16 * LATENT_GROUP_PANELS;
     to += (ptrdiff_t)work->panel - 8 * 16;
   }
@@ -159,56 +163,69 @@ LATENT_INLINE void next_vectors(latent_update_work *work, ptrdiff_t vectors, boo
 }
 
 // Vector i from where the work is; the one 8 rows on, in the tile at hand, is updated next.
-LATENT_INLINE void update_beside(const latent_update_work *work, size_t i) {
+LATENT_INLINE latent_adam update_begin(const latent_update_work *work, size_t i) {
   enum { NEXT = 8 * 16 };
   float *weights = work->weights + 16 * i, *first = work->first + 16 * i, *second = work->second + 16 * i;
   __builtin_prefetch(weights + NEXT, 1);
   __builtin_prefetch(first + NEXT, 1);
   __builtin_prefetch(second + NEXT, 1);
-  adam_vector(work->run, vf_load(work->values + 16 * LATENT_GROUP_PANELS * i), weights, first, second);
+  return adam_begin(work->run, vf_load(work->values + 16 * LATENT_GROUP_PANELS * i), weights, first, second);
 }
 
-LATENT_INLINE void update_item(void *context, size_t item) {
+LATENT_INLINE void update_one_begin(void *context) {
   latent_update_work *work = context;
-  update_beside(work, 0);
-  next_vectors(work, 1, item % 8 == 7);
-  if (item % 4 == 3) copy_columns(&work->copy, work->panel);
+  work->begun = update_begin(work, 0);
+  next_vectors(work, 1);
+  if (work->vector % 4 == 0) copy_columns(&work->copy, work->panel);
 }
-// Four, where the batch has fewer rows than the tile has vectors.
-LATENT_INLINE void update_four(void *context, size_t item) {
+LATENT_INLINE void update_one_end(void *context) {
   latent_update_work *work = context;
-  for (size_t i = 0; i < 4; ++i) update_beside(work, i);
-  next_vectors(work, 4, item % 2 == 1);
+  adam_end(work->run, &work->begun);
+}
+
+LATENT_INLINE void nothing_left(void *context) { (void)context; }
+// Four at a time, where the batch has fewer rows than the tile has vectors: enough of them by themselves.
+LATENT_INLINE void update_four(void *context) {
+  latent_update_work *work = context;
+  for (size_t i = 0; i < 4; ++i) {
+    const latent_adam begun = update_begin(work, i);
+    adam_end(work->run, &begun);
+  }
+  next_vectors(work, 4);
   copy_columns(&work->copy, work->panel);
 }
-LATENT_INLINE void write_four(void *context, size_t item) {
+LATENT_INLINE void write_four(void *context) {
   latent_update_work *work = context;
   for (size_t i = 0; i < 4; ++i) {
     __builtin_prefetch(work->weights + 8 * 16 + 16 * i, 1);
     vf_store(work->weights + 16 * i, vf_load(work->values + 16 * LATENT_GROUP_PANELS * i));
   }
-  next_vectors(work, 4, item % 2 == 1);
+  next_vectors(work, 4);
 }
 
-#define LATENT_BESIDE(NAME, PANELS, ITEM, VECTORS)                                              \
+#define LATENT_BESIDE(NAME, PANELS, BEGIN, END, VECTORS)                                        \
   static __attribute__((noinline)) void NAME(const latent_run *run, const float *x,             \
                                              const float *w, size_t x_inner, latent_update *next, \
                                              const latent_update *pending, latent_copy copy) {  \
-    latent_update_work work = {run,           pending->tile.values[0][0],                       \
-                               pending->weights, pending->first,                                \
-                               pending->second,  pending->panel, copy};                         \
+    latent_update_work work = {.run = run,                                                      \
+                               .values = pending->tile.values[0][0],                            \
+                               .weights = pending->weights,                                     \
+                               .first = pending->first,                                         \
+                               .second = pending->second,                                       \
+                               .panel = pending->panel,                                         \
+                               .copy = copy};                                                   \
     const latent_ending to = latent_to_tile(&next->tile);                                       \
     const latent_strides by = {1, x_inner, 16, 16 * PANELS, x + 16, x_inner};                   \
-    size_t items = 8 * (size_t)pending->panels / VECTORS;                                       \
-    tile_beside(PANELS, run->rows, x, w, by, NULL, &to, ITEM, &work, items,                     \
-                (run->rows - 2) / items);                                                       \
+    size_t pieces = 8 * (size_t)pending->panels / VECTORS;                                      \
+    tile_beside(PANELS, run->rows, x, w, by, NULL, &to, (latent_work){BEGIN, END}, &work, pieces, \
+                (run->rows - 2) / pieces);                                                      \
   }
-LATENT_BESIDE(tile_beside_update_2, 2, update_item, 1)
-LATENT_BESIDE(tile_beside_update_3, 3, update_item, 1)
-LATENT_BESIDE(tile_beside_updates_2, 2, update_four, 4)
-LATENT_BESIDE(tile_beside_updates_3, 3, update_four, 4)
-LATENT_BESIDE(tile_beside_writes_2, 2, write_four, 4)
-LATENT_BESIDE(tile_beside_writes_3, 3, write_four, 4)
+LATENT_BESIDE(tile_beside_update_2, 2, update_one_begin, update_one_end, 1)
+LATENT_BESIDE(tile_beside_update_3, 3, update_one_begin, update_one_end, 1)
+LATENT_BESIDE(tile_beside_updates_2, 2, update_four, nothing_left, 4)
+LATENT_BESIDE(tile_beside_updates_3, 3, update_four, nothing_left, 4)
+LATENT_BESIDE(tile_beside_writes_2, 2, write_four, nothing_left, 4)
+LATENT_BESIDE(tile_beside_writes_3, 3, write_four, nothing_left, 4)
 #undef LATENT_BESIDE
 #endif
 
