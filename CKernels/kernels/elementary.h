@@ -19,43 +19,47 @@ LATENT_INLINE vf vf_scale(vf value, vi shifted) {
   return value * first * second;
 }
 
-// x = n log 2 + r with |r| <= log(2) / 2: returns e^r, leaves n in the low bits of *shifted.
-LATENT_INLINE vf vf_exp_reduced(vf x, vi *shifted) {
+// x = n log 2 + r with |r| <= log(2) / 2; n stands in the low bits of `shifted`.
+typedef struct latent_exp {
+  vf r;
+  vi shifted;
+} latent_exp;
+LATENT_INLINE latent_exp vf_exp_first(vf x) {
   const vf shift = vf_all(0x1.8p23f);
   vf scaled = vf_fma(x, vf_all(0x1.715476p0f), shift);
   vf n = scaled - shift;
   vf r = vf_fma(n, vf_all(-0x1.62e400p-1f), x);
-  r = vf_fma(n, vf_all(-0x1.7f7d1cp-20f), r);
+  return (latent_exp){vf_fma(n, vf_all(-0x1.7f7d1cp-20f), r), (vi)scaled};
+}
+// e^r
+LATENT_INLINE vf vf_exp_mantissa(vf r) {
   vf q = vf_all(0x1.6a23cep-10f);
   q = vf_fma(q, r, vf_all(0x1.123a2p-7f));
   q = vf_fma(q, r, vf_all(0x1.5558f2p-5f));
   q = vf_fma(q, r, vf_all(0x1.555492p-3f));
   q = vf_fma(q, r, vf_all(0x1.fffffcp-2f));
   q = vf_fma(q, r, vf_all(1.0f));
-  *shifted = (vi)scaled;
   return vf_fma(q, r, vf_all(1.0f));
+}
+// e^x where 2^n is one integer addition.
+LATENT_INLINE vf vf_exp_second(latent_exp x) {
+  return (vf)((vi)vf_exp_mantissa(x.r) + (x.shifted << 23));
 }
 
 // e^x; beyond the bounds it is infinite or zero. NaN passes through.
 LATENT_INLINE vf vf_exp(vf x) {
-  vi shifted;
-  vf mantissa = vf_exp_reduced(vf_min(vf_all(89.0f), vf_max(vf_all(-104.0f), x)), &shifted);
-  return vf_scale(mantissa, shifted);
+  latent_exp reduced = vf_exp_first(vf_min(vf_all(89.0f), vf_max(vf_all(-104.0f), x)));
+  return vf_scale(vf_exp_mantissa(reduced.r), reduced.shifted);
 }
 
 // e^-|x|, with the same bits as vf_exp.
 LATENT_INLINE vf vf_exp_minus_magnitude(vf x) {
-  vi shifted;
-  vf mantissa = vf_exp_reduced(vf_max(vf_all(-104.0f), -vf_abs(x)), &shifted);
-  return vf_scale(mantissa, shifted);
+  latent_exp reduced = vf_exp_first(vf_max(vf_all(-104.0f), -vf_abs(x)));
+  return vf_scale(vf_exp_mantissa(reduced.r), reduced.shifted);
 }
 
-// e^x for |x| <= 87, where 2^n is one integer addition. NaN is not kept.
-LATENT_INLINE vf vf_exp_normal(vf x) {
-  vi shifted;
-  vf mantissa = vf_exp_reduced(x, &shifted);
-  return (vf)((vi)mantissa + (shifted << 23));
-}
+// e^x for |x| <= 87. NaN is not kept.
+LATENT_INLINE vf vf_exp_normal(vf x) { return vf_exp_second(vf_exp_first(x)); }
 
 // e^x for x <= 0, e^-87 below that: what gates and likelihoods need.
 LATENT_INLINE vf vf_exp_negative(vf x) { return vf_exp_normal(vf_max(vf_all(-87.0f), x)); }

@@ -53,7 +53,7 @@ LATENT_INLINE void density_row(latent_likelihood likelihood, const latent_densit
   else at->target = tile->targets + at->row / latent_samples(op) * op->target.stride;
 }
 
-// The next vector, `e` from likelihood_first; where mean and variance lie side by side, the next two.
+// The next vector, `e` from likelihood_second; where mean and variance lie side by side, the next two.
 LATENT_INLINE void density_vector(latent_likelihood likelihood, const latent_densities *tile,
                                   latent_place *at, vf e) {
   const latent_op *op = tile->op;
@@ -110,7 +110,8 @@ static void finish_densities(latent_densities *tile) {
 #define LATENT_CASE(LIKELIHOOD)                                                                  \
   case LIKELIHOOD:                                                                               \
     for (size_t item = 0; item < items; ++item)                                                  \
-      density_vector(LIKELIHOOD, tile, &at, likelihood_first(LIKELIHOOD, vf_load(at.values)));   \
+      density_vector(LIKELIHOOD, tile, &at,                                                      \
+                     likelihood_second(LIKELIHOOD, likelihood_first(LIKELIHOOD, vf_load(at.values)))); \
     break;
   switch (tile->op->likelihood) {
     LATENT_SINGLE_LIKELIHOODS(LATENT_CASE)
@@ -125,30 +126,38 @@ static void finish_densities(latent_densities *tile) {
 // by side are too much work at a time: their tiles are slower for it.
 typedef struct latent_density_work {
   const latent_densities *pending;
-  latent_place at;
-  vf e;
+  latent_place at;      // of the third stage
+  const float *values;  // of the first
+  int panel;
+  latent_exp reduced;   // of the second
+  vf e;                 // of the third
 } latent_density_work;
 
+LATENT_INLINE void next_first(latent_density_work *work) {
+  work->reduced = likelihood_first(LATENT_LIKELIHOOD_BERNOULLI, vf_load(work->values));
+  const bool row_ends = ++work->panel == work->pending->panels;
+  work->values += row_ends ? (1 + LATENT_GROUP_PANELS - work->pending->panels) * 16 : 16;
+  if (row_ends) work->panel = 0;
+}
+
 #define LATENT_BESIDE(LIKELIHOOD)                                                                \
-  LATENT_INLINE void begin_##LIKELIHOOD(void *context) {                                         \
+  LATENT_INLINE void work_##LIKELIHOOD(void *context, const int stages) {                        \
     latent_density_work *work = context;                                                         \
-    work->e = likelihood_first(LIKELIHOOD, vf_load(work->at.values));                            \
-  }                                                                                              \
-  LATENT_INLINE void end_##LIKELIHOOD(void *context) {                                           \
-    latent_density_work *work = context;                                                         \
-    density_vector(LIKELIHOOD, work->pending, &work->at, work->e);                               \
+    if (stages & LATENT_THIRD) density_vector(LIKELIHOOD, work->pending, &work->at, work->e);    \
+    if (stages & LATENT_SECOND) work->e = likelihood_second(LIKELIHOOD, work->reduced);          \
+    if (stages & LATENT_FIRST && LIKELIHOOD == LATENT_LIKELIHOOD_BERNOULLI) next_first(work);    \
   }                                                                                              \
   static __attribute__((noinline)) void tile_beside_##LIKELIHOOD(                                \
       int panels, size_t inner, const float *x, const float *w, latent_strides by,               \
       const float *start, latent_tile *tile, const latent_densities *pending, size_t pieces) {   \
-    latent_density_work work = {.pending = pending, .at = pending->first};                       \
-    const latent_work perform = {begin_##LIKELIHOOD, end_##LIKELIHOOD};                          \
+    latent_density_work work = {                                                                 \
+        .pending = pending, .at = pending->first, .values = pending->first.values};              \
     const latent_ending to = latent_to_tile(tile);                                               \
     size_t apart = (inner - 2) / pieces;                                                         \
     if (panels == 3)                                                                             \
-      tile_beside(3, inner, x, w, by, start, &to, perform, &work, pieces, apart);                \
+      tile_beside(3, inner, x, w, by, start, &to, work_##LIKELIHOOD, &work, pieces, apart);                \
     else                                                                                         \
-      tile_beside(2, inner, x, w, by, start, &to, perform, &work, pieces, apart);                \
+      tile_beside(2, inner, x, w, by, start, &to, work_##LIKELIHOOD, &work, pieces, apart);                \
   }
 LATENT_SINGLE_LIKELIHOODS(LATENT_BESIDE)
 #undef LATENT_BESIDE
@@ -160,7 +169,7 @@ static void density_tile(const float *x, const float *w, latent_strides by, cons
   const latent_op *op = next->op;
 #if LATENT_TILE_PANELS >= 3
   size_t items = density_items(pending);
-  if (next->rows == 8 && next->panels >= 2 && pending->rows && items + 2 <= op->inner) {
+  if (next->rows == 8 && next->panels >= 2 && items >= 2 && items + 2 <= op->inner) {
 #define LATENT_CASE(LIKELIHOOD)                                                                  \
   case LIKELIHOOD:                                                                               \
     tile_beside_##LIKELIHOOD(next->panels, op->inner, x, w, by, start, &next->tile, pending,     \

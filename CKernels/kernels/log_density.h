@@ -121,8 +121,9 @@ LATENT_INLINE void log_density_row(const latent_op *op, bool large, float scale,
         bounded = bounded_log_variance(raw, &ignored);
         precision = vf_exp_normal(-bounded);
       }
-      slope = likelihood_vector(op->likelihood, parameter, likelihood_first(op->likelihood, parameter),
-                                x, valid, bounded, precision, scale, &row.sum, &row.product);
+      vf e = likelihood_second(op->likelihood, likelihood_first(op->likelihood, parameter));
+      slope = likelihood_vector(op->likelihood, parameter, e, x, valid, bounded, precision, scale,
+                                &row.sum, &row.product);
       if (op->likelihood == LATENT_LIKELIHOOD_BERNOULLI && ++row.factors == 90) {
         row.sum -= vf_log(row.product);
         row.product = vf_all(1.0f);

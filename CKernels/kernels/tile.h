@@ -152,30 +152,31 @@ static tile_function *const tile_table[1][6] = {{TILE_LOW_TABLE(1)}};
 #endif
 
 #if LATENT_TILE_PANELS >= 3
-// Other work in pieces, each in two halves: the second one begins where the first has long come to its
-// end, since in one chain a piece outlasts the steps that a core looks ahead (a third of Adam's cost).
-typedef struct latent_work {
-  void (*begin)(void *work);  // the next piece
-  void (*end)(void *work);    // the one begun last
-} latent_work;
+// Other work in pieces, each in stages: the next piece's first stage, the second of the one before, and the
+// third of the one before that. In one chain a piece outlasts what a core looks ahead (Golden Cove: some 60
+// cycles, its registers being taken by 35 vectors an inner step), and the multipliers wait for it.
+typedef enum latent_stage { LATENT_FIRST = 1, LATENT_SECOND = 2, LATENT_THIRD = 4 } latent_stage;
+typedef void latent_work(void *work, const int stages);  // the latest stage comes first
 
-// A tile of 8 rows with `pieces` of other work between its multiply-adds, one every `apart` inner steps:
-// what has latencies, divisions and far memory of its own, done while the multipliers are busy. At least
-// pieces * apart + 2 inner steps.
+// A tile of 8 rows with two or more `pieces` of other work between its multiply-adds, one every `apart`
+// inner steps: what has latencies, divisions and far memory of its own, done while the multipliers are
+// busy. At least pieces * apart + 2 inner steps.
 LATENT_INLINE void tile_beside(const int panels, size_t inner, const float *x, const float *w,
                                latent_strides by, const float *start, const latent_ending *to,
-                               const latent_work perform, void *work, size_t pieces, size_t apart) {
+                               latent_work *perform, void *work, size_t pieces, size_t apart) {
   latent_sums sum;
   tile_start(8, panels, start, sum);
   tile_steps(8, panels, apart, &x, &w, &by, sum);
-  perform.begin(work);
-  for (size_t piece = 1; piece < pieces; ++piece) {
+  perform(work, LATENT_FIRST);
+  tile_steps(8, panels, apart, &x, &w, &by, sum);
+  perform(work, LATENT_SECOND | LATENT_FIRST);
+  for (size_t piece = 2; piece < pieces; ++piece) {
     tile_steps(8, panels, apart, &x, &w, &by, sum);
-    perform.end(work);
-    perform.begin(work);
+    perform(work, LATENT_THIRD | LATENT_SECOND | LATENT_FIRST);
   }
   tile_steps(8, panels, inner - pieces * apart - 2, &x, &w, &by, sum);
-  perform.end(work);
+  perform(work, LATENT_THIRD | LATENT_SECOND);
+  perform(work, LATENT_THIRD);
   tile_end(8, panels, 2, false, x, w, by, sum, *to);
 }
 #endif

@@ -172,21 +172,18 @@ LATENT_INLINE latent_adam update_begin(const latent_update_work *work, size_t i)
   return adam_begin(work->run, vf_load(work->values + 16 * LATENT_GROUP_PANELS * i), weights, first, second);
 }
 
-LATENT_INLINE void update_one_begin(void *context) {
+LATENT_INLINE void update_one(void *context, const int stages) {
   latent_update_work *work = context;
+  if (stages & LATENT_SECOND) adam_end(work->run, &work->begun);
+  if (!(stages & LATENT_FIRST)) return;
   work->begun = update_begin(work, 0);
   next_vectors(work, 1);
   if (work->vector % 4 == 0) copy_columns(&work->copy, work->panel);
 }
-LATENT_INLINE void update_one_end(void *context) {
-  latent_update_work *work = context;
-  adam_end(work->run, &work->begun);
-}
-
-LATENT_INLINE void nothing_left(void *context) { (void)context; }
 // Four at a time, where the batch has fewer rows than the tile has vectors: enough of them by themselves.
-LATENT_INLINE void update_four(void *context) {
+LATENT_INLINE void update_four(void *context, const int stages) {
   latent_update_work *work = context;
+  if (!(stages & LATENT_FIRST)) return;
   for (size_t i = 0; i < 4; ++i) {
     const latent_adam begun = update_begin(work, i);
     adam_end(work->run, &begun);
@@ -194,8 +191,9 @@ LATENT_INLINE void update_four(void *context) {
   next_vectors(work, 4);
   copy_columns(&work->copy, work->panel);
 }
-LATENT_INLINE void write_four(void *context) {
+LATENT_INLINE void write_four(void *context, const int stages) {
   latent_update_work *work = context;
+  if (!(stages & LATENT_FIRST)) return;
   for (size_t i = 0; i < 4; ++i) {
     __builtin_prefetch(work->weights + 8 * 16 + 16 * i, 1);
     vf_store(work->weights + 16 * i, vf_load(work->values + 16 * LATENT_GROUP_PANELS * i));
@@ -203,7 +201,7 @@ LATENT_INLINE void write_four(void *context) {
   next_vectors(work, 4);
 }
 
-#define LATENT_BESIDE(NAME, PANELS, BEGIN, END, VECTORS)                                        \
+#define LATENT_BESIDE(NAME, PANELS, WORK, VECTORS)                                              \
   static __attribute__((noinline)) void NAME(const latent_run *run, const float *x,             \
                                              const float *w, size_t x_inner, latent_update *next, \
                                              const latent_update *pending, latent_copy copy) {  \
@@ -217,15 +215,15 @@ LATENT_INLINE void write_four(void *context) {
     const latent_ending to = latent_to_tile(&next->tile);                                       \
     const latent_strides by = {1, x_inner, 16, 16 * PANELS, x + 16, x_inner};                   \
     size_t pieces = 8 * (size_t)pending->panels / VECTORS;                                      \
-    tile_beside(PANELS, run->rows, x, w, by, NULL, &to, (latent_work){BEGIN, END}, &work, pieces, \
+    tile_beside(PANELS, run->rows, x, w, by, NULL, &to, WORK, &work, pieces,                    \
                 (run->rows - 2) / pieces);                                                      \
   }
-LATENT_BESIDE(tile_beside_update_2, 2, update_one_begin, update_one_end, 1)
-LATENT_BESIDE(tile_beside_update_3, 3, update_one_begin, update_one_end, 1)
-LATENT_BESIDE(tile_beside_updates_2, 2, update_four, nothing_left, 4)
-LATENT_BESIDE(tile_beside_updates_3, 3, update_four, nothing_left, 4)
-LATENT_BESIDE(tile_beside_writes_2, 2, write_four, nothing_left, 4)
-LATENT_BESIDE(tile_beside_writes_3, 3, write_four, nothing_left, 4)
+LATENT_BESIDE(tile_beside_update_2, 2, update_one, 1)
+LATENT_BESIDE(tile_beside_update_3, 3, update_one, 1)
+LATENT_BESIDE(tile_beside_updates_2, 2, update_four, 4)
+LATENT_BESIDE(tile_beside_updates_3, 3, update_four, 4)
+LATENT_BESIDE(tile_beside_writes_2, 2, write_four, 4)
+LATENT_BESIDE(tile_beside_writes_3, 3, write_four, 4)
 #undef LATENT_BESIDE
 #endif
 
