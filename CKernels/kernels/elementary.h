@@ -5,7 +5,7 @@
 //   exp       0.892  0x1.4ce7a6p+2     sigmoid   1.480  -0x1.362c52p+2
 //   log       0.832  0x1.697dc8p+0     softplus  1.822  0x1.a7da3p-5
 //   log1p     1.380  0x1.c4771ap-2     erf       1.018  0x1.0f311ep+0
-//   tanh      1.509  0x1.3f65aap+0     elu       2.238  -0x1.23c924p-2
+//   tanh      1.981  0x1.09afc8p-1     elu       1.000  -0x1p-149
 // Polynomials are minimax fits of our own (Lawson's algorithm, 40 digits), highest power first.
 
 // 2^n as a factor, n + 0x1.8p23 being given: in two steps, so that results below the normal range round
@@ -146,19 +146,29 @@ LATENT_INLINE vf vf_softplus_second(vf x, vf e) {
 }
 LATENT_INLINE vf vf_softplus(vf x) { return vf_softplus_second(x, vf_softplus_first(x)); }
 
+// (e^2t - 1) / 2 and, where asked for, (e^2t + 1) / 2 for t <= 0; below -9.1 as there, where they are -1/2
+// and 1/2. With e^2t = 2^n (1 + 2q), q = h + h^2 P(h), near zero the first is t itself.
+LATENT_INLINE vf vf_half_exp(vf t, vf *above) {
+  const vf shift = vf_all(0x1.8p23f), half = vf_all(0.5f);
+  t = vf_max(vf_all(-9.1f), t);
+  vf scaled = vf_fma(t, vf_all(0x1.715476p1f), shift);
+  vf n = scaled - shift;
+  vf h = vf_fma(n, vf_all(-0x1.62e400p-2f), t);
+  h = vf_fma(n, vf_all(-0x1.7f7d1cp-21f), h);
+  vf p = vf_all(0x1.6d7228p-5f);
+  p = vf_fma(p, h, vf_all(0x1.122680p-3f));
+  p = vf_fma(p, h, vf_all(0x1.5554c8p-2f));
+  p = vf_fma(p, h, vf_all(0x1.5554b2p-1f));
+  p = vf_fma(p, h, vf_all(1.0f));
+  vf q = vf_fma(h * h, p, h);
+  vf power = (vf)(((vi)scaled << 23) + 0x3f800000);
+  if (above) *above = vf_fma(power, q, vf_fma(power, half, half));
+  return vf_fma(power, q, vf_fma(power, half, -half));
+}
+
 LATENT_INLINE vf vf_tanh(vf x) {
-  vf magnitude = vf_abs(x);
-  vf square = x * x;
-  vf q = vf_all(-0x1.75e1ccp-8f);
-  q = vf_fma(q, square, vf_all(0x1.52269ap-6f));
-  q = vf_fma(q, square, vf_all(-0x1.b83c5ap-5f));
-  q = vf_fma(q, square, vf_all(0x1.110726p-3f));
-  q = vf_fma(q, square, vf_all(-0x1.555532p-2f));
-  vf small = vf_fma(q * square, magnitude, magnitude);
-  // Beyond 9.02 tanh rounds to 1.
-  vf e = vf_exp_negative(magnitude * -2.0f);
-  vf result = vf_select(magnitude < 0.625f, small, (1.0f - e) / (1.0f + e));
-  return vf_select(x == x, vf_sign_of(result, x), x);
+  vf above, below = vf_half_exp(-vf_abs(x), &above);
+  return vf_select(vi_all(0x7fffffff), below / above, x);  // the sign is x's
 }
 
 // The error function: x + x P(x^2) up to 0.92, beyond it 1 - e^-g with g = -log(1 - erf x).
@@ -187,10 +197,8 @@ LATENT_INLINE vf vf_erf(vf x) {
   return vf_select(magnitude < 0.92f, near, vf_select(x == x, far, x));
 }
 
-// x where x > 0, e^x - 1 elsewhere (ELU with alpha 1).
+// x where x >= 0, e^x - 1 elsewhere (ELU with alpha 1).
 LATENT_INLINE vf vf_elu(vf x) {
-  vf negative = vf_min(vf_all(0.0f), x);
-  // e^x - 1 = tanh(x/2) (e^x + 1), which loses nothing near zero.
-  vf below = vf_tanh(negative * 0.5f) * (vf_exp(negative) + 1.0f);
-  return vf_select(x > 0.0f, x, below);
+  vf below = 2.0f * vf_half_exp(0.5f * vf_min(vf_all(0.0f), x), NULL);
+  return vf_select(x >= 0.0f, x, below);
 }

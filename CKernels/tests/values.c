@@ -253,7 +253,7 @@ int main(int count, char **arguments) {
     check_floats("tanh", kernels->tanh, tanh, 2.0 * more + plus);
     check_floats("sigmoid", kernels->sigmoid, sigmoid, 1.5 * more + plus);
     check_floats("softplus", kernels->softplus, softplus, 2.0 * more + plus);
-    check_floats("elu", kernels->elu, elu, 2.5 * more + plus);
+    check_floats("elu", kernels->elu, elu, 1.0 * more + plus);
     check_floats("erf", kernels->erf, erf, 2.0 * more + plus);
     check_doubles("exp in double", kernels->exp_double, expl, 1.0 * more + plus);
     check_doubles("log in double", kernels->log_double, logl, 1.0 * more + plus);
