@@ -47,18 +47,13 @@ LATENT_INLINE vi observed_lanes(const latent_op *op, size_t column, vf target) {
   return op->missing ? valid & (target == target) : valid;
 }
 
-// A Bernoulli's e^-|l| in two stages, the first of what likelihood_vector does; nothing for the others.
-LATENT_INLINE latent_exp likelihood_first(latent_likelihood likelihood, vf parameter) {
-  if (likelihood != LATENT_LIKELIHOOD_BERNOULLI) return (latent_exp){};
-  return vf_exp_first(vf_max(vf_all(-87.0f), -vf_abs(parameter)));
-}
-LATENT_INLINE vf likelihood_second(latent_likelihood likelihood, latent_exp reduced) {
-  return likelihood == LATENT_LIKELIHOOD_BERNOULLI ? vf_exp_second(reduced) : (vf){};
+// A Bernoulli's e^-|l|, reduced.
+LATENT_INLINE latent_exp bernoulli_first(vf logit) {
+  return vf_exp_first(vf_max(vf_all(-87.0f), -vf_abs(logit)));
 }
 
-// One vector of `count` lanes of dimensions, `e` from likelihood_second. Adds log p to *sum (for a
-// Bernoulli without its logarithm, whose factors multiply into *product) and gives
-// d(-log p)/d(parameter) * scale.
+// One vector of dimensions, `e` a Bernoulli's e^-|l|. Adds log p to *sum (for a Bernoulli without its
+// logarithm, whose factors multiply into *product) and gives d(-log p)/d(parameter) * scale.
 LATENT_INLINE vf likelihood_vector(latent_likelihood likelihood, vf parameter, vf e, vf target,
                                    vi valid, vf log_variance, vf precision, float scale, vf *sum,
                                    vf *product) {

@@ -121,7 +121,8 @@ LATENT_INLINE void log_density_row(const latent_op *op, bool large, float scale,
         bounded = bounded_log_variance(raw, &ignored);
         precision = vf_exp_normal(-bounded);
       }
-      vf e = likelihood_second(op->likelihood, likelihood_first(op->likelihood, parameter));
+      vf e = {};
+      if (op->likelihood == LATENT_LIKELIHOOD_BERNOULLI) e = vf_exp_second(bernoulli_first(parameter));
       slope = likelihood_vector(op->likelihood, parameter, e, x, valid, bounded, precision, scale,
                                 &row.sum, &row.product);
       if (op->likelihood == LATENT_LIKELIHOOD_BERNOULLI && ++row.factors == 90) {
