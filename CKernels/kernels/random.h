@@ -16,35 +16,34 @@ LATENT_INLINE latent_stream latent_stream_make(uint64_t seed, latent_purpose pur
 
 typedef uint64_t vu64 __attribute__((vector_size(64), aligned(4)));
 
-// The high and low halves of a * m in each lane.
-LATENT_INLINE void vu_multiply(vu a, uint32_t m, vu *high, vu *low) {
-  const vu64 lower_half = (vu64){} + 0xffffffffu, factor = (vu64){} + m;
-  vu64 even = ((vu64)a & lower_half) * factor;
-  vu64 odd = ((vu64)a >> 32) * factor;
-  *low = (vu)((even & lower_half) | (odd << 32));
-  *high = (vu)((even >> 32) | (odd & ~lower_half));
+// One round on counters in the lower halves of 64-bit lanes, as their products need them: what the upper
+// halves gather never reaches the lower ones.
+LATENT_INLINE void philox_round(vu64 counter[4], vu64 key0, vu64 key1) {
+  const vu64 lower_half = (vu64){} + 0xffffffffu;
+  vu64 first = (counter[0] & lower_half) * ((vu64){} + 0xD2511F53u);
+  vu64 second = (counter[2] & lower_half) * ((vu64){} + 0xCD9E8D57u);
+  counter[0] = (second >> 32) ^ counter[1] ^ key0;
+  counter[1] = second;
+  counter[2] = (first >> 32) ^ counter[3] ^ key1;
+  counter[3] = first;
 }
 
 // words[4]: dimensions 64 * block ... 64 * block + 63.
 LATENT_INLINE void latent_philox(const latent_stream *stream, uint32_t block, vu words[4]) {
-  vu c0 = (vu)vf_lanes + 16 * block, c1 = vu_all(stream->purpose_and_sample),
-     c2 = vu_all(stream->row), c3 = vu_all(stream->epoch);
+  const vu64 first = (vu64)((vu)vf_lanes + 16 * block), purpose = (vu64){} + stream->purpose_and_sample,
+             row = (vu64){} + stream->row, epoch = (vu64){} + stream->epoch;
+  vu64 even[4] = {first, purpose, row, epoch}, odd[4] = {first >> 32, purpose, row, epoch};
   uint32_t k0 = (uint32_t)stream->seed, k1 = (uint32_t)(stream->seed >> 32);
   for (int round = 0; round < 10; ++round) {
-    vu high0, low0, high1, low1;
-    vu_multiply(c0, 0xD2511F53u, &high0, &low0);
-    vu_multiply(c2, 0xCD9E8D57u, &high1, &low1);
-    c0 = high1 ^ c1 ^ k0;
-    c1 = low1;
-    c2 = high0 ^ c3 ^ k1;
-    c3 = low0;
+    const vu64 key0 = (vu64){} + k0, key1 = (vu64){} + k1;
+    philox_round(even, key0, key1);
+    philox_round(odd, key0, key1);
     k0 += 0x9E3779B9u;
     k1 += 0xBB67AE85u;
   }
-  words[0] = c0;
-  words[1] = c1;
-  words[2] = c2;
-  words[3] = c3;
+  for (int w = 0; w < 4; ++w)
+    words[w] = __builtin_shufflevector((vu)even[w], (vu)odd[w], 0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26,
+                                       12, 28, 14, 30);
 }
 
 // [0, 1) in steps of 2^-24.
