@@ -54,21 +54,24 @@ LATENT_INLINE void tile_start(const int rows, const int panels, const float *sta
   }
 }
 
-LATENT_INLINE void tile_step(const int rows, const int panels, const float *x, const float *w,
-                             latent_strides by, latent_sums sum) {
+// `near`: x is fetched into L1 so many inner steps ahead, if any. Rows of weights' gradients are a line a
+// step, farther apart than hardware looks for them.
+LATENT_INLINE void tile_step(const int rows, const int panels, const size_t near, const float *x,
+                             const float *w, latent_strides by, latent_sums sum) {
   vf column[LATENT_SUM_PANELS];
   LATENT_UNROLL for (int p = 0; p < panels; ++p) column[p] = vf_load(w + (size_t)p * by.w_panel);
   __builtin_prefetch(by.soon, 0, 2);
+  if (near) __builtin_prefetch(x + near * by.x_inner);
   LATENT_UNROLL for (int m = 0; m < rows; ++m) {
     vf value = vf_all(x[(size_t)m * by.x_row]);
     LATENT_UNROLL for (int p = 0; p < panels; ++p) sum[m][p] = vf_fma(value, column[p], sum[m][p]);
   }
 }
 
-LATENT_INLINE void tile_steps(const int rows, const int panels, size_t steps, const float **x,
-                              const float **w, latent_strides *by, latent_sums sum) {
+LATENT_INLINE void tile_steps(const int rows, const int panels, const size_t near, size_t steps,
+                              const float **x, const float **w, latent_strides *by, latent_sums sum) {
   for (; steps > 0; --steps) {
-    tile_step(rows, panels, *x, *w, *by, sum);
+    tile_step(rows, panels, near, *x, *w, *by, sum);
     *x += by->x_inner, *w += by->w_inner, by->soon += by->soon_inner;
   }
 }
@@ -108,7 +111,7 @@ LATENT_INLINE void tile_product(const int rows, const int panels, size_t inner, 
   const int ending = tile_ending(rows, panels);
   latent_sums sum;
   tile_start(rows, panels, start, sum);
-  tile_steps(rows, panels, inner - (size_t)ending, &x, &w, &by, sum);
+  tile_steps(rows, panels, 0, inner - (size_t)ending, &x, &w, &by, sum);
   if (to->gate) tile_end(rows, panels, ending, true, x, w, by, sum, *to);
   else tile_end(rows, panels, ending, false, x, w, by, sum, *to);
 }
@@ -161,20 +164,20 @@ typedef void latent_work(void *work, const int stages);  // the latest stage com
 // A tile of 8 rows with two or more `pieces` of other work between its multiply-adds, one every `apart`
 // inner steps: what has latencies, divisions and far memory of its own, done while the multipliers are
 // busy. At least pieces * apart + 2 inner steps.
-LATENT_INLINE void tile_beside(const int panels, size_t inner, const float *x, const float *w,
-                               latent_strides by, const float *start, const latent_ending *to,
+LATENT_INLINE void tile_beside(const int panels, const size_t near, size_t inner, const float *x,
+                               const float *w, latent_strides by, const float *start, const latent_ending *to,
                                latent_work *perform, void *work, size_t pieces, size_t apart) {
   latent_sums sum;
   tile_start(8, panels, start, sum);
-  tile_steps(8, panels, apart, &x, &w, &by, sum);
+  tile_steps(8, panels, near, apart, &x, &w, &by, sum);
   perform(work, LATENT_FIRST);
-  tile_steps(8, panels, apart, &x, &w, &by, sum);
+  tile_steps(8, panels, near, apart, &x, &w, &by, sum);
   perform(work, LATENT_SECOND | LATENT_FIRST);
   for (size_t piece = 2; piece < pieces; ++piece) {
-    tile_steps(8, panels, apart, &x, &w, &by, sum);
+    tile_steps(8, panels, near, apart, &x, &w, &by, sum);
     perform(work, LATENT_THIRD | LATENT_SECOND | LATENT_FIRST);
   }
-  tile_steps(8, panels, inner - pieces * apart - 2, &x, &w, &by, sum);
+  tile_steps(8, panels, near, inner - pieces * apart - 2, &x, &w, &by, sum);
   perform(work, LATENT_THIRD | LATENT_SECOND);
   perform(work, LATENT_THIRD);
   tile_end(8, panels, 2, false, x, w, by, sum, *to);
