@@ -34,6 +34,12 @@ typedef struct latent_densities {
   latent_place first;
 } latent_densities;
 
+// What the vector below this one reads and writes, into L1: rows are too far apart for hardware to follow.
+LATENT_INLINE void fetch_place(const latent_op *op, const latent_place *at) {
+  __builtin_prefetch(at->target + op->target.stride + at->column);
+  if (at->gradient) __builtin_prefetch(at->gradient + op->gradient.stride + at->column, 1);
+}
+
 // Leaves a row's sums, and goes to the next one.
 LATENT_INLINE void density_row(latent_likelihood likelihood, const latent_densities *tile,
                                latent_place *at) {
@@ -136,8 +142,10 @@ typedef struct latent_bernoulli_work {
 LATENT_INLINE void bernoulli_work(void *context, const int stages) {
   latent_bernoulli_work *work = context;
   const int panels = work->pending->panels;
-  if (stages & LATENT_THIRD)
+  if (stages & LATENT_THIRD) {
+    fetch_place(work->pending->op, &work->at);
     density_vector(LATENT_LIKELIHOOD_BERNOULLI, work->pending, &work->at, work->e);
+  }
   if (stages & LATENT_SECOND) work->e = vf_exp_second(work->reduced);
   if (!(stages & LATENT_FIRST)) return;
   work->reduced = bernoulli_first(vf_load(work->values));
