@@ -54,8 +54,25 @@ LATENT_INLINE uint32_t lane_bits(vi mask) {
 #endif
 }
 
-// The columns of each row's ones: threads share the rows. A lane that is zero is written over by the
-// next one, which costs less than a jump that nobody can predict.
+// The lanes whose bits are set, as columns from `column` on, and how many they are. Up to sixteen words are
+// written: those of lanes that are not set are written over, which costs less than a jump that nobody can
+// predict.
+LATENT_INLINE uint32_t list_lanes(uint32_t bits, uint32_t column, uint32_t *list) {
+#if LATENT_AVX512
+  const __m512i columns = (__m512i)(vf_lanes + vi_all((int32_t)column));
+  _mm512_storeu_si512(list, _mm512_maskz_compress_epi32((__mmask16)bits, columns));
+  return (uint32_t)__builtin_popcount(bits);
+#else
+  uint32_t count = 0;
+  for (uint32_t lane = 0; bits && lane < 16; ++lane) {
+    list[count] = column + lane;
+    count += bits >> lane & 1;
+  }
+  return count;
+#endif
+}
+
+// The columns of each row's ones: threads share the rows.
 static void list_rows(const latent_task *task, const latent_ones *ones) {
   const latent_op *op = task->op;
   size_t columns = op->columns, found = 0;
@@ -70,11 +87,7 @@ static void list_rows(const latent_task *task, const latent_ones *ones) {
       vf value = load_panel(x, column, columns, op->input.stride);
       uint32_t bits = lane_bits(value == 1.0f);
       others |= lane_bits(value != 0.0f) & ~bits;
-      if (bits == 0) continue;
-      for (uint32_t lane = 0; lane < 16; ++lane) {
-        list[count] = (uint32_t)column + lane;
-        count += bits >> lane & 1;
-      }
+      count += list_lanes(bits, (uint32_t)column, list + count);
     }
     starts[ones->blocks] = count;
     found += count;
