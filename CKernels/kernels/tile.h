@@ -156,8 +156,8 @@ static tile_function *const tile_table[1][6] = {{TILE_LOW_TABLE(1)}};
 
 #if LATENT_TILE_PANELS >= 3
 // Other work in pieces, each in stages: the next piece's first stage, the second of the one before, and the
-// third of the one before that. In one chain a piece outlasts what a core looks ahead (Golden Cove: some 60
-// cycles, its registers being taken by 35 vectors an inner step), and the multipliers wait for it.
+// third of the one before that. In one chain a piece outlasts what a core looks ahead (Golden Cove: chains of
+// 50 cycles and more, an inner step taking 35 of its vector registers), and the multipliers wait for it.
 typedef enum latent_stage { LATENT_FIRST = 1, LATENT_SECOND = 2, LATENT_THIRD = 4 } latent_stage;
 typedef void latent_work(void *work, const int stages);  // the latest stage comes first
 
