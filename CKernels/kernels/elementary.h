@@ -146,9 +146,10 @@ LATENT_INLINE vf vf_softplus_second(vf x, vf e) {
 }
 LATENT_INLINE vf vf_softplus(vf x) { return vf_softplus_second(x, vf_softplus_first(x)); }
 
-// (e^2t - 1) / 2 and, where asked for, (e^2t + 1) / 2 for t <= 0; below -9.1 as there, where they are -1/2
-// and 1/2. With e^2t = 2^n (1 + 2q), q = h + h^2 P(h), near zero the first is t itself.
-LATENT_INLINE vf vf_half_exp(vf t, vf *above) {
+// (e^2t - 1) / 2 for t <= 0, and (e^2t + 1) / 2 in *sum where that is given. With e^2t = 2^n (1 + 2q) and
+// q = h + h^2 P(h), both come straight from 2^n and q, each rounded once, and near zero the first is t
+// itself. Below -9.1, where they round to -1/2 and 1/2, t counts as -9.1.
+LATENT_INLINE vf vf_half_exp(vf t, vf *sum) {
   const vf shift = vf_all(0x1.8p23f), half = vf_all(0.5f);
   t = vf_max(vf_all(-9.1f), t);
   vf scaled = vf_fma(t, vf_all(0x1.715476p1f), shift);
@@ -162,13 +163,13 @@ LATENT_INLINE vf vf_half_exp(vf t, vf *above) {
   p = vf_fma(p, h, vf_all(1.0f));
   vf q = vf_fma(h * h, p, h);
   vf power = (vf)(((vi)scaled << 23) + 0x3f800000);
-  if (above) *above = vf_fma(power, q, vf_fma(power, half, half));
+  if (sum) *sum = vf_fma(power, q, vf_fma(power, half, half));
   return vf_fma(power, q, vf_fma(power, half, -half));
 }
 
 LATENT_INLINE vf vf_tanh(vf x) {
-  vf above, below = vf_half_exp(-vf_abs(x), &above);
-  return vf_select(vi_all(0x7fffffff), below / above, x);  // the sign is x's
+  vf sum, difference = vf_half_exp(-vf_abs(x), &sum);
+  return vf_select(vi_all(0x7fffffff), difference / sum, x);  // the sign is x's
 }
 
 // The error function: x + x P(x^2) up to 0.92, beyond it 1 - e^-g with g = -log(1 - erf x).
@@ -199,6 +200,6 @@ LATENT_INLINE vf vf_erf(vf x) {
 
 // x where x >= 0, e^x - 1 elsewhere (ELU with alpha 1).
 LATENT_INLINE vf vf_elu(vf x) {
-  vf below = 2.0f * vf_half_exp(0.5f * vf_min(vf_all(0.0f), x), NULL);
-  return vf_select(x >= 0.0f, x, below);
+  vf negative = 2.0f * vf_half_exp(0.5f * vf_min(vf_all(0.0f), x), NULL);
+  return vf_select(x >= 0.0f, x, negative);
 }
