@@ -104,6 +104,16 @@ static bool goes_direct(const latent_op *op, size_t panel, int width, size_t col
          (panel + (size_t)width) * 16 <= columns;
 }
 
+// Rows [row, row_end) of a group's panels, as far as the next tile writes them, into L1 and out of the cores
+// that read them last: stores that wait for their lines held up short products by a third.
+static void fetch_outputs(const float *output, size_t stride, size_t row, size_t row_end, size_t panel,
+                          int width) {
+  if (row_end - row > LATENT_TILE_ROWS) row_end = row + LATENT_TILE_ROWS;
+  for (; row < row_end; ++row)
+    for (size_t p = 0; p < (size_t)width; ++p)
+      __builtin_prefetch(output + row * stride + (panel + p) * 16, 1);
+}
+
 // output[rows x columns] = f(input[rows x inner] W + bias)
 static void execute_linear_forward(const latent_task *task) {
   const latent_op *op = task->op;
@@ -144,6 +154,7 @@ static void execute_linear_forward(const latent_task *task) {
                                 group_weights + (size_t)width * by.w_panel, by.w_panel, input,
                                 op->input.stride);
         float *out = output + row * op->output.stride;
+        if (direct) fetch_outputs(output, op->output.stride, row + rows, blocks[b].row_end, panel, width);
         latent_ending to = direct ? latent_to(out + panel * 16, op->output.stride) : latent_to_tile(&tile);
         if (direct && op->activation == LATENT_ACTIVATION_RELU) to.floor = 0;
         tile_group((int)rows, width, op->inner, input + row * op->input.stride, group_weights, by,
@@ -194,6 +205,7 @@ static void execute_linear_backward_input(const latent_task *task) {
                               op->gradient.stride);
         const float *x = stored ? stored + row * op->input.stride : NULL;
         float *out = output + row * op->output.stride;
+        fetch_outputs(output, op->output.stride, row + rows, blocks[b].row_end, panel, width);
         latent_ending to = direct ? latent_to(out + panel * 16, op->output.stride) : latent_to_tile(&tile);
         if (direct && op->activation == LATENT_ACTIVATION_RELU) {
           to.gate = x + panel * 16;
