@@ -126,6 +126,20 @@ static void finish_densities(latent_densities *tile) {
   tile->rows = 0;
 }
 
+// What a finished tile's densities read and write, into L1 while the next tile is computed.
+static void fetch_densities(const latent_densities *tile) {
+  const latent_op *op = tile->op;
+  const bool paired = op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN;
+  const size_t row = tile->first.row, values = paired ? 1 : (size_t)tile->panels;
+  for (size_t m = 0; m < (size_t)tile->rows; ++m) {
+    const float *target = tile->targets + (row + m) / latent_samples(op) * op->target.stride + tile->column;
+    for (size_t p = 0; p < values; ++p) __builtin_prefetch(target + 16 * p);
+    if (!tile->first.gradient) continue;
+    const float *gradient = tile->first.gradient + m * op->gradient.stride + (paired ? 2 : 1) * tile->column;
+    for (size_t p = 0; p < (size_t)tile->panels; ++p) __builtin_prefetch(gradient + 16 * p, 1);
+  }
+}
+
 #if LATENT_TILE_PANELS >= 3
 // The next tile, with a Bernoulli's densities of the one before between its multiply-adds. The others gain
 // nothing by it: a Gaussian's are few, and chains as long as a continuous Bernoulli's or a pair's are better
@@ -178,6 +192,7 @@ static void density_tile(const float *x, const float *w, latent_strides by, cons
     return;
   }
 #endif
+  fetch_densities(pending);
   const latent_ending to = latent_to_tile(&next->tile);
   tile_group(next->rows, next->panels, op->inner, x, w, by, start, &to);
   finish_densities(pending);
