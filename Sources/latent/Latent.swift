@@ -31,7 +31,11 @@ import LatentKernels
       Processes.fail(error)
       exit(withError: ExitCode.failure)
     } catch {
-      if !Processes.speaks { Foundation.exit(exitCode(for: error).rawValue) }
+      if exitCode(for: error).isSuccess {
+        if !Processes.speaks { Foundation.exit(EXIT_SUCCESS) }  // help, which rank 0 prints
+      } else {
+        Processes.letTheFirstTell()
+      }
       exit(withError: error)
     }
   }

@@ -41,10 +41,15 @@ enum Processes {
     try leave()
   }
 
+  /// Waits a while on other ranks than 0, which the launcher ends meanwhile where rank 0 has the same to
+  /// tell: the first to end takes the rest with it, told or not.
+  static func letTheFirstTell() {
+    if !speaks { Thread.sleep(forTimeInterval: 2) }
+  }
+
   /// Tells of an error that ends the run, on rank 0 if it is everybody's, and ends all ranks.
   static func fail(_ error: any LatentError) {
-    // Rank 0 ends this one meanwhile, where it has the same to tell.
-    if !speaks { Thread.sleep(forTimeInterval: 2) }
+    letTheFirstTell()
     printError((speaks ? "error" : "error on rank \(launched?.rank ?? 0)") + ": \(error)")
     #if MPI
       ranks?.abort(exitCode: 1)
