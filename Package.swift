@@ -1,6 +1,9 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
+// What computes by the million in Swift takes ten times as long at -Onone, as a debug build would have it.
+let optimized: [SwiftSetting] = [.unsafeFlags(["-O"], .when(configuration: .debug))]
+
 // Rooms, and the one way through them (see README.md):
 // CKernels -> LatentKernels -> LatentNetworks -> LatentModels -> LatentReport -> latent
 let package = Package(
@@ -46,22 +49,24 @@ let package = Package(
       name: "LatentKernels",
       dependencies: [
         "CKernels", .target(name: "COpenBLAS", condition: .when(traits: ["OpenBLAS"])),
-      ]),
+      ],
+      swiftSettings: optimized),
     // Both are empty without the trait.
     .target(
       name: "CMPI", dependencies: [.target(name: "COpenMPI", condition: .when(traits: ["MPI"]))],
       cSettings: [.define("LATENT_MPI", .when(traits: ["MPI"]))]),
     .target(name: "LatentMPI", dependencies: ["CMPI", "LatentKernels"]),
-    .target(name: "LatentNetworks", dependencies: ["LatentKernels"]),
+    .target(name: "LatentNetworks", dependencies: ["LatentKernels"], swiftSettings: optimized),
     .target(
       name: "LatentIO", dependencies: ["LatentKernels", "CZlib"],
-      resources: [.embedInCode("Resources")]),
+      resources: [.embedInCode("Resources")], swiftSettings: optimized),
     .target(
       name: "LatentModels",
       dependencies: [
         "LatentNetworks", "LatentIO",
         .target(name: "COpenBLAS", condition: .when(traits: ["OpenBLAS"])),
-      ]),
+      ],
+      swiftSettings: optimized),
     .target(
       name: "LatentReport",
       dependencies: [
@@ -74,9 +79,10 @@ let package = Package(
         "LatentReport", "LatentMPI",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
-    .testTarget(name: "KernelsTests", dependencies: ["LatentKernels", "CKernels"]),
-    .testTarget(name: "NetworksTests", dependencies: ["LatentNetworks"]),
-    .testTarget(name: "ModelsTests", dependencies: ["LatentModels"]),
+    .testTarget(
+      name: "KernelsTests", dependencies: ["LatentKernels", "CKernels"], swiftSettings: optimized),
+    .testTarget(name: "NetworksTests", dependencies: ["LatentNetworks"], swiftSettings: optimized),
+    .testTarget(name: "ModelsTests", dependencies: ["LatentModels"], swiftSettings: optimized),
     .testTarget(name: "IOTests", dependencies: ["LatentIO", "LatentModels", "LatentReport"]),
     .testTarget(name: "CommandTests", dependencies: ["LatentIO", "LatentReport"]),
   ],

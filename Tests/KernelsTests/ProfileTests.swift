@@ -110,9 +110,11 @@ import Testing
       var run = run(33)
       (run.rate, run.decay1, run.decay2) = (0.01, 0.9, 0.999)
       for _ in 0..<3 { plan.execute(on: backend, run: run) }
-      return plan.buffers.dropFirst().flatMap { buffer in
-        let values = buffer.data.assumingMemoryBound(to: Float.self)
-        return (0..<Int(buffer.count)).map { values[$0] }
+      return withExtendedLifetime(plan) {
+        plan.buffers.dropFirst().flatMap { buffer in
+          let values = buffer.data.assumingMemoryBound(to: Float.self)
+          return (0..<Int(buffer.count)).map { values[$0] }
+        }
       }
     }
     let fused = try FusedBackend(threads: 2)
