@@ -7,6 +7,7 @@
 //   digest --list                               the sets that this CPU can execute
 //   digest ... --every N                        elementwise kernels at each N-th float
 //   digest ... --only WORD                      cases with WORD in their name
+//   digest ... --part K/N                       of these every N-th, from the K-th on (the first is 0)
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +29,11 @@ typedef struct report {
 } report;
 
 static const char *only = "";
-static bool chosen(const char *name) { return strstr(name, only) != NULL; }
+static unsigned part = 0, parts = 1, asked = 0;
+// To be asked once for each case.
+static bool chosen(const char *name) {
+  return strstr(name, only) != NULL && asked++ % parts == part;
+}
 
 static void add(report *to, const char *name, digest value) {
   if (to->count == MOST_LINES) abort();
@@ -203,6 +208,7 @@ static void kernels(report *to, const latent_kernels *table, uint64_t every) {
 // MARK: The program
 
 static void run_all(report *to, latent_isa isa, int threads, uint64_t every) {
+  asked = 0;
   latent_pool *pool;
   latent_status status = latent_pool_create(threads, isa, &pool);
   if (status != LATENT_OK) {
@@ -265,9 +271,11 @@ int main(int count, char **arguments) {
     else if (!strcmp(arguments[i], "--threads") && more) threads = atoi(arguments[++i]);
     else if (!strcmp(arguments[i], "--every") && more) every = strtoull(arguments[++i], NULL, 10);
     else if (!strcmp(arguments[i], "--only") && more) only = arguments[++i];
+    else if (!strcmp(arguments[i], "--part") && more &&
+             sscanf(arguments[++i], "%u/%u", &part, &parts) == 2 && part < parts) continue;
     else {
-      fprintf(stderr,
-              "usage: digest [--list] [--isa NAME] [--threads N] [--every N] [--only WORD]\n");
+      fprintf(stderr, "usage: digest [--list] [--isa NAME] [--threads N] [--every N] [--only WORD] "
+                      "[--part K/N]\n");
       return 64;
     }
   }
