@@ -1,6 +1,4 @@
-// AVX-512: 24 sums of 16 lanes in registers. Lines about to be written are fetched by PREFETCHW, out of the
-// cores that read them last: fetched to be read only, each waited for its owner once more when it was written
-// (6 % of a batch of 20, Golden Cove). Processors that do not know it do nothing.
+// AVX-512: 24 sums of 16 lanes in registers. PREFETCHW: see avx2.c.
 #include "../internal.h"
 
 #if defined(__x86_64__)
