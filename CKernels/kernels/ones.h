@@ -39,21 +39,6 @@ static latent_ones ones_of(const latent_task *task, size_t columns) {
   return ones;
 }
 
-// A bit for each lane that is true.
-LATENT_INLINE uint32_t lane_bits(vi mask) {
-#if defined(__clang__)
-  typedef bool lanes __attribute__((ext_vector_type(16)));
-  lanes truth = __builtin_convertvector(-mask, lanes);
-  uint16_t bits;
-  memcpy(&bits, &truth, sizeof(bits));
-  return bits;
-#else
-  uint32_t bits = 0;
-  for (int i = 0; i < 16; ++i) bits |= (uint32_t)(mask[i] & 1) << i;
-  return bits;
-#endif
-}
-
 // The lanes whose bits are set, as columns from `column` on, and how many they are. Up to sixteen words are
 // written: those of lanes that are not set are written over, which costs less than a jump that nobody can
 // predict.

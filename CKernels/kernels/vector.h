@@ -88,6 +88,21 @@ LATENT_INLINE vf vf_sqrt(vf a) {
   return gcc_sqrt(a);
 #endif
 }
+// A bit for each lane that is true.
+LATENT_INLINE uint32_t lane_bits(vi mask) {
+#if defined(__clang__)
+  typedef bool lanes __attribute__((ext_vector_type(16)));
+  lanes truth = __builtin_convertvector(-mask, lanes);
+  uint16_t bits;
+  memcpy(&bits, &truth, sizeof(bits));
+  return bits;
+#else
+  uint32_t bits = 0;
+  for (int i = 0; i < 16; ++i) bits |= (uint32_t)(mask[i] & 1) << i;
+  return bits;
+#endif
+}
+
 LATENT_INLINE vf vf_from(vi a) { return __builtin_convertvector(a, vf); }
 
 // The 16 lanes joined by one fixed tree: halves onto halves.
