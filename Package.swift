@@ -2,6 +2,7 @@
 import PackageDescription
 
 // What computes by the million in Swift takes ten times as long at -Onone, as a debug build would have it.
+// Packages may depend on flags like these since SwiftPM 6.2, if the tools version above says so; .ci/consumer does.
 let optimized: [SwiftSetting] = [.unsafeFlags(["-O"], .when(configuration: .debug))]
 
 // Rooms, and the one way through them (see README.md):
