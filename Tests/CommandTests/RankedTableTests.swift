@@ -128,6 +128,10 @@
       #expect(
         usage.status == 64
           && usage.errors.split(separator: "\n").count { $0.hasPrefix("Error") } == 1)
+      // Where it is one rank's alone, by that one.
+      let own = try Ranks.run(
+        [(1, fit("three.csv")), (1, fit("three.csv", "--components", "none"))], in: place)
+      #expect(own.status == 64 && own.errors.contains("'none'"), "\(own.errors)")
     }
   }
 #endif
