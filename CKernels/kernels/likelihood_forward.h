@@ -130,9 +130,11 @@ static void finish_densities(latent_densities *tile) {
 static void fetch_densities(const latent_densities *tile) {
   const latent_op *op = tile->op;
   const bool paired = op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN;
-  const size_t row = tile->first.row, values = paired ? 1 : (size_t)tile->panels;
+  const size_t samples = latent_samples(op), values = paired ? 1 : (size_t)tile->panels;
   for (size_t m = 0; m < (size_t)tile->rows; ++m) {
-    const float *target = tile->targets + (row + m) / latent_samples(op) * op->target.stride + tile->column;
+    size_t row = tile->first.row + m;
+    if (samples > 1) row /= samples;
+    const float *target = tile->targets + row * op->target.stride + tile->column;
     for (size_t p = 0; p < values; ++p) __builtin_prefetch(target + 16 * p);
     if (!tile->first.gradient) continue;
     const float *gradient = tile->first.gradient + m * op->gradient.stride + (paired ? 2 : 1) * tile->column;
