@@ -31,7 +31,7 @@ static const shape shapes[] = {{128, 784, 400}, {100, 784, 400}, {128, 400, 784}
     tile_product(R <= ROWS ? R : 1, panels, inner, x, w, by, NULL, to);                                  \
     break;
 static inline __attribute__((always_inline)) void heights(int rows, const int panels, size_t inner, const float *x,
-                                                          const float *w, latent_strides by,
+                                                          const float *w, const latent_strides *by,
                                                           const latent_ending *to) {
   switch (rows) {
     HEIGHT(1) HEIGHT(2) HEIGHT(3) HEIGHT(4) HEIGHT(5) HEIGHT(6) HEIGHT(7) HEIGHT(8) HEIGHT(9) HEIGHT(10)
@@ -43,7 +43,7 @@ static inline __attribute__((always_inline)) void heights(int rows, const int pa
     heights(rows, P <= PANELS ? P : 1, inner, x, w, by, to);                                             \
     break;
 static __attribute__((noinline)) void tile(int rows, int panels, size_t inner, const float *x, const float *w,
-                                           latent_strides by, const latent_ending *to) {
+                                           const latent_strides *by, const latent_ending *to) {
   switch (panels) { WIDTH(1) WIDTH(2) WIDTH(3) WIDTH(4) WIDTH(5) }
 }
 
@@ -58,7 +58,7 @@ static void product(shape s, const float *x, const float *w, float *y) {
       high = s.rows - row < ROWS ? s.rows - row : ROWS;
       by.soon = row / ROWS < wide && panel + wide < all ? w + (panel + wide + row / ROWS) * by.w_panel
                                                         : x + (row + high < s.rows ? row + high : 0) * s.inner;
-      tile((int)high, (int)wide, s.inner, x + row * s.inner, w + panel * by.w_panel, by, &to);
+      tile((int)high, (int)wide, s.inner, x + row * s.inner, w + panel * by.w_panel, &by, &to);
       for (size_t m = 0; m < high; ++m)
         memcpy(y + ((row + m) * all + panel) * 16, out + m * PANELS * 16, wide * 16 * sizeof(float));
     }

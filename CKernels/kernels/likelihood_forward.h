@@ -171,7 +171,7 @@ LATENT_INLINE void bernoulli_work(void *context, const int stages) {
 }
 
 static __attribute__((noinline)) void tile_beside_bernoulli(
-    int panels, size_t inner, const float *x, const float *w, latent_strides by, const float *start,
+    int panels, size_t inner, const float *x, const float *w, const latent_strides *by, const float *start,
     latent_tile *tile, const latent_densities *pending, size_t pieces) {
   latent_bernoulli_work work = {.pending = pending, .at = pending->first, .values = pending->first.values};
   const latent_ending to = latent_to_tile(tile);
@@ -182,7 +182,7 @@ static __attribute__((noinline)) void tile_beside_bernoulli(
 #endif
 
 // One tile of parameters into `next`, while `pending` finishes.
-static void density_tile(const float *x, const float *w, latent_strides by, const float *start,
+static void density_tile(const float *x, const float *w, const latent_strides *by, const float *start,
                          latent_densities *next, latent_densities *pending) {
   const latent_op *op = next->op;
 #if LATENT_TILE_PANELS >= 3
@@ -264,7 +264,7 @@ static void execute_likelihood_forward(const latent_task *task) {
         by.soon = latent_soon(&blocks[b], g, group.width, row, rows,
                               group_weights + (size_t)group.width * by.w_panel, by.w_panel, input,
                               op->input.stride);
-        density_tile(input + row * op->input.stride, group_weights, by,
+        density_tile(input + row * op->input.stride, group_weights, &by,
                      bias ? bias + group.panel * 16 : NULL, next, &tiles[current]);
       }
     }

@@ -157,7 +157,7 @@ static void execute_linear_forward(const latent_task *task) {
         if (direct) fetch_outputs(output, op->output.stride, row + rows, blocks[b].row_end, panel, width);
         latent_ending to = direct ? latent_to(out + panel * 16, op->output.stride) : latent_to_tile(&tile);
         if (direct && op->activation == LATENT_ACTIVATION_RELU) to.floor = 0;
-        tile_group((int)rows, width, op->inner, input + row * op->input.stride, group_weights, by,
+        tile_group((int)rows, width, op->inner, input + row * op->input.stride, group_weights, &by,
                    start, &to);
         if (!direct) forward_rows(op, tile.values[0][0], out, rows, panel, width);
       }
@@ -212,7 +212,7 @@ static void execute_linear_backward_input(const latent_task *task) {
           to.gate_row = op->input.stride;
         }
         tile_group((int)rows, width, op->columns, gradient + row * op->gradient.stride,
-                   group_weights, by, NULL, &to);
+                   group_weights, &by, NULL, &to);
         if (direct) continue;
 #define LATENT_EPILOGUE(ACTIVATION)                                                             \
   case ACTIVATION:                                                                              \

@@ -111,7 +111,7 @@ static void scatter_strip_float(int panels, size_t inner, const float *x, const 
   const latent_strides by = {1, 16, LATENT_SCATTER_ROWS * 16, 16, w, 0};
   latent_tile tile;
   const latent_ending to = latent_to_tile(&tile);
-  tile_group(STRIP, panels, inner, x, w, by, NULL, &to);
+  tile_group(STRIP, panels, inner, x, w, &by, NULL, &to);
   for (size_t m = 0; m < STRIP; ++m)
     for (size_t n = 0; n < (size_t)panels * 16; n += STRIP) {
       double *to = out + m * stride + n;

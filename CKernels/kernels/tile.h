@@ -106,8 +106,9 @@ LATENT_INLINE int tile_ending(const int rows, const int panels) {
 
 // At least two inner steps.
 LATENT_INLINE void tile_product(const int rows, const int panels, size_t inner, const float *x,
-                                const float *w, latent_strides by, const float *start,
+                                const float *w, const latent_strides *strides, const float *start,
                                 const latent_ending *to) {
+  latent_strides by = *strides;
   const int ending = tile_ending(rows, panels);
   latent_sums sum;
   tile_start(rows, panels, start, sum);
@@ -118,22 +119,24 @@ LATENT_INLINE void tile_product(const int rows, const int panels, size_t inner, 
 
 // One inner step, or none.
 static void tile_short(int rows, int panels, size_t inner, const float *x, const float *w,
-                       latent_strides by, const float *start, const latent_ending *to) {
+                       const latent_strides *by, const float *start, const latent_ending *to) {
   for (int m = 0; m < rows; ++m)
     for (int p = 0; p < panels; ++p) {
       vf sum = start ? vf_load(start + 16 * p) : (vf){};
-      if (inner) sum = vf_fma(vf_all(x[(size_t)m * by.x_row]), vf_load(w + (size_t)p * by.w_panel), sum);
+      if (inner) sum = vf_fma(vf_all(x[(size_t)m * by->x_row]), vf_load(w + (size_t)p * by->w_panel), sum);
       tile_store(to->gate, sum, m, p, *to);
     }
 }
 
-typedef void tile_function(size_t inner, const float *x, const float *w, latent_strides by,
+// Strides by address: a copy on the stack is made of wider loads than the stores just before, for which these
+// then wait (5 percent of a weight gradient, Golden Cove).
+typedef void tile_function(size_t inner, const float *x, const float *w, const latent_strides *by,
                            const float *start, const latent_ending *to);
 
 #define TILE(ROWS, PANELS)                                                                     \
   static __attribute__((noinline)) void tile_##ROWS##_##PANELS(                                \
-      size_t inner, const float *x, const float *w, latent_strides by, const float *start,     \
-      const latent_ending *to) {                                                               \
+      size_t inner, const float *x, const float *w, const latent_strides *by,                  \
+      const float *start, const latent_ending *to) {                                           \
     tile_product(ROWS, PANELS, inner, x, w, by, start, to);                                    \
   }
 #define TILE_LOW(PANELS)                                                                       \
@@ -165,8 +168,10 @@ typedef void latent_work(void *work, const int stages);  // the latest stage com
 // inner steps: what has latencies, divisions and far memory of its own, done while the multipliers are
 // busy. At least pieces * apart + 2 inner steps.
 LATENT_INLINE void tile_beside(const int panels, const size_t near, size_t inner, const float *x,
-                               const float *w, latent_strides by, const float *start, const latent_ending *to,
-                               latent_work *perform, void *work, size_t pieces, size_t apart) {
+                               const float *w, const latent_strides *strides, const float *start,
+                               const latent_ending *to, latent_work *perform, void *work, size_t pieces,
+                               size_t apart) {
+  latent_strides by = *strides;
   latent_sums sum;
   tile_start(8, panels, start, sum);
   tile_steps(8, panels, near, apart, &x, &w, &by, sum);
@@ -193,7 +198,7 @@ LATENT_INLINE size_t latent_strip(size_t left) {
 
 // `rows` <= 8 by `panels` <= 3 outputs.
 static void tile_group(int rows, int panels, size_t inner, const float *x, const float *w,
-                       latent_strides by, const float *start, const latent_ending *to) {
+                       const latent_strides *by, const float *start, const latent_ending *to) {
   if (inner < 2) {
     tile_short(rows, panels, inner, x, w, by, start, to);
     return;
@@ -209,8 +214,8 @@ static void tile_group(int rows, int panels, size_t inner, const float *x, const
       int height = (int)latent_strip((size_t)(rows - m));
       part.out = to->out + (size_t)m * to->out_row + 16 * p;
       if (to->gate) part.gate = to->gate + (size_t)m * to->gate_row + 16 * p;
-      tile_table[width - 1][height - 1](inner, x + (size_t)m * by.x_row,
-                                        w + (size_t)p * by.w_panel, by,
+      tile_table[width - 1][height - 1](inner, x + (size_t)m * by->x_row,
+                                        w + (size_t)p * by->w_panel, by,
                                         start ? start + 16 * p : NULL, &part);
       m += height;
     }

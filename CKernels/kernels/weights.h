@@ -207,18 +207,18 @@ enum { NEAR_ROWS = 4 };
 #define LATENT_BESIDE(NAME, PANELS, WORK, VECTORS)                                              \
   static __attribute__((noinline)) void NAME(const latent_run *run, const float *x,             \
                                              const float *w, size_t x_inner, latent_update *next, \
-                                             const latent_update *pending, latent_copy copy) {  \
+                                             const latent_update *pending, const latent_copy *copy) { \
     latent_update_work work = {.run = run,                                                      \
                                .values = pending->tile.values[0][0],                            \
                                .weights = pending->weights,                                     \
                                .first = pending->first,                                         \
                                .second = pending->second,                                       \
                                .panel = pending->panel,                                         \
-                               .copy = copy};                                                   \
+                               .copy = *copy};                                                  \
     const latent_ending to = latent_to_tile(&next->tile);                                       \
     const latent_strides by = {1, x_inner, 16, 16 * PANELS, x + 16, x_inner};                   \
     size_t pieces = 8 * (size_t)pending->panels / VECTORS;                                      \
-    tile_beside(PANELS, NEAR_ROWS, run->rows, x, w, by, NULL, &to, WORK, &work, pieces,         \
+    tile_beside(PANELS, NEAR_ROWS, run->rows, x, w, &by, NULL, &to, WORK, &work, pieces,         \
                 (run->rows - 2) / pieces);                                                      \
   }
 LATENT_BESIDE(tile_beside_update_2, 2, update_one, 1)
@@ -236,22 +236,22 @@ static bool works_beside(const latent_run *run, int panels) {
 }
 
 // One tile of dW into `next`, while `pending` finishes; true when `copy` has been made meanwhile.
-static bool weights_tile(const latent_run *run, const float *x, const float *w, latent_strides by,
-                         latent_update *next, latent_update *pending, latent_copy copy) {
+static bool weights_tile(const latent_run *run, const float *x, const float *w, latent_strides *by,
+                         latent_update *next, latent_update *pending, const latent_copy *copy) {
 #if LATENT_TILE_PANELS >= 3
   if (next->rows == 8 && pending->rows == 8 && works_beside(run, next->panels)) {
     bool three = next->panels == 3, one = run->rows >= 8 * (uint32_t)pending->panels + 2;
     (!pending->first ? three ? tile_beside_writes_3 : tile_beside_writes_2
      : one ? three ? tile_beside_update_3 : tile_beside_update_2
            : three ? tile_beside_updates_3
-                   : tile_beside_updates_2)(run, x, w, by.x_inner, next, pending, copy);
+                   : tile_beside_updates_2)(run, x, w, by->x_inner, next, pending, copy);
     pending->rows = 0;
-    return pending->first && copy.to;
+    return pending->first && copy->to;
   }
 #endif
   (void)copy;
   if (next->first) fetch_update(next);
-  by.soon = x + 16;
+  by->soon = x + 16;
   const latent_ending to = latent_to_tile(&next->tile);
   tile_group(next->rows, next->panels, run->rows, x, w, by, NULL, &to);
   finish_update(run, pending);
@@ -282,7 +282,7 @@ static void weights_group(const latent_weights *at, const float *input, const la
                           const float *columns, size_t panel, int width, size_t row,
                           size_t row_end) {
   size_t inner = at->op->inner, first_row = row;
-  const latent_strides by = {1, at->op->input.stride, 16, (size_t)width * 16, input, at->op->input.stride};
+  latent_strides by = {1, at->op->input.stride, 16, (size_t)width * 16, input, at->op->input.stride};
   const bool beside = at->transposed && !ones && at->op->columns % 4 == 0 && works_beside(at->run, width);
   latent_update updates[2];
   updates[0].rows = updates[1].rows = updates[0].panels = updates[1].panels = 0;
@@ -305,7 +305,7 @@ static void weights_group(const latent_weights *at, const float *input, const la
     } else {
       latent_copy copy = {};
       if (beside) copy = copy_beside(at, panel, width, first_row, row);
-      if (weights_tile(at->run, input + row, columns, by, next, pending, copy) && copy.last)
+      if (weights_tile(at->run, input + row, columns, &by, next, pending, &copy) && copy.last)
         copied += 16;
     }
     current ^= 1;
