@@ -6,29 +6,27 @@
 // instruction of AVX-512 before the multiplication that is masked by it.
 LATENT_INLINE vi moment_counts(vf moment) { return ((vi)moment & vi_all(0x70000000)) != vi_all(0); }
 
-// In two halves (see latent_work): the moments and sqrt(v) + epsilon, then the quotient and the weight.
-typedef struct latent_adam {
-  float *weight;
-  vf first, divisor;
-} latent_adam;
+typedef struct latent_moments {
+  vf first, second;
+} latent_moments;
 
-LATENT_INLINE latent_adam adam_begin(const latent_run *run, vf gradient, float *weight, float *first,
-                                     float *second) {
+// In three stages (see latent_work).
+LATENT_INLINE latent_moments adam_moments(const latent_run *run, vf gradient, float *first, float *second) {
   vf m = vf_load(first), v = vf_load(second);
   m = vf_select(moment_counts(m), vf_fma(m, vf_all(run->decay1), gradient), gradient);
   v = vf_fma(gradient, gradient, vf_select(moment_counts(v), v * run->decay2, (vf){}));
   vf_store(first, m);
   vf_store(second, v);
-  return (latent_adam){weight, m, vf_sqrt(v) + run->epsilon};
+  return (latent_moments){m, v};
 }
-LATENT_INLINE void adam_end(const latent_run *run, const latent_adam *begun) {
-  vf quotient = begun->first / begun->divisor;
-  vf_store(begun->weight, vf_fma(quotient, vf_all(-run->rate), vf_load(begun->weight)));
+LATENT_INLINE vf adam_divisor(const latent_run *run, vf second) { return vf_sqrt(second) + run->epsilon; }
+LATENT_INLINE void adam_weight(const latent_run *run, vf first, vf divisor, float *weight) {
+  vf_store(weight, vf_fma(first / divisor, vf_all(-run->rate), vf_load(weight)));
 }
 LATENT_INLINE void adam_vector(const latent_run *run, vf gradient, float *weight, float *first,
                                float *second) {
-  const latent_adam begun = adam_begin(run, gradient, weight, first, second);
-  adam_end(run, &begun);
+  const latent_moments moments = adam_moments(run, gradient, first, second);
+  adam_weight(run, moments.first, adam_divisor(run, moments.second), weight);
 }
 
 // 16 rows of 16 transposed, each row stored at `out + 16 n`, for the first `count` n.

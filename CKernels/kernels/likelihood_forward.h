@@ -176,8 +176,8 @@ static __attribute__((noinline)) void tile_beside_bernoulli(
   latent_bernoulli_work work = {.pending = pending, .at = pending->first, .values = pending->first.values};
   const latent_ending to = latent_to_tile(tile);
   size_t apart = (inner - 2) / pieces;
-  if (panels == 3) tile_beside(3, 0, inner, x, w, by, start, &to, bernoulli_work, &work, pieces, apart);
-  else tile_beside(2, 0, inner, x, w, by, start, &to, bernoulli_work, &work, pieces, apart);
+  if (panels == 3) tile_beside(3, 0, inner, x, w, by, start, &to, bernoulli_work, 0, &work, pieces, apart);
+  else tile_beside(2, 0, inner, x, w, by, start, &to, bernoulli_work, 0, &work, pieces, apart);
 }
 #endif
 

@@ -166,12 +166,15 @@ typedef void latent_work(void *work, const int stages);  // the latest stage com
 
 // A tile of 8 rows with two or more `pieces` of other work between its multiply-adds, one every `apart`
 // inner steps: what has latencies, divisions and far memory of its own, done while the multipliers are
-// busy. At least pieces * apart + 2 inner steps.
+// busy. At least pieces * apart + 2 inner steps. The stages of `early`, later than the others, come two inner
+// steps before them: a root and a division that follow each other closely cost more (Golden Cove).
 LATENT_INLINE void tile_beside(const int panels, const size_t near, size_t inner, const float *x,
                                const float *w, const latent_strides *strides, const float *start,
-                               const latent_ending *to, latent_work *perform, void *work, size_t pieces,
-                               size_t apart) {
+                               const latent_ending *to, latent_work *perform, const int early, void *work,
+                               size_t pieces, size_t apart) {
+  enum { ALL = LATENT_THIRD | LATENT_SECOND | LATENT_FIRST };
   latent_strides by = *strides;
+  const size_t between = !early ? 0 : apart > 2 ? 2 : 1;
   latent_sums sum;
   tile_start(8, panels, start, sum);
   tile_steps(8, panels, near, apart, &x, &w, &by, sum);
@@ -179,11 +182,16 @@ LATENT_INLINE void tile_beside(const int panels, const size_t near, size_t inner
   tile_steps(8, panels, near, apart, &x, &w, &by, sum);
   perform(work, LATENT_SECOND | LATENT_FIRST);
   for (size_t piece = 2; piece < pieces; ++piece) {
-    tile_steps(8, panels, near, apart, &x, &w, &by, sum);
-    perform(work, LATENT_THIRD | LATENT_SECOND | LATENT_FIRST);
+    tile_steps(8, panels, near, apart - between, &x, &w, &by, sum);
+    if (early) {
+      perform(work, early);
+      tile_steps(8, panels, near, between, &x, &w, &by, sum);
+    }
+    perform(work, ALL & ~early);
   }
+  if (early) perform(work, early);
   tile_steps(8, panels, near, inner - pieces * apart - 2, &x, &w, &by, sum);
-  perform(work, LATENT_THIRD | LATENT_SECOND);
+  perform(work, (LATENT_THIRD | LATENT_SECOND) & ~early);
   perform(work, LATENT_THIRD);
   tile_end(8, panels, 2, false, x, w, by, sum, *to);
 }

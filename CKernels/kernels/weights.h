@@ -141,42 +141,49 @@ LATENT_INLINE void copy_columns(latent_copy *copy, size_t panel) {
 typedef struct latent_update_work {
   const latent_run *run;
   const float *values;              // of the tile, at the vector that comes next
-  float *weights, *first, *second;  // there, too
-  size_t panel;                     // floats from panel to panel
+  float *weights, *first, *second;  // of the tile's first vector
+  size_t next;                      // floats from there to the vector that comes next
+  size_t panel;                     // and from panel to panel
   size_t vector;                    // the number of the one that comes next
   latent_copy copy;
-  latent_adam begun;
+  // Where the vectors are whose moments, and whose divisor, are at hand.
+  size_t moved, rooted;
+  vf divisor;
 } latent_update_work;
 
 LATENT_INLINE void next_vectors(latent_update_work *work, size_t vectors) {
-  ptrdiff_t from = 16 * LATENT_GROUP_PANELS * (ptrdiff_t)vectors, to = 16 * (ptrdiff_t)vectors;
+  ptrdiff_t from = 16 * LATENT_GROUP_PANELS * (ptrdiff_t)vectors;
   work->vector += vectors;
+  work->next += 16 * vectors;
   if (work->vector % 8 == 0) {  // on to the next panel
     from += 16 - 8 * 16 * LATENT_GROUP_PANELS;
-    to += (ptrdiff_t)work->panel - 8 * 16;
+    work->next += work->panel - 8 * 16;
   }
   work->values += from;
-  work->weights += to;
-  if (!work->first) return;
-  work->first += to;
-  work->second += to;
 }
 
 // Vector i from where the work is; the one 8 rows on, in the tile at hand, is updated next.
-LATENT_INLINE latent_adam update_begin(const latent_update_work *work, size_t i) {
-  enum { NEXT = 8 * 16 };
-  float *weights = work->weights + 16 * i, *first = work->first + 16 * i, *second = work->second + 16 * i;
-  __builtin_prefetch(weights + NEXT, 1);
-  __builtin_prefetch(first + NEXT, 1);
-  __builtin_prefetch(second + NEXT, 1);
-  return adam_begin(work->run, vf_load(work->values + 16 * LATENT_GROUP_PANELS * i), weights, first, second);
+LATENT_INLINE latent_moments update_moments(const latent_update_work *work, size_t i) {
+  const size_t at = work->next + 16 * i, then = at + 8 * 16;
+  __builtin_prefetch(work->weights + then, 1);
+  __builtin_prefetch(work->first + then, 1);
+  __builtin_prefetch(work->second + then, 1);
+  return adam_moments(work->run, vf_load(work->values + 16 * LATENT_GROUP_PANELS * i), work->first + at,
+                      work->second + at);
 }
 
+// Moments stay in memory from stage to stage: the sums leave no registers for them.
 LATENT_INLINE void update_one(void *context, const int stages) {
   latent_update_work *work = context;
-  if (stages & LATENT_SECOND) adam_end(work->run, &work->begun);
+  if (stages & LATENT_THIRD)
+    adam_weight(work->run, vf_load(work->first + work->rooted), work->divisor, work->weights + work->rooted);
+  if (stages & LATENT_SECOND) {
+    work->rooted = work->moved;
+    work->divisor = adam_divisor(work->run, vf_load(work->second + work->rooted));
+  }
   if (!(stages & LATENT_FIRST)) return;
-  work->begun = update_begin(work, 0);
+  update_moments(work, 0);
+  work->moved = work->next;
   next_vectors(work, 1);
   if (work->vector % 4 == 0) copy_columns(&work->copy, work->panel);
 }
@@ -185,8 +192,9 @@ LATENT_INLINE void update_four(void *context, const int stages) {
   latent_update_work *work = context;
   if (!(stages & LATENT_FIRST)) return;
   for (size_t i = 0; i < 4; ++i) {
-    const latent_adam begun = update_begin(work, i);
-    adam_end(work->run, &begun);
+    const latent_moments moments = update_moments(work, i);
+    adam_weight(work->run, moments.first, adam_divisor(work->run, moments.second),
+                work->weights + work->next + 16 * i);
   }
   next_vectors(work, 4);
   copy_columns(&work->copy, work->panel);
@@ -195,8 +203,9 @@ LATENT_INLINE void write_four(void *context, const int stages) {
   latent_update_work *work = context;
   if (!(stages & LATENT_FIRST)) return;
   for (size_t i = 0; i < 4; ++i) {
-    __builtin_prefetch(work->weights + 8 * 16 + 16 * i, 1);
-    vf_store(work->weights + 16 * i, vf_load(work->values + 16 * LATENT_GROUP_PANELS * i));
+    float *weights = work->weights + work->next + 16 * i;
+    __builtin_prefetch(weights + 8 * 16, 1);
+    vf_store(weights, vf_load(work->values + 16 * LATENT_GROUP_PANELS * i));
   }
   next_vectors(work, 4);
 }
@@ -204,7 +213,7 @@ LATENT_INLINE void write_four(void *context, const int stages) {
 // Rows of the batch that x is fetched into L1 ahead: from L2 they held up a batch of 512 by a tenth.
 enum { NEAR_ROWS = 4 };
 
-#define LATENT_BESIDE(NAME, PANELS, WORK, VECTORS)                                              \
+#define LATENT_BESIDE(NAME, PANELS, WORK, EARLY, VECTORS)                                              \
   static __attribute__((noinline)) void NAME(const latent_run *run, const float *x,             \
                                              const float *w, size_t x_inner, latent_update *next, \
                                              const latent_update *pending, const latent_copy *copy) { \
@@ -218,15 +227,15 @@ enum { NEAR_ROWS = 4 };
     const latent_ending to = latent_to_tile(&next->tile);                                       \
     const latent_strides by = {1, x_inner, 16, 16 * PANELS, x + 16, x_inner};                   \
     size_t pieces = 8 * (size_t)pending->panels / VECTORS;                                      \
-    tile_beside(PANELS, NEAR_ROWS, run->rows, x, w, &by, NULL, &to, WORK, &work, pieces,         \
+    tile_beside(PANELS, NEAR_ROWS, run->rows, x, w, &by, NULL, &to, WORK, EARLY, &work, pieces,         \
                 (run->rows - 2) / pieces);                                                      \
   }
-LATENT_BESIDE(tile_beside_update_2, 2, update_one, 1)
-LATENT_BESIDE(tile_beside_update_3, 3, update_one, 1)
-LATENT_BESIDE(tile_beside_updates_2, 2, update_four, 4)
-LATENT_BESIDE(tile_beside_updates_3, 3, update_four, 4)
-LATENT_BESIDE(tile_beside_writes_2, 2, write_four, 4)
-LATENT_BESIDE(tile_beside_writes_3, 3, write_four, 4)
+LATENT_BESIDE(tile_beside_update_2, 2, update_one, LATENT_THIRD, 1)
+LATENT_BESIDE(tile_beside_update_3, 3, update_one, LATENT_THIRD, 1)
+LATENT_BESIDE(tile_beside_updates_2, 2, update_four, 0, 4)
+LATENT_BESIDE(tile_beside_updates_3, 3, update_four, 0, 4)
+LATENT_BESIDE(tile_beside_writes_2, 2, write_four, 0, 4)
+LATENT_BESIDE(tile_beside_writes_3, 3, write_four, 0, 4)
 #undef LATENT_BESIDE
 #endif
 
