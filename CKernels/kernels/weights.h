@@ -149,6 +149,7 @@ typedef struct latent_update_work {
   // Where the vectors are whose moments, and whose divisor, are at hand.
   size_t moved, rooted;
   vf divisor;
+  float divisors[4][16] __attribute__((aligned(64)));
 } latent_update_work;
 
 LATENT_INLINE void next_vectors(latent_update_work *work, size_t vectors) {
@@ -190,12 +191,19 @@ LATENT_INLINE void update_one(void *context, const int stages) {
 // Four at a time, where the batch has fewer rows than the tile has vectors: enough of them by themselves.
 LATENT_INLINE void update_four(void *context, const int stages) {
   latent_update_work *work = context;
-  if (!(stages & LATENT_FIRST)) return;
-  for (size_t i = 0; i < 4; ++i) {
-    const latent_moments moments = update_moments(work, i);
-    adam_weight(work->run, moments.first, adam_divisor(work->run, moments.second),
-                work->weights + work->next + 16 * i);
+  if (stages & LATENT_THIRD)
+    for (size_t i = 0; i < 4; ++i) {
+      const size_t at = work->rooted + 16 * i;
+      adam_weight(work->run, vf_load(work->first + at), vf_load(work->divisors[i]), work->weights + at);
+    }
+  if (stages & LATENT_SECOND) {
+    work->rooted = work->moved;
+    for (size_t i = 0; i < 4; ++i)
+      vf_store(work->divisors[i], adam_divisor(work->run, vf_load(work->second + work->rooted + 16 * i)));
   }
+  if (!(stages & LATENT_FIRST)) return;
+  for (size_t i = 0; i < 4; ++i) update_moments(work, i);
+  work->moved = work->next;
   next_vectors(work, 4);
   copy_columns(&work->copy, work->panel);
 }
@@ -232,8 +240,8 @@ enum { NEAR_ROWS = 4 };
   }
 LATENT_BESIDE(tile_beside_update_2, 2, update_one, LATENT_THIRD, 1)
 LATENT_BESIDE(tile_beside_update_3, 3, update_one, LATENT_THIRD, 1)
-LATENT_BESIDE(tile_beside_updates_2, 2, update_four, 0, 4)
-LATENT_BESIDE(tile_beside_updates_3, 3, update_four, 0, 4)
+LATENT_BESIDE(tile_beside_updates_2, 2, update_four, LATENT_THIRD, 4)
+LATENT_BESIDE(tile_beside_updates_3, 3, update_four, LATENT_THIRD, 4)
 LATENT_BESIDE(tile_beside_writes_2, 2, write_four, 0, 4)
 LATENT_BESIDE(tile_beside_writes_3, 3, write_four, 0, 4)
 #undef LATENT_BESIDE
