@@ -75,8 +75,14 @@ LATENT_INLINE vf vf_fma(vf a, vf b, vf c) {
 #endif
 }
 // Compare and select: a NaN in `b` is passed on, whatever the machine's own min and max do.
+// AVX-512 has just that; spelled out, the compiler turns it about in two instructions more where it can.
+#if LATENT_AVX512
+LATENT_INLINE vf vf_max(vf a, vf b) { return (vf)_mm512_max_ps((__m512)a, (__m512)b); }
+LATENT_INLINE vf vf_min(vf a, vf b) { return (vf)_mm512_min_ps((__m512)a, (__m512)b); }
+#else
 LATENT_INLINE vf vf_max(vf a, vf b) { return vf_select(a > b, a, b); }
 LATENT_INLINE vf vf_min(vf a, vf b) { return vf_select(a < b, a, b); }
+#endif
 LATENT_INLINE vf vf_abs(vf a) { return (vf)((vi)a & vi_all(0x7fffffff)); }
 LATENT_INLINE vf vf_sign_of(vf magnitude, vf sign) {
   return (vf)((vi)magnitude | ((vi)sign & vi_all((int32_t)0x80000000)));
