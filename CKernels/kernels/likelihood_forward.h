@@ -59,13 +59,14 @@ LATENT_INLINE void density_row(latent_likelihood likelihood, const latent_densit
   else at->target = tile->targets + at->row / latent_samples(op) * op->target.stride;
 }
 
-// The next vector, `e` a Bernoulli's e^-|l|; where mean and variance lie side by side, the next two.
-LATENT_INLINE void density_vector(latent_likelihood likelihood, const latent_densities *tile,
+// The next vector, `e` a Bernoulli's e^-|l|; where mean and variance lie side by side, the next two. `whole`
+// is the tile's, known beforehand: no lanes are then masked.
+LATENT_INLINE void density_vector(latent_likelihood likelihood, const bool whole, const latent_densities *tile,
                                   latent_place *at, vf e) {
   const latent_op *op = tile->op;
   vi valid = vi_all(-1);
   vf x;
-  if (tile->whole) {
+  if (whole) {
     x = vf_load(at->target + at->column);
   } else {
     x = load_panel(at->target, at->column, op->dimensions, op->target.stride);
@@ -86,7 +87,7 @@ LATENT_INLINE void density_vector(latent_likelihood likelihood, const latent_den
   vf slope = likelihood_vector(likelihood, vf_load(at->values), e, x, valid,
                                tile->log_variance[at->panel], tile->precision[at->panel], tile->scale,
                                &at->sum, &at->product);
-  if (at->gradient && tile->whole) vf_store(at->gradient + at->column, slope);
+  if (at->gradient && whole) vf_store(at->gradient + at->column, slope);
   else if (at->gradient)
     store_panel(at->gradient, at->column, slope, op->columns, op->gradient.stride);
   at->values += 16;
@@ -100,7 +101,7 @@ static size_t density_items(const latent_densities *tile) {
   return (size_t)tile->rows * (paired ? 1 : (size_t)tile->panels);
 }
 
-static void finish_densities(latent_densities *tile) {
+LATENT_INLINE void finish_vectors(const bool whole, latent_densities *tile) {
   size_t items = density_items(tile);
   latent_place at = tile->first;
   // One chain from the raw log-variance to the gradients is too long for enough rows to be in flight.
@@ -110,7 +111,7 @@ static void finish_densities(latent_densities *tile) {
 #define LATENT_CASE(LIKELIHOOD)                                                                  \
   case LIKELIHOOD:                                                                               \
     for (size_t item = 0; item < items; ++item)                                                  \
-      density_vector(LIKELIHOOD, tile, &at,                                                      \
+      density_vector(LIKELIHOOD, whole, tile, &at,                                                      \
                      LIKELIHOOD == LATENT_LIKELIHOOD_BERNOULLI                                   \
                          ? vf_exp_second(bernoulli_first(vf_load(at.values)))                    \
                          : (vf){});                                                              \
@@ -123,6 +124,10 @@ static void finish_densities(latent_densities *tile) {
     LATENT_CASE(LATENT_LIKELIHOOD_GAUSSIAN_DIAGONAL)
   }
 #undef LATENT_CASE
+}
+static void finish_densities(latent_densities *tile) {
+  if (tile->whole) finish_vectors(true, tile);
+  else finish_vectors(false, tile);
   tile->rows = 0;
 }
 
@@ -155,12 +160,11 @@ typedef struct latent_bernoulli_work {
   vf e;                 // of the third
 } latent_bernoulli_work;
 
-LATENT_INLINE void bernoulli_work(void *context, const int stages) {
-  latent_bernoulli_work *work = context;
+LATENT_INLINE void bernoulli_stages(const bool whole, latent_bernoulli_work *work, const int stages) {
   const int panels = work->pending->panels;
   if (stages & LATENT_THIRD) {
     fetch_place(work->pending->op, &work->at);
-    density_vector(LATENT_LIKELIHOOD_BERNOULLI, work->pending, &work->at, work->e);
+    density_vector(LATENT_LIKELIHOOD_BERNOULLI, whole, work->pending, &work->at, work->e);
   }
   if (stages & LATENT_SECOND) work->e = vf_exp_second(work->reduced);
   if (!(stages & LATENT_FIRST)) return;
@@ -169,16 +173,23 @@ LATENT_INLINE void bernoulli_work(void *context, const int stages) {
   work->values += row_ends ? (1 + LATENT_GROUP_PANELS - panels) * 16 : 16;
   if (row_ends) work->panel = 0;
 }
+LATENT_INLINE void bernoulli_whole(void *work, const int stages) { bernoulli_stages(true, work, stages); }
+LATENT_INLINE void bernoulli_masked(void *work, const int stages) { bernoulli_stages(false, work, stages); }
 
-static __attribute__((noinline)) void tile_beside_bernoulli(
-    int panels, size_t inner, const float *x, const float *w, const latent_strides *by, const float *start,
-    latent_tile *tile, const latent_densities *pending, size_t pieces) {
-  latent_bernoulli_work work = {.pending = pending, .at = pending->first, .values = pending->first.values};
-  const latent_ending to = latent_to_tile(tile);
-  size_t apart = (inner - 2) / pieces;
-  if (panels == 3) tile_beside(3, 0, inner, x, w, by, start, &to, bernoulli_work, 0, &work, pieces, apart);
-  else tile_beside(2, 0, inner, x, w, by, start, &to, bernoulli_work, 0, &work, pieces, apart);
-}
+#define LATENT_BESIDE(NAME, PANELS, WORK)                                                                \
+  static __attribute__((noinline)) void NAME(size_t inner, const float *x, const float *w,               \
+                                             const latent_strides *by, const float *start,               \
+                                             latent_tile *tile, const latent_densities *pending,         \
+                                             size_t pieces) {                                            \
+    latent_bernoulli_work work = {.pending = pending, .at = pending->first, .values = pending->first.values}; \
+    const latent_ending to = latent_to_tile(tile);                                                       \
+    tile_beside(PANELS, 0, inner, x, w, by, start, &to, WORK, 0, &work, pieces, (inner - 2) / pieces);   \
+  }
+LATENT_BESIDE(tile_beside_whole_2, 2, bernoulli_whole)
+LATENT_BESIDE(tile_beside_whole_3, 3, bernoulli_whole)
+LATENT_BESIDE(tile_beside_masked_2, 2, bernoulli_masked)
+LATENT_BESIDE(tile_beside_masked_3, 3, bernoulli_masked)
+#undef LATENT_BESIDE
 #endif
 
 // One tile of parameters into `next`, while `pending` finishes.
@@ -189,7 +200,10 @@ static void density_tile(const float *x, const float *w, const latent_strides *b
   size_t items = density_items(pending);
   if (op->likelihood == LATENT_LIKELIHOOD_BERNOULLI && next->rows == 8 && next->panels >= 2 &&
       items >= 2 && items + 2 <= op->inner) {
-    tile_beside_bernoulli(next->panels, op->inner, x, w, by, start, &next->tile, pending, items);
+    const bool three = next->panels == 3;
+    (pending->whole ? three ? tile_beside_whole_3 : tile_beside_whole_2
+                    : three ? tile_beside_masked_3 : tile_beside_masked_2)(op->inner, x, w, by, start, &next->tile,
+                                                                          pending, items);
     pending->rows = 0;
     return;
   }
