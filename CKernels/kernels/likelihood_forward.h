@@ -255,11 +255,11 @@ static void execute_likelihood_forward(const latent_task *task) {
   for (int b = 0; b < count; ++b)
     for (size_t g = blocks[b].group; g < blocks[b].group_end; ++g) {
       const latent_group group = latent_group_at(g, panels, group_panels);
-      for (size_t row = blocks[b].row, rows; row < blocks[b].row_end; row += rows) {
-        rows = latent_strip(blocks[b].row_end - row);
+      for (latent_rows at = latent_first_strip(&blocks[b]); at.rows; latent_next_strip(&blocks[b], &at)) {
+        const size_t row = at.row;
         latent_densities *next = &tiles[current];
         current ^= 1;
-        next->rows = (int)rows;
+        next->rows = (int)at.rows;
         next->panels = group.width;
         next->column = group.panel * 16 / (paired ? 2 : 1);
         next->whole = !op->missing &&
@@ -275,7 +275,7 @@ static void execute_likelihood_forward(const latent_task *task) {
         };
         group_variance(op, variance, &group, next);
         const float *group_weights = weights + group.panel * by.w_panel;
-        by.soon = latent_soon(&blocks[b], g, group.width, row, rows,
+        by.soon = latent_soon(&blocks[b], g, group.width, &at,
                               group_weights + (size_t)group.width * by.w_panel, by.w_panel, input,
                               op->input.stride);
         density_tile(input + row * op->input.stride, group_weights, &by,

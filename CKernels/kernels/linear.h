@@ -106,10 +106,11 @@ static bool goes_direct(const latent_op *op, size_t panel, int width, size_t col
 
 // Rows [row, row_end) of a group's panels, as far as the next tile writes them, into L1 and out of the cores
 // that read them last: stores that wait for their lines held up short products by a third.
-static void fetch_outputs(const float *output, size_t stride, size_t row, size_t row_end, size_t panel,
-                          int width) {
-  if (row_end - row > LATENT_TILE_ROWS) row_end = row + LATENT_TILE_ROWS;
-  for (; row < row_end; ++row)
+static void fetch_outputs(const float *output, size_t stride, const latent_block *block, const latent_rows *at,
+                          size_t panel, int width) {
+  latent_rows next = *at;
+  latent_next_strip(block, &next);
+  for (size_t row = next.row; row < next.row + next.rows; ++row)
     for (size_t p = 0; p < (size_t)width; ++p)
       __builtin_prefetch(output + row * stride + (panel + p) * 16, 1);
 }
@@ -147,19 +148,17 @@ static void execute_linear_forward(const latent_task *task) {
         continue;
       }
       const bool direct = goes_direct(op, panel, width, op->columns);
-      for (size_t row = blocks[b].row, rows; row < blocks[b].row_end; row += rows) {
-        rows = latent_strip(blocks[b].row_end - row);
+      for (latent_rows at = latent_first_strip(&blocks[b]); at.rows; latent_next_strip(&blocks[b], &at)) {
         if (op->layout == LATENT_LAYOUT_PANELS)
-          by.soon = latent_soon(&blocks[b], group, width, row, rows,
-                                group_weights + (size_t)width * by.w_panel, by.w_panel, input,
-                                op->input.stride);
-        float *out = output + row * op->output.stride;
-        if (direct) fetch_outputs(output, op->output.stride, row + rows, blocks[b].row_end, panel, width);
+          by.soon = latent_soon(&blocks[b], group, width, &at, group_weights + (size_t)width * by.w_panel,
+                                by.w_panel, input, op->input.stride);
+        float *out = output + at.row * op->output.stride;
+        if (direct) fetch_outputs(output, op->output.stride, &blocks[b], &at, panel, width);
         latent_ending to = direct ? latent_to(out + panel * 16, op->output.stride) : latent_to_tile(&tile);
         if (direct && op->activation == LATENT_ACTIVATION_RELU) to.floor = 0;
-        tile_group((int)rows, width, op->inner, input + row * op->input.stride, group_weights, &by,
+        tile_group((int)at.rows, width, op->inner, input + at.row * op->input.stride, group_weights, &by,
                    start, &to);
-        if (!direct) forward_rows(op, tile.values[0][0], out, rows, panel, width);
+        if (!direct) forward_rows(op, tile.values[0][0], out, at.rows, panel, width);
       }
     }
 }
@@ -197,26 +196,24 @@ static void execute_linear_backward_input(const latent_task *task) {
       size_t panel = at_group.panel;
       int width = at_group.width;
       const bool direct = goes_direct(op, panel, width, op->inner);
-      for (size_t row = blocks[b].row, rows; row < blocks[b].row_end; row += rows) {
-        rows = latent_strip(blocks[b].row_end - row);
+      for (latent_rows at = latent_first_strip(&blocks[b]); at.rows; latent_next_strip(&blocks[b], &at)) {
         const float *group_weights = weights + panel * by.w_panel;
-        by.soon = latent_soon(&blocks[b], group, width, row, rows,
-                              group_weights + (size_t)width * by.w_panel, by.w_panel, gradient,
-                              op->gradient.stride);
-        const float *x = stored ? stored + row * op->input.stride : NULL;
-        float *out = output + row * op->output.stride;
-        fetch_outputs(output, op->output.stride, row + rows, blocks[b].row_end, panel, width);
+        by.soon = latent_soon(&blocks[b], group, width, &at, group_weights + (size_t)width * by.w_panel,
+                              by.w_panel, gradient, op->gradient.stride);
+        const float *x = stored ? stored + at.row * op->input.stride : NULL;
+        float *out = output + at.row * op->output.stride;
+        fetch_outputs(output, op->output.stride, &blocks[b], &at, panel, width);
         latent_ending to = direct ? latent_to(out + panel * 16, op->output.stride) : latent_to_tile(&tile);
         if (direct && op->activation == LATENT_ACTIVATION_RELU) {
           to.gate = x + panel * 16;
           to.gate_row = op->input.stride;
         }
-        tile_group((int)rows, width, op->columns, gradient + row * op->gradient.stride,
+        tile_group((int)at.rows, width, op->columns, gradient + at.row * op->gradient.stride,
                    group_weights, &by, NULL, &to);
         if (direct) continue;
 #define LATENT_EPILOGUE(ACTIVATION)                                                             \
   case ACTIVATION:                                                                              \
-    input_epilogue(ACTIVATION, &tile, x, op->input.stride, out, op->output.stride, rows,        \
+    input_epilogue(ACTIVATION, &tile, x, op->input.stride, out, op->output.stride, at.rows,     \
                    panel * 16, width, op->inner);                                               \
     break;
         switch (op->activation) {
