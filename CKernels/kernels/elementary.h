@@ -131,9 +131,9 @@ LATENT_INLINE vf vf_sigmoid_first(vf x) { return vf_exp_minus_magnitude(x); }
 LATENT_INLINE vf vf_sigmoid_second(vf x, vf e) {
   vi positive = x >= 0.0f;
   vf above = vf_select(positive, vf_all(1.0f), e);
-  vf below = e + 1.0f, below_low = (1.0f - below) + e;
-  vf quotient = above / below;
-  vf rest = vf_fma(-quotient, below_low, vf_fma(-quotient, below, above));
+  vf quotient = above / (e + 1.0f);
+  // above - quotient (1 + e); the quotient is at least half of `above`, and their difference exact.
+  vf rest = vf_fma(-quotient, e, above - quotient);
   // 1 / (1 + e) is the quotient for x >= 0, and one minus it elsewhere.
   return vf_fma(rest, vf_select(positive, quotient, 1.0f - quotient), quotient);
 }

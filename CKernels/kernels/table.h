@@ -21,19 +21,17 @@ LATENT_ELEMENTWISE(erf)
   static void elementwise_##NAME(size_t count, const float *x, float *y) {               \
     enum { BLOCK = 256 };                                                                \
     float between[BLOCK] __attribute__((aligned(64)));                                   \
-    while (count > 0) {                                                                  \
-      int block = count < BLOCK ? (int)count : BLOCK;                                    \
-      for (int i = 0; i < block; i += 16)                                                \
-        vf_store(between + i, vf_##NAME##_first(vf_load_first(x + i, block - i)));       \
-      for (int i = 0; i < block; i += 16)                                                \
-        vf_store_first(y + i,                                                            \
-                       vf_##NAME##_second(vf_load_first(x + i, block - i),               \
-                                          vf_load(between + i)),                         \
-                       block - i);                                                       \
+    while (count >= 16) {                                                                \
+      size_t block = count < BLOCK ? count / 16 * 16 : BLOCK;                            \
+      for (size_t i = 0; i < block; i += 16)                                             \
+        vf_store(between + i, vf_##NAME##_first(vf_load(x + i)));                        \
+      for (size_t i = 0; i < block; i += 16)                                             \
+        vf_store(y + i, vf_##NAME##_second(vf_load(x + i), vf_load(between + i)));       \
       x += block;                                                                        \
       y += block;                                                                        \
-      count -= (size_t)block;                                                            \
+      count -= block;                                                                    \
     }                                                                                    \
+    if (count) vf_store_first(y, vf_##NAME(vf_load_first(x, (int)count)), (int)count);   \
   }
 LATENT_ELEMENTWISE_IN_HALVES(sigmoid)
 LATENT_ELEMENTWISE_IN_HALVES(softplus)
