@@ -33,13 +33,13 @@ typedef struct latent_strides {
 typedef struct latent_ending {
   float *out;
   size_t out_row;      // in floats
-  float floor;         // -infinity: as it is
   const float *gate;   // NULL: none
   size_t gate_row;
+  float floor;         // -infinity: as it is
 } latent_ending;
 
 LATENT_INLINE latent_ending latent_to(float *out, size_t out_row) {
-  return (latent_ending){out, out_row, -__builtin_inff(), NULL, 0};
+  return (latent_ending){.out = out, .out_row = out_row, .floor = -__builtin_inff()};
 }
 
 typedef vf latent_sums[LATENT_SUM_ROWS][LATENT_SUM_PANELS];
@@ -129,7 +129,7 @@ static void tile_short(int rows, int panels, size_t inner, const float *x, const
 }
 
 // Strides by address: a copy on the stack is made of wider loads than the stores just before, for which these
-// then wait (5 percent of a weight gradient, Golden Cove).
+// then wait (5 percent of a weight gradient, Golden Cove; .ci/forwarding looks for more).
 typedef void tile_function(size_t inner, const float *x, const float *w, const latent_strides *by,
                            const float *start, const latent_ending *to);
 
@@ -215,13 +215,17 @@ static void tile_group(int rows, int panels, size_t inner, const float *x, const
     tile_table[panels - 1][rows - 1](inner, x, w, by, start, to);
     return;
   }
-  latent_ending part = *to;
   for (int p = 0; p < panels;) {
     int width = panels - p < LATENT_TILE_PANELS ? panels - p : LATENT_TILE_PANELS;
     for (int m = 0; m < rows;) {
       int height = (int)latent_strip((size_t)(rows - m));
-      part.out = to->out + (size_t)m * to->out_row + 16 * p;
-      if (to->gate) part.gate = to->gate + (size_t)m * to->gate_row + 16 * p;
+      const latent_ending part = {
+          .out = to->out + (size_t)m * to->out_row + 16 * p,
+          .out_row = to->out_row,
+          .gate = to->gate ? to->gate + (size_t)m * to->gate_row + 16 * p : NULL,
+          .gate_row = to->gate_row,
+          .floor = to->floor,
+      };
       tile_table[width - 1][height - 1](inner, x + (size_t)m * by->x_row,
                                         w + (size_t)p * by->w_panel, by,
                                         start ? start + 16 * p : NULL, &part);
