@@ -166,32 +166,32 @@ typedef void latent_work(void *work, const int stages);  // the latest stage com
 
 // A tile of 8 rows with two or more `pieces` of other work between its multiply-adds, one every `apart`
 // inner steps: what has latencies, divisions and far memory of its own, done while the multipliers are
-// busy. At least pieces * apart + 2 inner steps. The stages of `early`, later than the others, come two inner
-// steps before them: a root and a division that follow each other closely cost more (Golden Cove).
+// busy. At least pieces * apart + 2 inner steps. Where the third stage goes `ahead` it comes two inner steps before
+// the others: a root and a division that follow each other closely cost more (Golden Cove).
 LATENT_INLINE void tile_beside(const int panels, const size_t near, size_t inner, const float *x,
                                const float *w, const latent_strides *strides, const float *start,
-                               const latent_ending *to, latent_work *perform, const int early, void *work,
+                               const latent_ending *to, latent_work *perform, const bool ahead, void *work,
                                size_t pieces, size_t apart) {
-  enum { ALL = LATENT_THIRD | LATENT_SECOND | LATENT_FIRST };
+  const int others = LATENT_SECOND | LATENT_FIRST, third = ahead ? 0 : LATENT_THIRD;
   latent_strides by = *strides;
-  const size_t between = !early ? 0 : apart > 2 ? 2 : 1;
+  const size_t between = !ahead ? 0 : apart > 2 ? 2 : 1;
   latent_sums sum;
   tile_start(8, panels, start, sum);
   tile_steps(8, panels, near, apart, &x, &w, &by, sum);
   perform(work, LATENT_FIRST);
   tile_steps(8, panels, near, apart, &x, &w, &by, sum);
-  perform(work, LATENT_SECOND | LATENT_FIRST);
+  perform(work, others);
   for (size_t piece = 2; piece < pieces; ++piece) {
     tile_steps(8, panels, near, apart - between, &x, &w, &by, sum);
-    if (early) {
-      perform(work, early);
+    if (ahead) {
+      perform(work, LATENT_THIRD);
       tile_steps(8, panels, near, between, &x, &w, &by, sum);
     }
-    perform(work, ALL & ~early);
+    perform(work, third | others);
   }
-  if (early) perform(work, early);
+  if (ahead) perform(work, LATENT_THIRD);
   tile_steps(8, panels, near, inner - pieces * apart - 2, &x, &w, &by, sum);
-  perform(work, (LATENT_THIRD | LATENT_SECOND) & ~early);
+  perform(work, third | LATENT_SECOND);
   perform(work, LATENT_THIRD);
   tile_end(8, panels, 2, false, x, w, by, sum, *to);
 }

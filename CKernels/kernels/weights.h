@@ -148,7 +148,7 @@ typedef struct latent_update_work {
   latent_copy copy;
   // Where the vectors are whose moments, and whose divisor, are at hand.
   size_t moved, rooted;
-  vf divisor;
+  vf divisor;            // one at a time
   float divisors[4][16] __attribute__((aligned(64)));
 } latent_update_work;
 
@@ -221,29 +221,29 @@ LATENT_INLINE void write_four(void *context, const int stages) {
 // Rows of the batch that x is fetched into L1 ahead: from L2 they held up a batch of 512 by a tenth.
 enum { NEAR_ROWS = 4 };
 
-#define LATENT_BESIDE(NAME, PANELS, WORK, EARLY, VECTORS)                                              \
-  static __attribute__((noinline)) void NAME(const latent_run *run, const float *x,             \
-                                             const float *w, size_t x_inner, latent_update *next, \
+#define LATENT_BESIDE(NAME, PANELS, WORK, AHEAD, VECTORS)                                             \
+  static __attribute__((noinline)) void NAME(const latent_run *run, const float *x,                   \
+                                             const float *w, size_t x_inner, latent_update *next,     \
                                              const latent_update *pending, const latent_copy *copy) { \
-    latent_update_work work = {.run = run,                                                      \
-                               .values = pending->tile.values[0][0],                            \
-                               .weights = pending->weights,                                     \
-                               .first = pending->first,                                         \
-                               .second = pending->second,                                       \
-                               .panel = pending->panel,                                         \
-                               .copy = *copy};                                                  \
-    const latent_ending to = latent_to_tile(&next->tile);                                       \
-    const latent_strides by = {1, x_inner, 16, 16 * PANELS, x + 16, x_inner};                   \
-    size_t pieces = 8 * (size_t)pending->panels / VECTORS;                                      \
-    tile_beside(PANELS, NEAR_ROWS, run->rows, x, w, &by, NULL, &to, WORK, EARLY, &work, pieces,         \
-                (run->rows - 2) / pieces);                                                      \
+    latent_update_work work = {.run = run,                                                            \
+                               .values = pending->tile.values[0][0],                                  \
+                               .weights = pending->weights,                                           \
+                               .first = pending->first,                                               \
+                               .second = pending->second,                                             \
+                               .panel = pending->panel,                                               \
+                               .copy = *copy};                                                        \
+    const latent_ending to = latent_to_tile(&next->tile);                                             \
+    const latent_strides by = {1, x_inner, 16, 16 * PANELS, x + 16, x_inner};                         \
+    size_t pieces = 8 * (size_t)pending->panels / VECTORS;                                            \
+    tile_beside(PANELS, NEAR_ROWS, run->rows, x, w, &by, NULL, &to, WORK, AHEAD, &work, pieces,       \
+                (run->rows - 2) / pieces);                                                            \
   }
-LATENT_BESIDE(tile_beside_update_2, 2, update_one, LATENT_THIRD, 1)
-LATENT_BESIDE(tile_beside_update_3, 3, update_one, LATENT_THIRD, 1)
-LATENT_BESIDE(tile_beside_updates_2, 2, update_four, LATENT_THIRD, 4)
-LATENT_BESIDE(tile_beside_updates_3, 3, update_four, LATENT_THIRD, 4)
-LATENT_BESIDE(tile_beside_writes_2, 2, write_four, 0, 4)
-LATENT_BESIDE(tile_beside_writes_3, 3, write_four, 0, 4)
+LATENT_BESIDE(tile_beside_update_2, 2, update_one, true, 1)
+LATENT_BESIDE(tile_beside_update_3, 3, update_one, true, 1)
+LATENT_BESIDE(tile_beside_updates_2, 2, update_four, true, 4)
+LATENT_BESIDE(tile_beside_updates_3, 3, update_four, true, 4)
+LATENT_BESIDE(tile_beside_writes_2, 2, write_four, false, 4)
+LATENT_BESIDE(tile_beside_writes_3, 3, write_four, false, 4)
 #undef LATENT_BESIDE
 #endif
 
