@@ -53,7 +53,7 @@ func unitsInTheLastPlace(_ found: Float, _ exact: Double) -> Double {
 }
 
 @Suite struct AccuracyTests {
-  /// All 2³² floats with LATENT_EXHAUSTIVE set (six minutes on two cores), every 65,537th else, and the
+  /// All 2³² floats with LATENT_EXHAUSTIVE set (five to six minutes on two cores), every 65,537th else, and the
   /// special values always.
   @Test(arguments: elementwiseCases)
   func staysWithinItsBound(_ example: ElementwiseCase) {
