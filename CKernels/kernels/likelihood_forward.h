@@ -108,13 +108,13 @@ LATENT_INLINE void finish_vectors(const bool whole, latent_densities *tile) {
   if (tile->op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN)
     for (size_t m = 0; m < items; ++m)
       vf_store(tile->tile.values[m][1], log_variance_first(vf_load(tile->tile.values[m][1])));
-#define LATENT_CASE(LIKELIHOOD)                                                                  \
-  case LIKELIHOOD:                                                                               \
-    for (size_t item = 0; item < items; ++item)                                                  \
-      density_vector(LIKELIHOOD, whole, tile, &at,                                                      \
-                     LIKELIHOOD == LATENT_LIKELIHOOD_BERNOULLI                                   \
-                         ? vf_exp_second(bernoulli_first(vf_load(at.values)))                    \
-                         : (vf){});                                                              \
+#define LATENT_CASE(LIKELIHOOD)                                               \
+  case LIKELIHOOD:                                                            \
+    for (size_t item = 0; item < items; ++item)                               \
+      density_vector(LIKELIHOOD, whole, tile, &at,                            \
+                     LIKELIHOOD == LATENT_LIKELIHOOD_BERNOULLI                \
+                         ? vf_exp_second(bernoulli_first(vf_load(at.values))) \
+                         : (vf){});                                           \
     break;
   switch (tile->op->likelihood) {
     LATENT_CASE(LATENT_LIKELIHOOD_BERNOULLI)
@@ -176,14 +176,14 @@ LATENT_INLINE void bernoulli_stages(const bool whole, latent_bernoulli_work *wor
 LATENT_INLINE void bernoulli_whole(void *work, const int stages) { bernoulli_stages(true, work, stages); }
 LATENT_INLINE void bernoulli_masked(void *work, const int stages) { bernoulli_stages(false, work, stages); }
 
-#define LATENT_BESIDE(NAME, PANELS, WORK)                                                                \
-  static __attribute__((noinline)) void NAME(size_t inner, const float *x, const float *w,               \
-                                             const latent_strides *by, const float *start,               \
-                                             latent_tile *tile, const latent_densities *pending,         \
-                                             size_t pieces) {                                            \
+#define LATENT_BESIDE(NAME, PANELS, WORK)                                                                     \
+  static __attribute__((noinline)) void NAME(size_t inner, const float *x, const float *w,                    \
+                                             const latent_strides *by, const float *start,                    \
+                                             latent_tile *tile, const latent_densities *pending,              \
+                                             size_t pieces) {                                                 \
     latent_bernoulli_work work = {.pending = pending, .at = pending->first, .values = pending->first.values}; \
-    const latent_ending to = latent_to_tile(tile);                                                       \
-    tile_beside(PANELS, 0, inner, x, w, by, start, &to, WORK, false, &work, pieces, (inner - 2) / pieces);   \
+    const latent_ending to = latent_to_tile(tile);                                                            \
+    tile_beside(PANELS, 0, inner, x, w, by, start, &to, WORK, false, &work, pieces, (inner - 2) / pieces);    \
   }
 LATENT_BESIDE(tile_beside_whole_2, 2, bernoulli_whole)
 LATENT_BESIDE(tile_beside_whole_3, 3, bernoulli_whole)

@@ -75,7 +75,7 @@ LATENT_INLINE vf vf_fma(vf a, vf b, vf c) {
 #endif
 }
 // Compare and select: a NaN in `b` is passed on, whatever the machine's own min and max do.
-// AVX-512 has just that; spelled out, the compiler turns it about in two instructions more where it can.
+// AVX-512 has just that; spelled out, max(b, -|x|) is turned about and takes an instruction more.
 #if LATENT_AVX512
 LATENT_INLINE vf vf_max(vf a, vf b) { return (vf)_mm512_max_ps((__m512)a, (__m512)b); }
 LATENT_INLINE vf vf_min(vf a, vf b) { return (vf)_mm512_min_ps((__m512)a, (__m512)b); }
