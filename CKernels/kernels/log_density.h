@@ -61,6 +61,7 @@ static void execute_variance_backward(const latent_task *task) {
       vf_store(w, raw);
       vf_store(m, vf_load_first(first + column, (int)count));
       vf_store(v, vf_load_first(second + column, (int)count));
+      if (flushes(run)) flush_moments(m, v, 16);
       adam_vector(run, result, w, m, v);
       vf_store_first(variance + column, vf_load(w), (int)count);
       vf_store_first(first + column, vf_load(m), (int)count);
@@ -74,6 +75,7 @@ static void execute_variance_backward(const latent_task *task) {
     return;
   }
   float w[16] = {variance[0]}, m[16] = {first[0]}, v[16] = {second[0]};
+  if (flushes(run)) flush_moments(m, v, 16);
   adam_vector(run, vf_all(sum), w, m, v);
   variance[0] = w[0];
   first[0] = m[0];

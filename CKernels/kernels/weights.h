@@ -49,6 +49,12 @@ static void fetch_update(const latent_update *update) {
     }
 }
 
+static void flush_update(const latent_update *update) {
+  for (size_t p = 0; update->rows && p < (size_t)update->panels; ++p)
+    flush_moments(update->first + p * update->panel, update->second + p * update->panel,
+                  (size_t)update->rows * 16);
+}
+
 static void finish_update(const latent_run *run, latent_update *update) {
   // Kept here, since stores to them might change what `update` says.
   float *weights = update->weights, *first = update->first, *second = update->second;
@@ -280,10 +286,12 @@ static void update_bias(const latent_weights *at, const float *sums, size_t pane
   for (int p = 0; p < panels; ++p) {
     size_t column = (panel + (size_t)p) * 16;
     vf value = vf_load(sums + 16 * p);
-    if (at->op->update)
-      adam_vector(at->run, value, at->bias + column, at->bias_first + column,
-                  at->bias_second + column);
-    else vf_store(at->bias + column, value);
+    if (!at->op->update) {
+      vf_store(at->bias + column, value);
+      continue;
+    }
+    if (flushes(at->run)) flush_moments(at->bias_first + column, at->bias_second + column, 16);
+    adam_vector(at->run, value, at->bias + column, at->bias_first + column, at->bias_second + column);
   }
 }
 
@@ -301,6 +309,7 @@ static void weights_group(const latent_weights *at, const float *input, const la
   size_t inner = at->op->inner, first_row = row;
   latent_strides by = {1, at->op->input.stride, 16, (size_t)width * 16, input, at->op->input.stride};
   const bool beside = at->transposed && !ones && at->op->columns % 4 == 0 && works_beside(at->run, width);
+  const bool flush = at->op->update && flushes(at->run);
   latent_update updates[2];
   updates[0].rows = updates[1].rows = updates[0].panels = updates[1].panels = 0;
   int current = 0;
@@ -315,6 +324,7 @@ static void weights_group(const latent_weights *at, const float *input, const la
     next->panel = inner * 16;
     next->rows = (int)rows;
     next->panels = width;
+    if (flush) flush_update(pending);
     if (ones) {
       if (at->op->update) fetch_update(next);
       gather_tile(ones, row, next->rows, width, columns, &next->tile);
@@ -330,6 +340,7 @@ static void weights_group(const latent_weights *at, const float *input, const la
     for (; at->transposed && copied + (beside ? 48 : 16) <= row; copied += 16)
       transpose_group(at, panel, width, copied);
   }
+  if (flush) flush_update(&updates[current ^ 1]);
   finish_update(at->run, &updates[current ^ 1]);
   for (; at->transposed && copied < row_end; copied += 16)
     transpose_group(at, panel, width, copied);

@@ -105,34 +105,42 @@ static void many_dimensions(latent_pool *pool, uint32_t dimensions) {
   free(weights), free(target), free(logits), free(partial);
 }
 
-// A weight that gets no gradient any more: its moments fall by their decay at every step while they are
-// above 2^-95, and then are zero at once, never subnormal. Lanes begin at different values of both signs.
-static void fading_moments(latent_pool *pool) {
-  enum { INNER = 2, COLUMNS = 16, COUNT = INNER * COLUMNS };
-  float weights[COUNT] = {0}, gradient[COUNT] = {0}, first[COUNT], second[COUNT];
-  float bias[COLUMNS] = {0}, bias_gradient[COLUMNS] = {0}, bias_first[COLUMNS] = {0}, bias_second[COLUMNS] = {0};
-  float expected_first[COUNT], expected_second[COUNT];
+// Weights that get no gradient any more: their moments fall by their decay at every step, and where a step looks
+// for those below 2^-95 they are zero first; never subnormal. Lanes begin at different values of both signs.
+static void fading_moments(latent_pool *pool, latent_op_kind kind, bool counted) {
+  enum { ROWS = 32, INNER = 40, COLUMNS = 48, COUNT = INNER * COLUMNS };
+  static float zeros[COUNT], rows[ROWS * COLUMNS];
+  static float weights[COUNT], first[COUNT], second[COUNT], expected_first[COUNT], expected_second[COUNT];
+  float bias[COLUMNS] = {0}, bias_first[COLUMNS] = {0}, bias_second[COLUMNS] = {0};
   for (int i = 0; i < COUNT; ++i) {
-    first[i] = expected_first[i] = (i % 2 ? -1.0f : 1.0f) * ldexpf(1 + (float)i / 64, 2 - i % 7);
-    second[i] = expected_second[i] = ldexpf(1 + (float)i / 64, 3 - i % 5);
+    weights[i] = 0;
+    first[i] = expected_first[i] = (i % 2 ? -1.0f : 1.0f) * ldexpf(1 + (float)(i % 64) / 64, 2 - i % 7);
+    second[i] = expected_second[i] = ldexpf(1 + (float)(i % 64) / 64, 3 - i % 5);
   }
-  float *arrays[] = {NULL, weights, gradient, first, second, bias, bias_gradient, bias_first, bias_second};
-  latent_buffer buffers[9] = {{NULL, 0}};
+  float *arrays[] = {NULL, weights, zeros, first, second, bias, zeros, bias_first, bias_second, rows};
+  latent_buffer buffers[10] = {{NULL, 0}};
   for (int i = 1; i < 9; ++i) buffers[i] = (latent_buffer){arrays[i], i < 5 ? COUNT : COLUMNS};
-  const latent_op op = {.kind = LATENT_OP_ADAM, .inner = INNER, .columns = COLUMNS, .weights = {1, 0, 0},
+  buffers[9] = (latent_buffer){rows, ROWS * COLUMNS};
+  const latent_op op = {.kind = kind, .update = true, .inner = INNER, .columns = COLUMNS, .weights = {1, 0, 0},
                         .weights_gradient = {2, 0, 0}, .weights_first_moment = {3, 0, 0},
                         .weights_second_moment = {4, 0, 0}, .bias = {5, 0, 0}, .bias_gradient = {6, 0, 0},
-                        .bias_first_moment = {7, 0, 0}, .bias_second_moment = {8, 0, 0}};
-  const latent_run run = {.rows = 1, .decay1 = 0.875f, .decay2 = 0.5f, .rate = 0.001f, .epsilon = 1e-8f};
-  expect(latent_plan_check(&op, 1, buffers, 9, 1, NULL) == LATENT_OK, "refused", 0);
-  for (int step = 0; step < 700; ++step) {
+                        .bias_first_moment = {7, 0, 0}, .bias_second_moment = {8, 0, 0},
+                        .input = {9, COLUMNS, 0}, .gradient = {9, COLUMNS, 0}};
+  latent_run run = {.rows = ROWS, .decay1 = 0.875f, .decay2 = 0.8125f, .rate = 0.001f, .epsilon = 1e-8f};
+  expect(latent_plan_check(&op, 1, buffers, 10, ROWS, NULL) == LATENT_OK, "refused", 0);
+  for (int step = 0; step < 704; ++step) {
+    const bool looks = !counted || step % 64 == 0;
+    run.step = counted ? (uint32_t)step : 0;
     latent_plan_run(pool, &op, 1, buffers, &run, NULL);
     for (int i = 0; i < COUNT; ++i) {
-      expected_first[i] = fabsf(expected_first[i]) < 0x1p-95f ? 0 : expected_first[i] * run.decay1;
-      expected_second[i] = expected_second[i] < 0x1p-95f ? 0 : expected_second[i] * run.decay2;
+      const bool fades[2] = {looks && fabsf(expected_first[i]) < 0x1p-95f, looks && expected_second[i] < 0x1p-95f};
+      expected_first[i] = fades[0] ? 0 : expected_first[i] * run.decay1;
+      expected_second[i] = fades[1] ? 0 : expected_second[i] * run.decay2;
       expect(first[i] == expected_first[i], "a first moment", first[i]);
       expect(second[i] == expected_second[i], "a second moment", second[i]);
-      if (step == 699) expect(first[i] == 0 && second[i] == 0, "moments that stay", first[i]);
+      expect(first[i] == 0 || isnormal(first[i]), "a subnormal first moment", first[i]);
+      expect(second[i] == 0 || isnormal(second[i]), "a subnormal second moment", second[i]);
+      if (step == 703) expect(first[i] == 0 && second[i] == 0, "moments that stay", first[i]);
     }
   }
 }
@@ -151,7 +159,10 @@ int main(void) {
       gates(pool, 0.5f, 0, 0);
       static const uint32_t dimensions[] = {1, 48, 49, 1439, 1440, 1441, 1488, 2880, 2881, 6000, 20000};
       for (size_t i = 0; i < sizeof(dimensions) / sizeof(dimensions[0]); ++i) many_dimensions(pool, dimensions[i]);
-      fading_moments(pool);
+      for (int counted = 0; counted < 2; ++counted) {
+        fading_moments(pool, LATENT_OP_ADAM, counted);
+        fading_moments(pool, LATENT_OP_LINEAR_BACKWARD_WEIGHTS, counted);
+      }
       latent_pool_destroy(pool);
     }
   }

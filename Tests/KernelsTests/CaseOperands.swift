@@ -32,7 +32,7 @@ struct CaseOperands {
     rows = shape.rows * example.samples
     operations = [operation]
     run = Run(
-      rows: UInt32(shape.rows), epoch: 3, sample: 2, seed: 0xfeed_0123_4567_89ab,
+      rows: UInt32(shape.rows), epoch: 3, sample: 2, step: 5, seed: 0xfeed_0123_4567_89ab,
       objective_scale: 1 / Float(shape.rows), beta: 0.7, free_bits: 0.35, decay1: 0.9,
       decay2: 0.99, rate: 0.125, epsilon: 1e-3)
     switch example.kind {

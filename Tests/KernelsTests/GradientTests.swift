@@ -8,7 +8,7 @@ import Testing
   private var random = SplitMix(state: 7)
   let rows = 5
   let run = Run(
-    rows: 5, epoch: 1, sample: 0, seed: 11, objective_scale: 0.2, beta: 0.7, free_bits: 0,
+    rows: 5, epoch: 1, sample: 0, step: 0, seed: 11, objective_scale: 0.2, beta: 0.7, free_bits: 0,
     decay1: 0, decay2: 0, rate: 0, epsilon: 0)
 
   private mutating func values(_ count: Int, in range: ClosedRange<Double> = -1...1) -> [Double] {

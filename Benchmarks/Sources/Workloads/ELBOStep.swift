@@ -67,6 +67,7 @@ package final class ELBOStep {
     let scale = ((1 - 0.999) / (1 - powers.1)).squareRoot()
     run.rate = Float(1e-3 * (1 - 0.9) / (1 - powers.0) / scale)
     run.epsilon = Float(1e-8 / scale)
+    run.step += 1
     return run
   }
 }

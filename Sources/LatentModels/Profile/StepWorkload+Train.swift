@@ -14,6 +14,7 @@ extension StepWorkload {
       run.epsilon = Float(1e-8 / scale)
       plan.execute(on: backend, rows: nextRows(), run: run)
       run.sample += 1
+      run.step += 1
     }
   }
 }

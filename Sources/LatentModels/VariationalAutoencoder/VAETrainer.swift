@@ -354,6 +354,7 @@ public final class VAETrainer {
   /// Step size and ε for moments that are held scaled, m / (1 − β₁) and v / (1 − β₂).
   private func advanceAdam(_ run: inout Run, rate: Double) {
     let (beta1, beta2) = (configuration.beta1, configuration.beta2)
+    run.step = UInt32(truncatingIfNeeded: progress.step)
     progress.beta1Power *= beta1
     progress.beta2Power *= beta2
     let scale = ((1 - beta2) / (1 - progress.beta2Power)).squareRoot()
