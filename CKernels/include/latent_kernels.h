@@ -269,7 +269,7 @@ typedef struct latent_run {
   uint32_t rows;            // of this batch, at most what the buffers hold
   uint32_t epoch;           // keys random numbers
   uint32_t sample;          // keys epsilon: which draw of z for the same row
-  uint32_t step;            // Adam's: moments below 2^-95 become zero at multiples of 64; 0 if not counted
+  uint32_t step;            // Adam's: moments below 2^-95 become zero at multiples of 64. Left 0: always
   uint64_t seed;
   float objective_scale;    // 1 / rows for a mean over rows
   float beta;               // weight of the KL
