@@ -18,7 +18,8 @@ KINDS = {
     "adam.h": "adam,linearBackwardWeights,varianceBackward", "likelihood.h": "likelihood,varianceBackward,logDensity",
     "likelihood_forward.h": "likelihood", "log_density.h": "logDensity,varianceBackward",
     "linear.h": "linearForward,linearBackwardInput", "load.h": "loadRows", "objective.h": "drawWeights,weighRows",
-    "reparameterize.h": "reparameterize,klGate,reparameterizeBackward", "weights.h": "linearBackwardWeights",
+    "reparameterize.h": "reparameterize,klGate,reparameterizeBackward", "update.h": "linearBackwardWeights",
+    "weights.h": "linearBackwardWeights",
 }
 BACKENDS, OTHERS = r"KernelsTests\.BackendTests", r"KernelsTests\.(?!BackendTests|AccuracyTests|ProfileTests)"
 # Where several ranks share a file's rows.

@@ -13,6 +13,7 @@
 #include "adam.h"
 #include "ones.h"
 #include "linear.h"
+#include "update.h"
 #include "weights.h"
 
 #include "likelihood.h"

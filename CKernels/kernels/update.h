@@ -1,0 +1,174 @@
+// What becomes of a finished tile of dW: Adam's update, or the gradient written out; and the transposed copy.
+
+// A finished tile of dW, its rows 8 at most, on its way into Adam, or out.
+typedef struct latent_update {
+  latent_tile tile;
+  // Of the tile's first row in its first panel: weights and moments, or the gradient and nothing.
+  float *weights, *first, *second;
+  size_t panel;                     // floats from panel to panel
+  int rows, panels;                 // 0 rows: nothing is pending
+} latent_update;
+
+// A tile's weights and moments, on their way into L1.
+static void fetch_update(const latent_update *update) {
+  for (size_t p = 0; p < (size_t)update->panels; ++p)
+    for (size_t m = 0; m < (size_t)update->rows; ++m) {
+      size_t at = p * update->panel + m * 16;
+      __builtin_prefetch(update->weights + at, 1);
+      __builtin_prefetch(update->first + at, 1);
+      __builtin_prefetch(update->second + at, 1);
+    }
+}
+
+static void flush_update(const latent_update *update) {
+  for (size_t p = 0; update->rows && p < (size_t)update->panels; ++p)
+    flush_moments(update->first + p * update->panel, update->second + p * update->panel,
+                  (size_t)update->rows * 16);
+}
+
+static void finish_update(const latent_run *run, latent_update *update) {
+  // Kept here, since stores to them might change what `update` says.
+  float *weights = update->weights, *first = update->first, *second = update->second;
+  const size_t panel = update->panel, rows = (size_t)update->rows;
+  for (size_t p = 0; p < (size_t)update->panels; ++p, weights += panel) {
+    for (size_t m = 0; m < rows; ++m) {
+      vf value = vf_load(update->tile.values[m][p]);
+      if (first) adam_vector(run, value, weights + 16 * m, first + 16 * m, second + 16 * m);
+      else vf_store(weights + 16 * m, value);
+    }
+    if (first) first += panel, second += panel;
+  }
+  update->rows = 0;
+}
+
+// What of the transposed copy is made beside one tile: of 16 rows that are up to date half the group's
+// columns, four at a time.
+typedef struct latent_copy {
+  const float *from;  // the rows' first, at the column that comes next
+  float *to;          // that column's line
+  float *ahead;       // the lines that the next tile writes, to be fetched; NULL: none
+  size_t column, columns;
+  bool last;          // the 16 rows' second half
+} latent_copy;
+
+#if LATENT_TILE_PANELS >= 3
+// Four columns: their quarters of 16 rows, four rows to a vector, transposed within.
+LATENT_INLINE void copy_columns(latent_copy *copy, size_t panel) {
+  if (copy->ahead) {
+    for (size_t n = 0; n < 4; ++n) __builtin_prefetch(copy->ahead + 16 * n, 1);
+    copy->ahead += 64;
+  }
+  if (copy->column >= copy->columns) return;
+  typedef float v4 __attribute__((vector_size(16), aligned(4)));
+  typedef float v8 __attribute__((vector_size(32)));
+  vf rows[4];
+  for (int i = 0; i < 4; ++i) {
+    v4 quarter[4];
+    for (int lane = 0; lane < 4; ++lane) quarter[lane] = *(const v4 *)(copy->from + 16 * (4 * lane + i));
+    v8 low = __builtin_shufflevector(quarter[0], quarter[1], 0, 1, 2, 3, 4, 5, 6, 7);
+    v8 high = __builtin_shufflevector(quarter[2], quarter[3], 0, 1, 2, 3, 4, 5, 6, 7);
+    rows[i] = __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  }
+#define LATENT_PAIRS(a, b, n)                                                                       \
+  __builtin_shufflevector(a, b, n, n + 16, n + 1, n + 17, n + 4, n + 20, n + 5, n + 21, n + 8, n + 24, \
+                          n + 9, n + 25, n + 12, n + 28, n + 13, n + 29)
+#define LATENT_HALVES(a, b, n)                                                                      \
+  __builtin_shufflevector(a, b, n, n + 1, n + 16, n + 17, n + 4, n + 5, n + 20, n + 21, n + 8, n + 9, \
+                          n + 24, n + 25, n + 12, n + 13, n + 28, n + 29)
+  vf a = LATENT_PAIRS(rows[0], rows[1], 0), b = LATENT_PAIRS(rows[2], rows[3], 0);
+  vf c = LATENT_PAIRS(rows[0], rows[1], 2), d = LATENT_PAIRS(rows[2], rows[3], 2);
+  vf_store(copy->to, LATENT_HALVES(a, b, 0));
+  vf_store(copy->to + 16, LATENT_HALVES(a, b, 2));
+  vf_store(copy->to + 32, LATENT_HALVES(c, d, 0));
+  vf_store(copy->to + 48, LATENT_HALVES(c, d, 2));
+#undef LATENT_PAIRS
+#undef LATENT_HALVES
+  copy->to += 64;
+  copy->column += 4;
+  copy->from += copy->column % 16 ? 4 : panel - 12;
+}
+
+// The next tile of dW, with what becomes of the tile before between its multiply-adds: in Adam a division
+// and a square root take 8.5 cycles a vector in a unit of their own (22, Golden Cove), and all that is
+// written is far away. Every address is a step from the last one: working them out anew took a fifth of a
+// batch of 20.
+typedef struct latent_update_work {
+  const latent_run *run;
+  const float *values;              // of the tile, at the vector that comes next
+  float *weights, *first, *second;  // of the tile's first vector
+  size_t next;                      // floats from there to the vector that comes next
+  size_t panel;                     // and from panel to panel
+  size_t vector;                    // the number of the one that comes next
+  latent_copy copy;
+  // Where the vectors are whose moments, and whose divisor, are at hand.
+  size_t moved, rooted;
+  vf divisor;            // one at a time
+  float divisors[4][16] __attribute__((aligned(64)));
+} latent_update_work;
+
+LATENT_INLINE void next_vectors(latent_update_work *work, size_t vectors) {
+  ptrdiff_t from = 16 * LATENT_GROUP_PANELS * (ptrdiff_t)vectors;
+  work->vector += vectors;
+  work->next += 16 * vectors;
+  if (work->vector % 8 == 0) {  // on to the next panel
+    from += 16 - 8 * 16 * LATENT_GROUP_PANELS;
+    work->next += work->panel - 8 * 16;
+  }
+  work->values += from;
+}
+
+// Vector i from where the work is; the one 8 rows on, in the tile at hand, is updated next.
+LATENT_INLINE latent_moments update_moments(const latent_update_work *work, size_t i) {
+  const size_t at = work->next + 16 * i, then = at + 8 * 16;
+  __builtin_prefetch(work->weights + then, 1);
+  __builtin_prefetch(work->first + then, 1);
+  __builtin_prefetch(work->second + then, 1);
+  return adam_moments(work->run, vf_load(work->values + 16 * LATENT_GROUP_PANELS * i), work->first + at,
+                      work->second + at);
+}
+
+// Moments stay in memory from stage to stage: the sums leave no registers for them.
+LATENT_INLINE void update_one(void *context, const int stages) {
+  latent_update_work *work = context;
+  if (stages & LATENT_THIRD)
+    adam_weight(work->run, vf_load(work->first + work->rooted), work->divisor, work->weights + work->rooted);
+  if (stages & LATENT_SECOND) {
+    work->rooted = work->moved;
+    work->divisor = adam_divisor(work->run, vf_load(work->second + work->rooted));
+  }
+  if (!(stages & LATENT_FIRST)) return;
+  update_moments(work, 0);
+  work->moved = work->next;
+  next_vectors(work, 1);
+  if (work->vector % 4 == 0) copy_columns(&work->copy, work->panel);
+}
+// Four at a time, where the batch has fewer rows than the tile has vectors: enough of them by themselves.
+LATENT_INLINE void update_four(void *context, const int stages) {
+  latent_update_work *work = context;
+  if (stages & LATENT_THIRD)
+    for (size_t i = 0; i < 4; ++i) {
+      const size_t at = work->rooted + 16 * i;
+      adam_weight(work->run, vf_load(work->first + at), vf_load(work->divisors[i]), work->weights + at);
+    }
+  if (stages & LATENT_SECOND) {
+    work->rooted = work->moved;
+    for (size_t i = 0; i < 4; ++i)
+      vf_store(work->divisors[i], adam_divisor(work->run, vf_load(work->second + work->rooted + 16 * i)));
+  }
+  if (!(stages & LATENT_FIRST)) return;
+  for (size_t i = 0; i < 4; ++i) update_moments(work, i);
+  work->moved = work->next;
+  next_vectors(work, 4);
+  copy_columns(&work->copy, work->panel);
+}
+LATENT_INLINE void write_four(void *context, const int stages) {
+  latent_update_work *work = context;
+  if (!(stages & LATENT_FIRST)) return;
+  for (size_t i = 0; i < 4; ++i) {
+    float *weights = work->weights + work->next + 16 * i;
+    __builtin_prefetch(weights + 8 * 16, 1);
+    vf_store(weights, vf_load(work->values + 16 * LATENT_GROUP_PANELS * i));
+  }
+  next_vectors(work, 4);
+}
+#endif
