@@ -13,8 +13,12 @@
 enum { LATENT_GROUP_PANELS = 3, LATENT_PAIRED_GROUP_PANELS = 2 };
 
 static inline uint32_t latent_samples(const latent_op *op) { return op->samples ? op->samples : 1; }
-// Columns whose weights, one group of panels wide, stay in L1 while all rows of a batch of ones pass.
-enum { LATENT_ONES_BLOCK = 256 };
+// Columns whose weights, one group of panels wide, stay in L1 while all rows of a batch of ones pass: whole
+// vectors, their numbers and one more in a byte.
+enum { LATENT_ONES_BLOCK = 208 };
+static inline size_t latent_ones_blocks(size_t columns) {
+  return (columns + LATENT_ONES_BLOCK - 1) / LATENT_ONES_BLOCK;
+}
 
 // What one thread does of one operation.
 typedef struct latent_task {

@@ -11,9 +11,10 @@
 #include "tile.h"
 
 #include "adam.h"
-#include "ones.h"
-#include "linear.h"
 #include "update.h"
+#include "ones.h"
+#include "gather.h"
+#include "linear.h"
 #include "weights.h"
 
 #include "likelihood.h"

@@ -53,25 +53,16 @@ static void forward_rows(const latent_op *op, const float *values, float *output
 #undef LATENT_EPILOGUE
 }
 
-// Rows [row, row_end) of one group as sums of gathered rows, as many at a time as stay in L1 beside
-// the weights.
-static void gathered_group(const latent_task *task, const float *weights, const float *bias,
-                           float *output, size_t panel, int width, size_t row, size_t row_end) {
-  const latent_op *op = task->op;
-  const latent_ones ones = ones_of(task, op->inner);
-  const float *first = weights + panel * op->inner * 16;
-  size_t stride = (size_t)op->inner * 16;
-  float sums[LATENT_ONES_ROWS][LATENT_GROUP_PANELS][16] __attribute__((aligned(64)));
-  for (; row < row_end; row += LATENT_ONES_ROWS) {
-    size_t rows = row_end - row < LATENT_ONES_ROWS ? row_end - row : LATENT_ONES_ROWS;
+// Rows [row, row_end) of one group as sums of gathered rows, ordered by order_rows.
+static void gathered_group(const latent_op *op, const latent_ones *ones, const uint8_t *order,
+                           const float *zeros, const float *bias, size_t panel, int width, size_t row,
+                           size_t row_end, const float *weights, float *output) {
+  float sums[LATENT_GATHERED_ROWS][LATENT_GROUP_PANELS][16] __attribute__((aligned(64)));
+  for (size_t rows; row < row_end; row += rows, order += rows * ones->blocks) {
+    rows = row_end - row < LATENT_GATHERED_ROWS ? row_end - row : LATENT_GATHERED_ROWS;
     for (size_t m = 0; m < rows; ++m)
-      for (int p = 0; p < width; ++p)
-        vf_store(sums[m][p], bias ? vf_load(bias + (panel + (size_t)p) * 16) : (vf){});
-    switch (width) {
-      case 1: gather_forward(1, &ones, row, rows, first, stride, sums[0][0]); break;
-      case 2: gather_forward(2, &ones, row, rows, first, stride, sums[0][0]); break;
-      default: gather_forward(3, &ones, row, rows, first, stride, sums[0][0]);
-    }
+      for (int p = 0; p < width; ++p) vf_store(sums[m][p], bias ? vf_load(bias + 16 * p) : (vf){});
+    gather_forward(width, ones, row, rows, order, weights, (size_t)op->inner * 16, zeros, sums[0][0]);
     forward_rows(op, sums[0][0], output + row * op->output.stride, rows, panel, width);
   }
 }
@@ -124,11 +115,20 @@ static void execute_linear_forward(const latent_task *task) {
   float *output = latent_floats(task, op->output);
   size_t panels = latent_panels(op->columns);
   latent_strides by = {op->input.stride, 1, (size_t)op->inner * 16, 16, weights, 16};
-  bool gather = op->ones && op->layout == LATENT_LAYOUT_PANELS && ones_pay(task, op->inner);
+  const bool gathers = op->ones && op->layout == LATENT_LAYOUT_PANELS && ones_pay(task, op->inner);
+  latent_ones ones;
+  float *zeros = task->scratch;  // lines as far from each other as panels of weights
+  uint8_t *order = NULL;         // behind them
+  if (gathers) {
+    ones = ones_of(task, op->inner);
+    order = (uint8_t *)(zeros + LATENT_GROUP_PANELS * by.w_panel);
+    for (size_t p = 0; p < LATENT_GROUP_PANELS; ++p) vf_store(zeros + p * by.w_panel, (vf){});
+  }
   latent_block blocks[2];
   int count = latent_blocks(task, panels, LATENT_GROUP_PANELS, task->run->rows, 1, blocks);
   latent_tile tile;
-  for (int b = 0; b < count; ++b)
+  for (int b = 0; b < count; ++b) {
+    if (gathers) order_rows(&ones, blocks[b].row, blocks[b].row_end, order);
     for (size_t group = blocks[b].group; group < blocks[b].group_end; ++group) {
       const latent_group at_group = latent_group_at(group, panels, LATENT_GROUP_PANELS);
       size_t panel = at_group.panel;
@@ -143,8 +143,9 @@ static void execute_linear_forward(const latent_task *task) {
           vf_store(whole_bias + 16 * p, load_panel(bias, (panel + (size_t)p) * 16, op->columns, 1));
         start = bias ? whole_bias : NULL;
       }
-      if (gather && !(bias && has_minus_zero(bias + panel * 16, width))) {
-        gathered_group(task, weights, bias, output, panel, width, blocks[b].row, blocks[b].row_end);
+      if (gathers && !(start && has_minus_zero(start, width))) {
+        gathered_group(op, &ones, order, zeros, start, panel, width, blocks[b].row, blocks[b].row_end,
+                       group_weights, output);
         continue;
       }
       const bool direct = goes_direct(op, panel, width, op->columns);
@@ -161,6 +162,7 @@ static void execute_linear_forward(const latent_task *task) {
         if (!direct) forward_rows(op, tile.values[0][0], out, at.rows, panel, width);
       }
     }
+  }
 }
 
 LATENT_INLINE void input_epilogue(latent_activation activation, const latent_tile *tile,

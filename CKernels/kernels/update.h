@@ -106,6 +106,15 @@ typedef struct latent_update_work {
   float divisors[4][16] __attribute__((aligned(64)));
 } latent_update_work;
 
+LATENT_INLINE latent_update_work update_work(const latent_run *run, const latent_update *pending) {
+  return (latent_update_work){.run = run,
+                              .values = pending->tile.values[0][0],
+                              .weights = pending->weights,
+                              .first = pending->first,
+                              .second = pending->second,
+                              .panel = pending->panel};
+}
+
 LATENT_INLINE void next_vectors(latent_update_work *work, size_t vectors) {
   ptrdiff_t from = 16 * LATENT_GROUP_PANELS * (ptrdiff_t)vectors;
   work->vector += vectors;

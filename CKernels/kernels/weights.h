@@ -60,13 +60,8 @@ enum { NEAR_ROWS = 4 };
   static __attribute__((noinline)) void NAME(const latent_run *run, const float *x,                   \
                                              const float *w, size_t x_inner, latent_update *next,     \
                                              const latent_update *pending, const latent_copy *copy) { \
-    latent_update_work work = {.run = run,                                                            \
-                               .values = pending->tile.values[0][0],                                  \
-                               .weights = pending->weights,                                           \
-                               .first = pending->first,                                               \
-                               .second = pending->second,                                             \
-                               .panel = pending->panel,                                               \
-                               .copy = *copy};                                                        \
+    latent_update_work work = update_work(run, pending);                                              \
+    work.copy = *copy;                                                                                \
     const latent_ending to = latent_to_tile(&next->tile);                                             \
     const latent_strides by = {1, x_inner, 16, 16 * PANELS, x + 16, x_inner};                         \
     size_t pieces = 8 * (size_t)pending->panels / VECTORS;                                            \
@@ -155,9 +150,7 @@ static void weights_group(const latent_weights *at, const float *input, const la
     next->panels = width;
     if (flush) flush_update(pending);
     if (ones) {
-      if (at->op->update) fetch_update(next);
-      gather_tile(ones, row, next->rows, width, columns, &next->tile);
-      finish_update(at->run, pending);
+      gathered_tile(at->run, ones, row, columns, next, pending);
     } else {
       latent_copy copy = {};
       if (beside) copy = copy_beside(at, panel, width, first_row, row);
@@ -203,6 +196,8 @@ static void execute_linear_backward_weights(const latent_task *task) {
       float sums[LATENT_GROUP_PANELS * 16];
       pack_columns(gradient, op->gradient.stride, rows, panel * 16, width, op->columns,
                    task->scratch, sums);
+      for (size_t p = 0; gather && p < (size_t)width; ++p)
+        vf_store(task->scratch + (rows * (size_t)width + p) * 16, (vf){});
       if (blocks[b].row == 0) update_bias(&at, sums, panel, width);
       weights_group(&at, latent_floats(task, op->input), gather ? &ones : NULL, task->scratch, panel,
                     width, blocks[b].row, blocks[b].row_end);

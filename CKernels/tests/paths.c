@@ -8,8 +8,10 @@
 
 #include "step.h"
 
-enum { MOST_ROWS = 150, MOST_INNER = 600, MOST_COLUMNS = 112 };
-enum { X = 1, WEIGHTS, BIAS, Y, GRADIENT, WEIGHTS_GRADIENT, BIAS_GRADIENT, BUFFERS };
+enum { MOST_ROWS = 300, MOST_INNER = 600, MOST_COLUMNS = 112 };
+// Results from Y on: those of the gradients, or of an update.
+enum { X = 1, GRADIENT, Y, WEIGHTS_GRADIENT, BIAS_GRADIENT, WEIGHTS, BIAS, FIRST, SECOND, BIAS_FIRST, BIAS_SECOND,
+       TRANSPOSED, BUFFERS };
 
 static int failures;
 static uint64_t state = 11;
@@ -38,23 +40,27 @@ static void fill(float *x, size_t rows, size_t inner, size_t stride, content con
   if (content == A_NAN) x[below(rows) * stride + below(inner)] = NAN;
 }
 
-static void ones(latent_pool *pool, int round) {
-  static const size_t inners[] = {1, 15, 16, 33, 255, 256, 257, 600};
+static void ones(latent_pool *pool, int round, size_t rows, size_t inner) {
   static const size_t column_counts[] = {1, 16, 17, 33, 48, 49, 70, 112};
-  size_t rows = 1 + below(MOST_ROWS - 1), inner = inners[below(8)], columns = column_counts[below(8)];
+  const size_t columns = rows > MOST_ROWS ? 16 : column_counts[below(8)];
   size_t stride = below(2) ? inner : (inner + 15) / 16 * 16, wide = (columns + 15) / 16 * 16;
+  const bool update = below(2);
   content content = (enum content)(round % CONTENTS);
-  float *x = floats(MOST_ROWS * (MOST_INNER + 16));
+  const size_t sizes[BUFFERS] = {0, rows * stride + 16, rows * wide, rows * wide, inner * wide, wide, inner * wide,
+                                 wide, inner * wide, inner * wide, wide, wide, (inner + 15) / 16 * 16 * columns};
+  latent_buffer buffers[BUFFERS] = {};
+  for (int i = X; i < BUFFERS; ++i) buffers[i] = (latent_buffer){floats(sizes[i]), sizes[i]};
+  float *x = buffers[X].data, *start[BUFFERS] = {}, *found[BUFFERS] = {};
   fill(x, rows, inner, stride, content);
-  const size_t sizes[BUFFERS] = {0, rows * stride + 16, inner * wide, wide, rows * wide, rows * wide, inner * wide, wide};
-  latent_buffer buffers[BUFFERS] = {{NULL, 0}, {x, sizes[X]}};
-  for (int i = X + 1; i < BUFFERS; ++i) buffers[i] = (latent_buffer){floats(sizes[i]), sizes[i]};
-  float *weights = buffers[WEIGHTS].data, *bias = buffers[BIAS].data, *gradient = buffers[GRADIENT].data;
-  for (size_t i = 0; i < sizes[WEIGHTS]; ++i) weights[i] = test_uniform(&state, -1, 1);
-  for (size_t i = 0; i < wide; ++i) bias[i] = test_uniform(&state, -1, 1);
-  for (size_t i = 0; i < rows * wide; ++i) gradient[i] = test_uniform(&state, -1, 1);
+  for (size_t i = 0; i < sizes[GRADIENT]; ++i) ((float *)buffers[GRADIENT].data)[i] = test_uniform(&state, -1, 1);
+  for (int buffer = Y; buffer < BUFFERS; ++buffer) {
+    start[buffer] = floats(sizes[buffer]);
+    found[buffer] = floats(sizes[buffer]);
+    const float least = buffer == SECOND || buffer == BIAS_SECOND ? 0 : -1;  // which has a root
+    for (size_t i = 0; i < sizes[buffer]; ++i) start[buffer][i] = test_uniform(&state, least, 1);
+  }
   // A sum of no terms keeps a minus zero only in the dense product.
-  if (round % 3 == 1) bias[below(columns)] = -0.0f;
+  if (round % 3 == 1) start[BIAS][below(columns)] = -0.0f;
   if (round % 3 == 1) memset(x, 0, sizes[X] / 2 * sizeof(float));
   uint32_t inner_word = (uint32_t)inner, column_word = (uint32_t)columns, stride_word = (uint32_t)stride;
   latent_op ops[4] = {
@@ -64,13 +70,15 @@ static void ones(latent_pool *pool, int round) {
        .input = {X, stride_word, 0}, .weights = {WEIGHTS, 0, 0}, .output = {Y, (uint32_t)wide, 0}},
       {.kind = LATENT_OP_LIST_ONES, .split_columns = true, .columns = inner_word, .input = {X, stride_word, 0}},
       {.kind = LATENT_OP_LINEAR_BACKWARD_WEIGHTS, .barrier = true, .ones = true, .split_columns = below(2),
-       .inner = inner_word, .columns = column_word, .input = {X, stride_word, 0},
+       .update = update, .inner = inner_word, .columns = column_word, .input = {X, stride_word, 0},
        .gradient = {GRADIENT, (uint32_t)wide, 0}, .weights_gradient = {WEIGHTS_GRADIENT, 0, 0},
-       .bias_gradient = {BIAS_GRADIENT, 0, 0}}};
+       .bias_gradient = {BIAS_GRADIENT, 0, 0}, .weights = {WEIGHTS, 0, 0}, .bias = {BIAS, 0, 0},
+       .weights_first_moment = {FIRST, 0, 0}, .weights_second_moment = {SECOND, 0, 0},
+       .bias_first_moment = {BIAS_FIRST, 0, 0}, .bias_second_moment = {BIAS_SECOND, 0, 0}}};
   if (round % 4) ops[1].bias = (latent_operand){BIAS, 0, 0};
-  const latent_run run = {.rows = (uint32_t)rows};
-  float *found[3], *const results[3] = {buffers[Y].data, buffers[WEIGHTS_GRADIENT].data, buffers[BIAS_GRADIENT].data};
-  const size_t counts[3] = {rows * wide, inner * wide, wide};
+  if (update && below(2)) ops[3].weights_transposed = (latent_operand){TRANSPOSED, 0, 0};
+  const latent_run run = {.rows = (uint32_t)rows, .decay1 = 0.9f, .decay2 = 0.999f, .rate = 1e-2f,
+                          .epsilon = 1e-3f, .step = (uint32_t)below(2)};
   for (int way = 0; way < 2; ++way) {
     ops[1].ones = ops[3].ones = way == 0;
     size_t bad = 0;
@@ -79,31 +87,39 @@ static void ones(latent_pool *pool, int round) {
       ++failures;
       break;
     }
-    for (int i = 0; i < 3; ++i) memset(results[i], 0xff, counts[i] * sizeof(float));
+    for (int i = Y; i < BUFFERS; ++i) memcpy(buffers[i].data, start[i], sizes[i] * sizeof(float));
     latent_plan_run(pool, ops, 4, buffers, &run, NULL);
-    if (way == 0)
-      for (int i = 0; i < 3; ++i) {
-        found[i] = floats(counts[i]);
-        memcpy(found[i], results[i], counts[i] * sizeof(float));
-      }
+    for (int i = Y; way == 0 && i < BUFFERS; ++i) memcpy(found[i], buffers[i].data, sizes[i] * sizeof(float));
   }
-  static const char *const names[3] = {"forward", "weights' gradient", "bias's gradient"};
-  for (int i = 0; i < 3; ++i) {
-    bool equal = true, plain = false;
-    for (size_t j = 0; j < counts[i]; ++j) {
-      bool both = isnan(found[i][j]) && isnan(results[i][j]);
-      equal &= both || !memcmp(&found[i][j], &results[i][j], sizeof(float));
-      plain |= !isnan(found[i][j]) && found[i][j] != 0;
+  static const char *const names[BUFFERS] = {
+      [Y] = "forward", [WEIGHTS_GRADIENT] = "weights' gradient", [BIAS_GRADIENT] = "bias's gradient",
+      [WEIGHTS] = "weights", [BIAS] = "bias", [FIRST] = "first moments", [SECOND] = "second moments",
+      [BIAS_FIRST] = "bias's first moments", [BIAS_SECOND] = "bias's second moments",
+      [TRANSPOSED] = "transposed copy"};
+  for (int i = Y; i < BUFFERS; ++i) {
+    const float *result = buffers[i].data;
+    const bool gradient = i == WEIGHTS_GRADIENT || i == BIAS_GRADIENT;
+    const bool due = i == Y || (i == TRANSPOSED ? ops[3].weights_transposed.buffer : gradient != update);
+    bool equal = true, changed = false;
+    for (size_t j = 0; j < sizes[i]; ++j) {
+      equal &= (isnan(found[i][j]) && isnan(result[j])) || !memcmp(&found[i][j], &result[j], sizeof(float));
+      changed |= result[j] != start[i][j];
     }
-    if (!equal || (!plain && content == FEW_ONES && rows * inner > 200 && round % 3 != 1)) {
+    if (!equal || changed != due) {
       fprintf(stderr, "FAILED: %s, %d threads, round %d: %s, %zu x %zu by %zu, content %d: %s\n",
               latent_isa_name(latent_pool_isa(pool)), latent_pool_threads(pool), round, names[i], rows, inner,
-              columns, (int)content, equal ? "nothing" : "other bits");
+              columns, (int)content, !equal ? "other bits" : due ? "nothing done" : "written over");
       ++failures;
     }
-    free(found[i]);
+    free(start[i]), free(found[i]);
   }
-  for (int i = X; i < BUFFERS; ++i) free(buffers[i].data);
+  free(x), free(buffers[GRADIENT].data);
+  for (int i = Y; i < BUFFERS; ++i) free(buffers[i].data);
+}
+
+static void some_ones(latent_pool *pool, int round) {
+  static const size_t inners[] = {1, 15, 16, 33, 207, 208, 209, 600};
+  ones(pool, round, 1 + below(MOST_ROWS - 1), inners[below(8)]);
 }
 
 // 16 MiB of gradients and more, against the same rows a few at a time.
@@ -163,7 +179,9 @@ int main(int count, char **arguments) {
     for (int threads = 1; threads <= 3; ++threads) {
       latent_pool *pool;
       if (latent_pool_create(threads, (latent_isa)isa, &pool)) return 1;
-      for (int round = 0; round < (isa == LATENT_ISA_SCALAR ? 14 : 84); ++round, ++rounds) ones(pool, round);
+      for (int round = 0; round < (isa == LATENT_ISA_SCALAR ? 14 : 84); ++round, ++rounds) some_ones(pool, round);
+      // More rows than the lists of columns can name.
+      if (isa != LATENT_ISA_SCALAR && threads == 2) ones(pool, 0, 1 << 16, 24);
       if (isa != LATENT_ISA_SCALAR && threads == 2) {
         densities(pool, LATENT_LIKELIHOOD_BERNOULLI, 100);
         densities(pool, LATENT_LIKELIHOOD_GAUSSIAN, 112);

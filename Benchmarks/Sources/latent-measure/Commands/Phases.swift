@@ -1,4 +1,5 @@
 import ArgumentParser
+import LatentIO
 import LatentKernels
 import Workloads
 
@@ -13,11 +14,16 @@ struct Phases: ParsableCommand {
   @Option var network = NetworkShape.relu
   @Option var batch = 128
   @Option var threads = FusedBackend.allowedThreads
+  @Option(
+    help: "Grey images as IDX: 1 above 1/2, and the first layer as sums of gathered rows.")
+  var data: String?
   @OptionGroup var options: SessionOptions
 
   func run() throws {
     let backend = try FusedBackend(threads: threads)
-    let step = try ELBOStep(network, batch: batch, backend: backend)
+    let rows = try data.map { try BinaryRows.threshold(Dataset.load($0).rows) }
+    let step = try ELBOStep(
+      network, batch: batch, backend: backend, rows: rows, gathersOnes: rows != nil)
     let operations = step.plan.plan.operations
     var spans = [[Double]](repeating: [], count: operations.count)
     var busy = spans
