@@ -6,9 +6,9 @@
 // The terms and their order are those of the dense product, whose other terms add a zero, so that the
 // bits are the same (weights being finite). Binarized MNIST has 13 to 19 % ones.
 
-// Past this part of ones the dense product may be the faster one: with 784 columns and batches of 100
-// to 512 they break even at 0.3 to 0.4.
-#define LATENT_ONES_MOST 0.3
+// Past this part of ones the dense product may be the faster one: with 784 columns they break even at 0.5 and
+// more.
+#define LATENT_ONES_MOST 0.4
 
 // Where the lists of this batch lie in the pool's memory, whose words plan.c counts.
 typedef struct latent_ones {

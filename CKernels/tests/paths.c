@@ -28,7 +28,7 @@ typedef enum content { FEW_ONES, MANY_ONES, NO_ONES, LIMIT, JUST_OVER, A_HALF, A
 
 static void fill(float *x, size_t rows, size_t inner, size_t stride, content content) {
   size_t count = rows * inner, wanted = 0;
-  if (content == LIMIT || content == JUST_OVER) wanted = (size_t)(0.3 * (double)count) + (content == JUST_OVER);
+  if (content == LIMIT || content == JUST_OVER) wanted = (size_t)(0.4 * (double)count) + (content == JUST_OVER);
   for (size_t i = 0; i < count; ++i) {
     float value = 0;
     if (content == FEW_ONES || content == A_HALF || content == A_NAN) value = below(8) == 0;

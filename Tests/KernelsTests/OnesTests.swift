@@ -74,8 +74,8 @@ import Testing
   func keepsTheBitsOfTheDenseProducts(_ set: InstructionSet) throws {
     var random = SplitMix(state: 77)
     for index in 0..<40 {
-      let densities: [Float?] = [0, 0.05, 0.15, 0.29, 0.5, 1, nil]
-      let (rows, inner) = (Int(random.next() % 140) + 1, Int(random.next() % 600) + 1)
+      let densities: [Float?] = [0, 0.05, 0.15, 0.38, 0.5, 1, nil]
+      let (rows, inner) = (Int(random.next() % 300) + 1, Int(random.next() % 600) + 1)
       let (columns, density) = (Int(random.next() % 130) + 1, densities[index % densities.count])
       let seed = random.next()
       let backend = try FusedBackend(threads: index % 3 + 1, instructionSet: set)
