@@ -183,7 +183,7 @@ LATENT_INLINE void bernoulli_masked(void *work, const int stages) { bernoulli_st
                                              size_t pieces) {                                                 \
     latent_bernoulli_work work = {.pending = pending, .at = pending->first, .values = pending->first.values}; \
     const latent_ending to = latent_to_tile(tile);                                                            \
-    tile_beside(PANELS, 0, inner, x, w, by, start, &to, WORK, false, &work, pieces, (inner - 2) / pieces);    \
+    tile_beside(PANELS, 0, inner, x, w, by, start, &to, WORK, false, &work, pieces);                          \
   }
 LATENT_BESIDE(tile_beside_whole_2, 2, bernoulli_whole)
 LATENT_BESIDE(tile_beside_whole_3, 3, bernoulli_whole)

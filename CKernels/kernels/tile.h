@@ -164,34 +164,35 @@ static tile_function *const tile_table[1][6] = {{TILE_LOW_TABLE(1)}};
 typedef enum latent_stage { LATENT_FIRST = 1, LATENT_SECOND = 2, LATENT_THIRD = 4 } latent_stage;
 typedef void latent_work(void *work, const int stages);  // the latest stage comes first
 
-// A tile of 8 rows with two or more `pieces` of other work between its multiply-adds, one every `apart`
-// inner steps: what has latencies, divisions and far memory of its own, done while the multipliers are
-// busy. At least pieces * apart + 2 inner steps. Where the third stage goes `ahead` it comes two inner steps before
-// the others: a root and a division that follow each other closely cost more (Golden Cove).
+// A tile of 8 rows with two or more `pieces` of other work between its multiply-adds: what has latencies,
+// divisions and far memory of its own, done while the multipliers are busy. At least two inner steps. Where the
+// third stage goes `ahead` it comes two inner steps before the others: a root and a division that follow each
+// other closely cost more (Golden Cove).
 LATENT_INLINE void tile_beside(const int panels, const size_t near, size_t inner, const float *x,
                                const float *w, const latent_strides *strides, const float *start,
                                const latent_ending *to, latent_work *perform, const bool ahead, void *work,
-                               size_t pieces, size_t apart) {
+                               size_t pieces) {
   const int others = LATENT_SECOND | LATENT_FIRST, third = ahead ? 0 : LATENT_THIRD;
   latent_strides by = *strides;
-  const size_t between = !ahead ? 0 : apart > 2 ? 2 : 1;
+  // Where steps are few, those left over go one each to the first pieces; else they come at the end.
+  const size_t apart = (inner - 2) / pieces, rest = apart < 2 ? (inner - 2) % pieces : 0;
+  const size_t between = !ahead ? 0 : apart > 2 ? 2 : apart > 0;
   latent_sums sum;
   tile_start(8, panels, start, sum);
-  tile_steps(8, panels, near, apart, &x, &w, &by, sum);
+  tile_steps(8, panels, near, apart + (rest > 0), &x, &w, &by, sum);
   perform(work, LATENT_FIRST);
-  tile_steps(8, panels, near, apart, &x, &w, &by, sum);
+  tile_steps(8, panels, near, apart + (rest > 1), &x, &w, &by, sum);
   perform(work, others);
   for (size_t piece = 2; piece < pieces; ++piece) {
-    tile_steps(8, panels, near, apart - between, &x, &w, &by, sum);
+    tile_steps(8, panels, near, apart + (piece < rest) - between, &x, &w, &by, sum);
     if (ahead) {
       perform(work, LATENT_THIRD);
       tile_steps(8, panels, near, between, &x, &w, &by, sum);
     }
     perform(work, third | others);
   }
-  if (ahead) perform(work, LATENT_THIRD);
-  tile_steps(8, panels, near, inner - pieces * apart - 2, &x, &w, &by, sum);
-  perform(work, third | LATENT_SECOND);
+  tile_steps(8, panels, near, inner - 2 - pieces * apart - rest, &x, &w, &by, sum);
+  perform(work, LATENT_THIRD | LATENT_SECOND);
   perform(work, LATENT_THIRD);
   tile_end(8, panels, 2, false, x, w, by, sum, *to);
 }

@@ -151,7 +151,7 @@ LATENT_INLINE void update_one(void *context, const int stages) {
   next_vectors(work, 1);
   if (work->vector % 4 == 0) copy_columns(&work->copy, work->panel);
 }
-// Four at a time, where the batch has fewer rows than the tile has vectors: enough of them by themselves.
+// Four at a time, for batches below 16 rows: enough of them by themselves.
 LATENT_INLINE void update_four(void *context, const int stages) {
   latent_update_work *work = context;
   if (stages & LATENT_THIRD)

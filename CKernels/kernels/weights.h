@@ -64,9 +64,8 @@ enum { NEAR_ROWS = 4 };
     work.copy = *copy;                                                                                \
     const latent_ending to = latent_to_tile(&next->tile);                                             \
     const latent_strides by = {1, x_inner, 16, 16 * PANELS, x + 16, x_inner};                         \
-    size_t pieces = 8 * (size_t)pending->panels / VECTORS;                                            \
-    tile_beside(PANELS, NEAR_ROWS, run->rows, x, w, &by, NULL, &to, WORK, AHEAD, &work, pieces,       \
-                (run->rows - 2) / pieces);                                                            \
+    tile_beside(PANELS, NEAR_ROWS, run->rows, x, w, &by, NULL, &to, WORK, AHEAD, &work,               \
+                8 * (size_t)pending->panels / VECTORS);                                               \
   }
 LATENT_BESIDE(tile_beside_update_2, 2, update_one, true, 1)
 LATENT_BESIDE(tile_beside_update_3, 3, update_one, true, 1)
@@ -87,7 +86,7 @@ static bool weights_tile(const latent_run *run, const float *x, const float *w, 
                          latent_update *next, latent_update *pending, const latent_copy *copy) {
 #if LATENT_TILE_PANELS >= 3
   if (next->rows == 8 && pending->rows == 8 && works_beside(run, next->panels)) {
-    bool three = next->panels == 3, one = run->rows >= 8 * (uint32_t)pending->panels + 2;
+    bool three = next->panels == 3, one = run->rows >= 16;
     (!pending->first ? three ? tile_beside_writes_3 : tile_beside_writes_2
      : one ? three ? tile_beside_update_3 : tile_beside_update_2
            : three ? tile_beside_updates_3
