@@ -367,7 +367,7 @@ typedef struct latent_kernels {
   // In double: errors in kernels/elementary_double.h.
   void (*exp_double)(size_t count, const double *x, double *y);
   void (*log_double)(size_t count, const double *x, double *y);
-  // a = b + 3 c, the STREAM triad (McCalpin 1995), for measuring bandwidth.
+  // a = b + 3 c, the STREAM triad (McCalpin 1995), for measuring bandwidth; they may be the same array.
   void (*triad)(size_t count, const float *b, const float *c, float *a);
 } latent_kernels;
 

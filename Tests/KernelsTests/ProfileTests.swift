@@ -179,6 +179,7 @@ import Testing
     #expect(MachineProbes.peak(.best, threads: 1, rounds: 1, seconds: 0.001) > 0.1)
     for set in InstructionSet.available {
       #expect(MachineProbes.triad(set, threads: 2, bytes: 1 << 12) > 0)
+      #expect(MachineProbes.update(set, threads: 2, bytes: 1 << 12) > 0)
       let (b, c): ([Float], [Float]) = (
         [1, 2, 3] + (0..<30).map(Float.init), Array(repeating: 2, count: 33)
       )

@@ -26,16 +26,36 @@ public enum MachineProbes {
     }.max()!
   }
 
-  /// GB/s of the STREAM triad (McCalpin 1995), a = b + 3 c, each thread on its own part: the best of
-  /// some passes.
+  /// GB/s of the STREAM triad (McCalpin 1995), a = b + 3 c, each thread on its own part of arrays beyond any
+  /// cache: the best of some passes.
   ///
-  /// - Parameter bytes: of the three arrays together; beyond any cache if nil.
+  /// - Parameter bytes: of the three arrays together.
   public static func triad(
-    _ instructionSet: InstructionSet, threads: Int, bytes: Int? = nil
+    _ instructionSet: InstructionSet, threads: Int, bytes: Int = 192 << 20
+  ) -> Double {
+    let arrays = (0..<3).map { _ in Storage<Float>(count: max(threads * 64, bytes / 12)) }
+    return stream(
+      instructionSet, threads: threads, b: arrays[1], c: arrays[2], a: arrays[0], bytes: 12)
+  }
+
+  /// GB/s, reads and writes, of numbers that are changed where they lie, each thread on its own part: what
+  /// Adam does to weights and moments. (A triad has to read the lines that it writes, too, and nobody counts
+  /// them.)
+  ///
+  /// - Parameter bytes: of all numbers together.
+  public static func update(_ instructionSet: InstructionSet, threads: Int, bytes: Int) -> Double {
+    let numbers = Storage<Float>(count: max(threads * 64, bytes / 4))
+    return stream(
+      instructionSet, threads: threads, b: numbers, c: numbers, a: numbers, bytes: 8)
+  }
+
+  /// - Parameter bytes: moved for each element.
+  private static func stream(
+    _ instructionSet: InstructionSet, threads: Int, b: Storage<Float>, c: Storage<Float>,
+    a: Storage<Float>, bytes: Int
   ) -> Double {
     let kernels = instructionSet.kernels
-    let count = max(threads * 64, (bytes ?? 192 << 20) / 12)
-    let arrays = (0..<3).map { _ in Storage<Float>(count: count) }
+    let count = a.count
     // Small arrays are gone through often enough for the clock.
     let passes = max(1, (8 << 20) / count)
     let best = (0..<6).map { _ in
@@ -44,13 +64,11 @@ public enum MachineProbes {
         let first = count / 16 * thread / threads * 16
         let end = thread + 1 == threads ? count : count / 16 * (thread + 1) / threads * 16
         for _ in 0..<passes {
-          kernels.triad(
-            end - first, arrays[1].pointer + first, arrays[2].pointer + first,
-            arrays[0].pointer + first)
+          kernels.triad(end - first, b.pointer + first, c.pointer + first, a.pointer + first)
         }
       }
     }.min()!
-    return Double(count * 12 * passes) / best / 1e9
+    return Double(count * bytes * passes) / best / 1e9
   }
 
   /// Nanoseconds for a cache line to another core and back, the median of some rounds.

@@ -7,7 +7,7 @@ public struct Roofs: Sendable, Codable, Equatable {
   public var peak: Double
   /// GB/s of the STREAM triad on arrays larger than any cache.
   public var memoryBandwidth: Double
-  /// GB/s of the same on arrays that take as much memory together as a step does.
+  /// GB/s, reads and writes, of as many numbers as a step uses, changed where they lie.
   public var stepBandwidth: Double
 
   /// The roofs of so many threads: `peak` in GFLOP/s, the bandwidths in GB/s.

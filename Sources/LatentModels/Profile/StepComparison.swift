@@ -60,7 +60,7 @@ public struct StepComparison {
     return subjects.map {
       $0.measurement(
         memory: memory[$0.threads]!,
-        step: MachineProbes.triad(
+        step: MachineProbes.update(
           instructionSet, threads: $0.threads, bytes: $0.workload.bytes))
     }
   }
