@@ -13,7 +13,7 @@
 // Where the lists of this batch lie in the pool's memory, whose words plan.c counts.
 typedef struct latent_ones {
   size_t columns, blocks, row_stride, four_stride;
-  uint32_t *counts;         // [LATENT_MAXIMUM_THREADS x 16]: ones that each thread found
+  uint32_t *counts;         // [LATENT_MAXIMUM_THREADS x 16]: ones that each thread found, and in which batch
   uint32_t *row_starts;     // [rows x (blocks + 1)]
   // [rows x row_stride]: the columns of a row's ones, ascending, told from their block's first; each block's
   // end with LATENT_ONES_BLOCK.
@@ -62,6 +62,17 @@ LATENT_INLINE uint32_t list_lanes(uint32_t bits, size_t column, uint8_t *list) {
 #endif
 }
 
+// What tells the batch of an operation's input from others, whose lists may lie there still: a part of a plan may
+// come to them that was made for other rows.
+enum { LATENT_KEY_WORDS = 4 };
+static void batch_key(const latent_task *task, size_t columns, uint32_t key[LATENT_KEY_WORDS]) {
+  const uint64_t address = (uintptr_t)latent_floats(task, task->op->input);
+  key[0] = task->run->rows;
+  key[1] = (uint32_t)columns;
+  key[2] = (uint32_t)address;
+  key[3] = (uint32_t)(address >> 32);
+}
+
 // The columns of each row's ones: threads share the rows.
 static void list_rows(const latent_task *task, const latent_ones *ones) {
   const latent_op *op = task->op;
@@ -86,8 +97,9 @@ static void list_rows(const latent_task *task, const latent_ones *ones) {
     *starts = count;
     found += count - ones->blocks;
   }
-  ones->counts[task->thread * 16] =
-      others || found >= LATENT_ONES_NONE ? LATENT_ONES_NONE : (uint32_t)found;
+  uint32_t *counts = ones->counts + task->thread * 16;
+  counts[0] = others || found >= LATENT_ONES_NONE ? LATENT_ONES_NONE : (uint32_t)found;
+  batch_key(task, columns, counts + 1);
 }
 
 // The rows of each column's ones: threads share the blocks of columns.
@@ -117,14 +129,17 @@ static void list_columns(const latent_task *task, const latent_ones *ones) {
   }
 }
 
-// Whether the batch is binary, and sparse enough for sums of gathered rows to be the faster way.
+// Whether the batch has been listed, is binary, and sparse enough for sums of gathered rows to be the faster way.
 static bool ones_pay(const latent_task *task, size_t columns) {
   if (!task->ones || task->run->rows > UINT16_MAX) return false;
   const latent_ones ones = ones_of(task, columns);
+  uint32_t key[LATENT_KEY_WORDS];
+  batch_key(task, columns, key);
   double found = 0;
   for (int thread = 0; thread < task->threads; ++thread) {
-    if (ones.counts[thread * 16] == LATENT_ONES_NONE) return false;
-    found += ones.counts[thread * 16];
+    const uint32_t *counts = ones.counts + thread * 16;
+    if (counts[0] == LATENT_ONES_NONE || memcmp(counts + 1, key, sizeof key)) return false;
+    found += counts[0];
   }
   return found <= LATENT_ONES_MOST * (double)task->run->rows * (double)columns;
 }

@@ -122,6 +122,43 @@ static void some_ones(latent_pool *pool, int round) {
   ones(pool, round, 1 + below(MOST_ROWS - 1), inners[below(8)]);
 }
 
+// A part of a plan on some rows only of the batch whose ones were listed.
+static void part_of_rows(latent_pool *pool) {
+  enum { ROWS = 40, PART = 20, INNER = 64, COLUMNS = 48 };
+  const size_t sizes[7] = {0, ROWS * INNER, ROWS * COLUMNS, INNER * COLUMNS, ROWS * COLUMNS, INNER * COLUMNS, COLUMNS};
+  latent_buffer buffers[7] = {};
+  for (int i = 1; i < 7; ++i) buffers[i] = (latent_buffer){floats(sizes[i]), sizes[i]};
+  fill(buffers[1].data, ROWS, INNER, INNER, FEW_ONES);
+  for (size_t i = 0; i < sizes[2]; ++i) ((float *)buffers[2].data)[i] = test_uniform(&state, -1, 1);
+  latent_op ops[4] = {
+      {.kind = LATENT_OP_LIST_ONES, .columns = INNER, .input = {1, INNER, 0}},
+      {.kind = LATENT_OP_LINEAR_FORWARD, .barrier = true, .ones = true, .inner = INNER, .columns = COLUMNS,
+       .input = {1, INNER, 0}, .weights = {3, 0, 0}, .output = {4, COLUMNS, 0}},
+      {.kind = LATENT_OP_LIST_ONES, .split_columns = true, .columns = INNER, .input = {1, INNER, 0}},
+      {.kind = LATENT_OP_LINEAR_BACKWARD_WEIGHTS, .barrier = true, .ones = true, .inner = INNER, .columns = COLUMNS,
+       .input = {1, INNER, 0}, .gradient = {2, COLUMNS, 0}, .weights_gradient = {5, 0, 0}, .bias_gradient = {6, 0, 0}}};
+  latent_run run = {.rows = ROWS};
+  latent_plan_run(pool, ops, 4, buffers, &run, NULL);
+  run.rows = PART;
+  float *found = floats(sizes[5]), *gradient = buffers[5].data;
+  for (size_t first = 0; first < ROWS; first += PART) {
+    ops[3].input.offset = first * INNER;
+    ops[3].gradient.offset = first * COLUMNS;
+    for (int way = 0; way < 2; ++way) {
+      ops[3].ones = way == 0;
+      latent_plan_run(pool, ops + 3, 1, buffers, &run, NULL);
+      if (way == 0) memcpy(found, gradient, sizes[5] * sizeof(float));
+    }
+    if (memcmp(found, gradient, sizes[5] * sizeof(float))) {
+      fprintf(stderr, "FAILED: %s: rows from %zu on took the lists of others\n",
+              latent_isa_name(latent_pool_isa(pool)), first);
+      ++failures;
+    }
+  }
+  free(found);
+  for (int i = 1; i < 7; ++i) free(buffers[i].data);
+}
+
 // 16 MiB of gradients and more, against the same rows a few at a time.
 static void densities(latent_pool *pool, latent_likelihood likelihood, size_t dimensions) {
   size_t rows = ((size_t)16 << 20) / sizeof(float) / dimensions + 1;
@@ -180,6 +217,7 @@ int main(int count, char **arguments) {
       latent_pool *pool;
       if (latent_pool_create(threads, (latent_isa)isa, &pool)) return 1;
       for (int round = 0; round < (isa == LATENT_ISA_SCALAR ? 14 : 84); ++round, ++rounds) some_ones(pool, round);
+      part_of_rows(pool);
       // More rows than the lists of columns can name.
       if (isa != LATENT_ISA_SCALAR && threads == 2) ones(pool, 0, 1 << 16, 24);
       if (isa != LATENT_ISA_SCALAR && threads == 2) {

@@ -92,9 +92,10 @@ extension PlanOperation {
     }
   }
 
-  /// The same on rows of the batch from `row` on.
+  /// The same on rows of the batch from `row` on, which nobody has listed the ones of.
   func shifted(to row: Int) -> PlanOperation {
     var operation = self
+    operation.ones = false
     let draws = max(1, Int(samples))
     operation.input.offset += UInt64(row * draws * Int(input.stride))
     operation.gradient.offset += UInt64(row * draws * Int(gradient.stride))
