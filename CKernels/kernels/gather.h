@@ -4,6 +4,11 @@
 // Rows of a batch that pass a block of weights before the next one comes.
 enum { LATENT_GATHERED_ROWS = 128 };
 
+// Where entry i of `count` that one load brought stands in the word, in entries.
+LATENT_INLINE int latent_entry(int i, int count) {
+  return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? i : count - 1 - i;
+}
+
 // MARK: Forward
 
 // A bias of minus zero keeps its sign only in the dense product.
@@ -62,7 +67,7 @@ LATENT_INLINE void gather_rows(const int panels, const latent_gathering *of, con
     LATENT_UNROLL for (int j = 0; j < 4; ++j) {
       __builtin_prefetch(soon + 16 * j, 0, 2);
       LATENT_UNROLL for (int m = 0; m < 4; ++m) {
-        const float *from = weights + (size_t)(columns[m] >> 8 * j & 0xff) * 16;
+        const float *from = weights + (size_t)(columns[m] >> 8 * latent_entry(j, 4) & 0xff) * 16;
         LATENT_UNROLL for (int p = 0; p < panels; ++p) sum[m][p] += vf_load(from + (size_t)p * panel);
       }
     }
@@ -142,7 +147,7 @@ LATENT_INLINE void gather_steps(const int panels, size_t steps, const uint16_t *
     uint64_t rows;
     memcpy(&rows, *list, sizeof rows);
     LATENT_UNROLL for (int m = 0; m < 4; ++m) {
-      const float *from = columns + (size_t)(rows >> 16 * m & 0xffff) * (size_t)(16 * panels);
+      const float *from = columns + (size_t)(rows >> 16 * latent_entry(m, 4) & 0xffff) * (size_t)(16 * panels);
       // An address of two registers would make two instructions of each addition.
       __asm__("" : "+r"(from));
       LATENT_UNROLL for (int p = 0; p < panels; ++p) sum[m][p] += vf_load(from + 16 * p);
