@@ -2,26 +2,15 @@
 //
 // Largest errors over all 2^32 inputs against double precision, in units of the last place (ULP), and
 // where; Tests/KernelsTests/AccuracyTests.swift holds them to bounds a little above:
-//   exp       0.892  0x1.4ce7a6p+2     sigmoid   1.480  -0x1.362c52p+2
+//   exp       0.892  0x1.4ce7a6p+2     sigmoid   1.470  -0x1.3ca12ep+1
 //   log       0.832  0x1.697dc8p+0     softplus  1.822  0x1.a7da3p-5
 //   log1p     1.380  0x1.c4771ap-2     erf       1.018  0x1.0f311ep+0
 //   tanh      1.981  0x1.09afc8p-1     elu       1.000  -0x1p-149
 // Polynomials are minimax fits of our own (Lawson's algorithm, 40 digits), highest power first.
 
-// 2^n as a factor, n + 0x1.8p23 being given: in two steps, so that results below the normal range round
-// once, as IEEE has it, and AVX-512 in one.
-LATENT_INLINE vf vf_scale(vf value, vi shifted) {
-#if LATENT_AVX512
-  return (vf)_mm512_scalef_ps((__m512)value, (__m512)((vf)shifted - 0x1.8p23f));
-#endif
-  vi n = shifted - 0x4b400000, half = n >> 1;
-  vf first = (vf)((half + 127) << 23), second = (vf)((n - half + 127) << 23);
-  return value * first * second;
-}
-
-// x = n log 2 + r with |r| <= log(2) / 2; n stands in the low bits of `shifted`.
+// x = n log 2 + r with |r| <= log(2) / 2; n stands in the low bits of `shifted`, too.
 typedef struct latent_exp {
-  vf r;
+  vf r, n;
   vi shifted;
 } latent_exp;
 LATENT_INLINE latent_exp vf_exp_first(vf x) {
@@ -29,7 +18,17 @@ LATENT_INLINE latent_exp vf_exp_first(vf x) {
   vf scaled = vf_fma(x, vf_all(0x1.715476p0f), shift);
   vf n = scaled - shift;
   vf r = vf_fma(n, vf_all(-0x1.62e400p-1f), x);
-  return (latent_exp){vf_fma(n, vf_all(-0x1.7f7d1cp-20f), r), (vi)scaled};
+  return (latent_exp){vf_fma(n, vf_all(-0x1.7f7d1cp-20f), r), n, (vi)scaled};
+}
+// value 2^n, in two steps, so that results below the normal range round once, as IEEE has it; AVX-512
+// does that in one.
+LATENT_INLINE vf vf_scale(vf value, latent_exp x) {
+#if LATENT_AVX512
+  return (vf)_mm512_scalef_ps((__m512)value, (__m512)x.n);
+#endif
+  vi n = x.shifted - 0x4b400000, half = n >> 1;
+  vf first = (vf)((half + 127) << 23), second = (vf)((n - half + 127) << 23);
+  return value * first * second;
 }
 // e^r
 LATENT_INLINE vf vf_exp_mantissa(vf r) {
@@ -49,13 +48,13 @@ LATENT_INLINE vf vf_exp_second(latent_exp x) {
 // e^x; beyond the bounds it is infinite or zero. NaN passes through.
 LATENT_INLINE vf vf_exp(vf x) {
   latent_exp reduced = vf_exp_first(vf_min(vf_all(89.0f), vf_max(vf_all(-104.0f), x)));
-  return vf_scale(vf_exp_mantissa(reduced.r), reduced.shifted);
+  return vf_scale(vf_exp_mantissa(reduced.r), reduced);
 }
 
 // e^-|x|, with the same bits as vf_exp.
 LATENT_INLINE vf vf_exp_minus_magnitude(vf x) {
   latent_exp reduced = vf_exp_first(vf_max(vf_all(-104.0f), -vf_abs(x)));
-  return vf_scale(vf_exp_mantissa(reduced.r), reduced.shifted);
+  return vf_scale(vf_exp_mantissa(reduced.r), reduced);
 }
 
 // e^x for |x| <= 87. NaN is not kept.
@@ -125,19 +124,30 @@ LATENT_INLINE vf vf_log1p_unit(vf t) {
   return vf_fma(t * t, q, t);
 }
 
-// 1 / (1 + e^-x): one exponential, one division, and one step of Newton's that gives back what the
-// division and the sum have lost. In two halves, as softplus, since each is a long chain (see table.h).
-LATENT_INLINE vf vf_sigmoid_first(vf x) { return vf_exp_minus_magnitude(x); }
-LATENT_INLINE vf vf_sigmoid_second(vf x, vf e) {
-  vi positive = x >= 0.0f;
-  vf above = vf_select(positive, vf_all(1.0f), e);
-  vf quotient = above / (e + 1.0f);
-  // above - quotient (1 + e); the quotient is at least half of `above`, and their difference exact.
-  vf rest = vf_fma(-quotient, e, above - quotient);
-  // 1 / (1 + e) is the quotient for x >= 0, and one minus it elsewhere.
-  return vf_fma(rest, vf_select(positive, quotient, 1.0f - quotient), quotient);
+// 1 / (1 + e^-x) = p / (p + e^-r) with p = 2^n and x = n log 2 + r; in two stages, since it is a long chain
+// (see table.h). Both sides of the fraction are taken 5/4 times, so that a sum just above a power of two,
+// which rounds worst, does not meet a quotient just below one; and only the sum's last addition rounds by
+// much: 5/4 (e^-r - 1) + min(p, 1/4), then max(p, 1/4) + 1, which is exact where it counts.
+typedef struct latent_sigmoid {
+  latent_exp x;
+  vf q;  // (e^-r - 1 + r) / r^2
+} latent_sigmoid;
+LATENT_INLINE latent_sigmoid vf_sigmoid_first(vf x) {
+  // Beyond the bounds it is 1 or 0.
+  latent_exp reduced = vf_exp_first(vf_min(vf_all(18.0f), vf_max(vf_all(-105.0f), x)));
+  vf q = vf_all(0x1.6d8d3cp-10f);
+  q = vf_fma(q, reduced.r, vf_all(-0x1.1257d2p-7f));
+  q = vf_fma(q, reduced.r, vf_all(0x1.5554aep-5f));
+  q = vf_fma(q, reduced.r, vf_all(-0x1.55545ep-3f));
+  return (latent_sigmoid){reduced, vf_fma(q, reduced.r, vf_all(0.5f))};
 }
-LATENT_INLINE vf vf_sigmoid(vf x) { return vf_sigmoid_second(x, vf_sigmoid_first(x)); }
+LATENT_INLINE vf vf_sigmoid_second(latent_sigmoid t) {
+  const vf factor = vf_all(1.25f), split = vf_all(0.25f), r = t.x.r;
+  vf power = vf_scale(factor, t.x), above = vf_max(split, power) + 1.0f;
+  vf below = vf_fma(factor, vf_fma(r * r, t.q, -r), vf_min(split, power));
+  return power / (below + above);
+}
+LATENT_INLINE vf vf_sigmoid(vf x) { return vf_sigmoid_second(vf_sigmoid_first(x)); }
 
 // log(1 + e^x)
 LATENT_INLINE vf vf_softplus_first(vf x) { return vf_exp_minus_magnitude(x); }
@@ -149,8 +159,12 @@ LATENT_INLINE vf vf_softplus(vf x) { return vf_softplus_second(x, vf_softplus_fi
 // (e^2t - 1) / 2 for t <= 0, and (e^2t + 1) / 2 in *sum where that is given. With e^2t = 2^n (1 + 2q) and
 // q = h + h^2 P(h), both come straight from 2^n and q, each rounded once, and near zero the first is t
 // itself. Below -9.1, where they round to -1/2 and 1/2, t counts as -9.1.
-LATENT_INLINE vf vf_half_exp(vf t, vf *sum) {
-  const vf shift = vf_all(0x1.8p23f), half = vf_all(0.5f);
+typedef struct latent_half_exp {
+  vf h, p;
+  vi shifted;  // n, in the low bits
+} latent_half_exp;
+LATENT_INLINE latent_half_exp vf_half_exp_first(vf t) {
+  const vf shift = vf_all(0x1.8p23f);
   t = vf_max(vf_all(-9.1f), t);
   vf scaled = vf_fma(t, vf_all(0x1.715476p1f), shift);
   vf n = scaled - shift;
@@ -160,17 +174,28 @@ LATENT_INLINE vf vf_half_exp(vf t, vf *sum) {
   p = vf_fma(p, h, vf_all(0x1.122680p-3f));
   p = vf_fma(p, h, vf_all(0x1.5554c8p-2f));
   p = vf_fma(p, h, vf_all(0x1.5554b2p-1f));
-  p = vf_fma(p, h, vf_all(1.0f));
-  vf q = vf_fma(h * h, p, h);
-  vf power = (vf)(((vi)scaled << 23) + 0x3f800000);
+  return (latent_half_exp){h, vf_fma(p, h, vf_all(1.0f)), (vi)scaled};
+}
+LATENT_INLINE vf vf_half_exp_second(latent_half_exp t, vf *sum) {
+  const vf half = vf_all(0.5f);
+  vf q = vf_fma(t.h * t.h, t.p, t.h);
+  vf power = (vf)((t.shifted << 23) + 0x3f800000);
   if (sum) *sum = vf_fma(power, q, vf_fma(power, half, half));
   return vf_fma(power, q, vf_fma(power, half, -half));
 }
 
-LATENT_INLINE vf vf_tanh(vf x) {
-  vf sum, difference = vf_half_exp(-vf_abs(x), &sum);
-  return vf_select(vi_all(0x7fffffff), difference / sum, x);  // the sign is x's
+typedef struct latent_tanh {
+  vf x;
+  latent_half_exp half;
+} latent_tanh;
+LATENT_INLINE latent_tanh vf_tanh_first(vf x) {
+  return (latent_tanh){x, vf_half_exp_first(-vf_abs(x))};
 }
+LATENT_INLINE vf vf_tanh_second(latent_tanh t) {
+  vf sum, difference = vf_half_exp_second(t.half, &sum);
+  return vf_select(vi_all(0x7fffffff), difference / sum, t.x);  // the sign is x's
+}
+LATENT_INLINE vf vf_tanh(vf x) { return vf_tanh_second(vf_tanh_first(x)); }
 
 // The error function: x + x P(x^2) up to 0.92, beyond it 1 - e^-g with g = -log(1 - erf x).
 LATENT_INLINE vf vf_erf(vf x) {
@@ -200,6 +225,6 @@ LATENT_INLINE vf vf_erf(vf x) {
 
 // x where x >= 0, e^x - 1 elsewhere (ELU with alpha 1).
 LATENT_INLINE vf vf_elu(vf x) {
-  vf negative = 2.0f * vf_half_exp(0.5f * vf_min(vf_all(0.0f), x), NULL);
+  vf negative = 2.0f * vf_half_exp_second(vf_half_exp_first(0.5f * vf_min(vf_all(0.0f), x)), NULL);
   return vf_select(x >= 0.0f, x, negative);
 }
