@@ -22,6 +22,16 @@ struct Doctor: ParsableCommand {
 struct DoctorReport: Encodable {
   struct BLAS: Encodable {
     var version, core: String
+
+    /// What to make OpenBLAS take the CPU for, where it does not know it and uses kernels made
+    /// for far older ones (0.3.21 on Sapphire Rapids and later); nil where it does.
+    var betterCore: String? {
+      let withAVX2: Set = ["haswell", "zen", "skylakex", "cooperlake", "sapphirerapids"]
+      guard InstructionSet.avx2.isAvailable, !withAVX2.contains(core.lowercased()) else {
+        return nil
+      }
+      return InstructionSet.avx512.isAvailable ? "SkylakeX" : "Haswell"
+    }
   }
 
   struct Missing: Encodable {
@@ -48,9 +58,17 @@ struct DoctorReport: Encodable {
     instructionSet = selected.rawValue
     availableInstructionSets = InstructionSet.available.map(\.rawValue)
     #if OpenBLAS
-      blas = BLAS(
+      let blas = BLAS(
         version: String(cString: openblas_get_config()),
         core: String(cString: openblas_get_corename()))
+      self.blas = blas
+      if let better = blas.betterCore {
+        missing.append(
+          Missing(
+            what: "OpenBLAS's kernels for this CPU, which it takes for one without AVX2 "
+              + "(\(blas.core)): factorizations and the openblas backend take several times as long",
+            install: "a newer OpenBLAS, or OPENBLAS_CORETYPE=\(better) in the environment"))
+      }
     #else
       missing.append(
         Missing(

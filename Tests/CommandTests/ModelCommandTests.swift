@@ -1,5 +1,6 @@
 import Foundation
 import LatentIO
+import LatentKernels
 import Testing
 
 extension TableCommandTests {
@@ -106,5 +107,17 @@ extension TableCommandTests {
       #expect(report["missing"] is [Any])
       #expect(try place.latent("doctor").output.contains("GFLOP/s"))
     }
+
+    #if OpenBLAS
+      /// OpenBLAS may take a CPU that it does not know for one without AVX.
+      @Test(.enabled(if: InstructionSet.avx2.isAvailable))
+      func doctorSeesOpenBLASMistakeTheCPU() throws {
+        func output(_ core: String) throws -> String {
+          try place.latent("doctor", environment: ["OPENBLAS_CORETYPE": core]).output
+        }
+        #expect(try output("Prescott").contains("OPENBLAS_CORETYPE="))
+        #expect(try !output("Haswell").contains("OPENBLAS_CORETYPE="))
+      }
+    #endif
   }
 }
