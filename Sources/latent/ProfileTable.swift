@@ -77,7 +77,7 @@ struct ProfileTable {
     return """
       \(m.name)\(set): \(m.steps) steps, \(Columns.percent(m.undisturbed)) % of all undisturbed
       roofs: \(Columns.number(m.roofs.peak, 5)) GFLOP/s; \(Columns.number(m.roofs.stepBandwidth, 5)) GB/s through a \
-      step's memory, \(Columns.number(m.roofs.memoryBandwidth, 5)) from main memory
+      step's memory, \(Columns.number(m.roofs.memoryBandwidth, 5)) through \(MachineProbes.triadBytes >> 20) MB
       """
   }
 

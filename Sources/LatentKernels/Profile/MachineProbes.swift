@@ -26,12 +26,15 @@ public enum MachineProbes {
     }.max()!
   }
 
-  /// GB/s of the STREAM triad (McCalpin 1995), a = b + 3 c, each thread on its own part of arrays beyond any
-  /// cache: the best of some passes.
+  /// Of a triad's three arrays together: more than most caches, and little enough for a container.
+  public static let triadBytes = 192 << 20
+
+  /// GB/s of the STREAM triad (McCalpin 1995), a = b + 3 c, each thread on its own part: the best of some
+  /// passes. A last cache of more than `bytes` has its part in it.
   ///
   /// - Parameter bytes: of the three arrays together.
   public static func triad(
-    _ instructionSet: InstructionSet, threads: Int, bytes: Int = 192 << 20
+    _ instructionSet: InstructionSet, threads: Int, bytes: Int = triadBytes
   ) -> Double {
     let arrays = (0..<3).map { _ in Storage<Float>(count: max(threads * 64, bytes / 12)) }
     return stream(

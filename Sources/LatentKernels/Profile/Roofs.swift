@@ -5,7 +5,7 @@ public struct Roofs: Sendable, Codable, Equatable {
   public var threads: Int
   /// GFLOP/s of fused multiply-adds that never leave the registers.
   public var peak: Double
-  /// GB/s of the STREAM triad on arrays larger than any cache.
+  /// GB/s of the STREAM triad on arrays of ``MachineProbes/triadBytes``.
   public var memoryBandwidth: Double
   /// GB/s, reads and writes, of as many numbers as a step uses, changed where they lie.
   public var stepBandwidth: Double

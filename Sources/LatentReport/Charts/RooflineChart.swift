@@ -26,7 +26,10 @@ public enum RooflineChart {
     let axes = SVGAxes(frame: Frame(left: 66, top: 52, right: 546, bottom: 360), x: x, y: y)
     axes.draw(on: &svg, x: "FLOP a byte", y: "GFLOP/s")
     roof(roofs.stepBandwidth, "\(whole(roofs.stepBandwidth)) GB/s, a step's memory", axes, roofs)
-    roof(roofs.memoryBandwidth, "\(whole(roofs.memoryBandwidth)) GB/s, main memory", axes, roofs)
+    let megabytes = MachineProbes.triadBytes >> 20
+    roof(
+      roofs.memoryBandwidth, "\(whole(roofs.memoryBandwidth)) GB/s through \(megabytes) MB", axes,
+      roofs)
     svg.text(
       "\(whole(roofs.peak)) GFLOP/s peak", x: axes.frame.right - 6,
       y: axes.point(1, roofs.peak).y - 10, anchor: .end, size: 12)

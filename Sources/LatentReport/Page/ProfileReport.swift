@@ -60,7 +60,8 @@ public struct ProfileReport {
       .paragraph(
         "\(n(step / 1e3, 3)) ms a step, \(percent(m.fractionOfPeak)) of the measured peak of "
           + "\(n(m.roofs.peak, 0)) GFLOP/s. Bandwidth: \(n(m.roofs.stepBandwidth, 0)) GB/s through "
-          + "as much memory as a step uses, \(n(m.roofs.memoryBandwidth, 0)) GB/s from main memory. "
+          + "as much memory as a step uses, \(n(m.roofs.memoryBandwidth, 0)) GB/s "
+          + "through \(MachineProbes.triadBytes >> 20) MB. "
           + (m.gathers
             ? "Products with the batch gather rows where it is one, and compute less than their "
               + "GFLOP, which count the dense product. " : "")

@@ -16,7 +16,11 @@ extern "C" {
 // time: the best of `bursts`.
 double probe_peak(double (*kernel)(size_t), size_t repeats, int threads, int bursts);
 
-// Bytes a second of the STREAM triad a = b + s c on arrays of 64 MB each, three elements' bytes
+// What arrays have to take together for caches to keep nothing of them: four times the last cache, 192 MB
+// at least. (192 MB in a cache of 260 gave a triad of 50 GB/s where memory gives 39.)
+size_t probe_bytes_beyond_caches(void);
+
+// Bytes a second of the STREAM triad a = b + s c on arrays of so many bytes, three elements' bytes
 // counted for each one written: the best of `bursts` with ordinary and with streaming stores.
 double probe_triad(int threads, int bursts);
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CProbes
 import LatentKernels
 import Workloads
 
@@ -6,12 +7,14 @@ struct Stream: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Gaussian log-density with its gradient on a matrix larger than any cache.")
 
-  @Option var rows = 20_000
+  @Option(help: "Default: as many as take four times the last cache, like the triad's arrays.")
+  var rows: Int?
   @Option var columns = 784
   @Option var threads = FusedBackend.allowedThreads
   @OptionGroup var options: SessionOptions
 
   func run() throws {
+    let rows = self.rows ?? max(1, probe_bytes_beyond_caches() / (5 * 4 * max(1, columns)))
     let density = try GaussianDensity(
       rows: rows, dimensions: columns, backend: FusedBackend(threads: threads))
     var session = options.session
