@@ -56,7 +56,7 @@ struct CallCosts: ParsableCommand {
       func nanoseconds(_ measurement: Measurement) -> Double {
         measurement.seconds.median / Double(repeats[index]) * 1e9
       }
-      let extra = Summary(zip(swift.rounds, c.rounds).map { $0 - $1 }).median
+      let extra = Spread(zip(swift.rounds, c.rounds).map { $0 - $1 }).median
       report.add(
         labels[index] + [
           ("swiftNanoseconds", .number(nanoseconds(swift), digits: 0)),

@@ -49,7 +49,7 @@ struct Elementwise: ParsableCommand {
     }
     var session = options.session
     let measurements = try session.measure(subjects)
-    let peak = Summary(session.peaks[1] ?? []).median
+    let peak = Spread(session.peaks[1] ?? []).median
     var report = Report("elementwise")
     report.add(session)
     for ((name, set), measurement) in zip(names, measurements) {

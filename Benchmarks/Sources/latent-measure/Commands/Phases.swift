@@ -44,16 +44,16 @@ struct Phases: ParsableCommand {
       }
     }
     _ = try session.measure([subject])
-    let peak = Summary(session.peaks[threads] ?? []).median
+    let peak = Spread(session.peaks[threads] ?? []).median
     var report = Report("phases")
     report.add(session)
     for (index, operation) in operations.enumerated() {
       let flops = flops(operation)
-      let time = Summary(busy[index])
+      let time = Spread(busy[index])
       report.add([
         ("phase", .text(step.plan.phases[Int(operation.label)])),
         ("barrier", .text(operation.barrier ? "yes" : "")),
-        ("microseconds", .number(Summary(spans[index]).median, digits: 1)),
+        ("microseconds", .number(Spread(spans[index]).median, digits: 1)),
         ("busyMicroseconds", .number(time.median, digits: 1)),
         ("p10", .number(time.p10, digits: 1)),
         ("p90", .number(time.p90, digits: 1)),

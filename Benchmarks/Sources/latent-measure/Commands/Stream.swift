@@ -23,7 +23,7 @@ struct Stream: ParsableCommand {
       Subject(threads: threads) { density() },
       Subject(threads: threads) { triads.append(Machine.triad(threads: threads)) },
     ])
-    let triad = Summary(triads)
+    let triad = Spread(triads)
     let rate = density.bytes / measurements[0].seconds.median
     var report = Report("stream")
     report.add(session)

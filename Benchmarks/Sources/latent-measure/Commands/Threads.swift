@@ -35,7 +35,7 @@ struct Threads: ParsableCommand {
         ])
       }
     }
-    let peaks = [1, threads].map { Summary(session.peaks[$0] ?? []).median }
+    let peaks = [1, threads].map { Spread(session.peaks[$0] ?? []).median }
     report.notes.append(
       "The peak itself grows \(String(format: "%.2f", peaks[1] / peaks[0])) times.")
     report.add(session)

@@ -41,7 +41,7 @@ struct Trainer: ParsableCommand {
           Subject(threads: threads, flops: step.flops) { step() },
         ])
         let (steps, bare) = (measurements[0].seconds, measurements[1].seconds)
-        let shuffle = max(0, Summary(firsts).median - steps.median)
+        let shuffle = max(0, Spread(firsts).median - steps.median)
         let whole = steps.median + shuffle / Double(trainer.stepsPerEpoch)
         report.add([
           ("network", .text(shape.rawValue)), ("batch", .integer(batch)),
@@ -64,12 +64,12 @@ struct Trainer: ParsableCommand {
   /// Times an epoch step by step; returns the seconds until the first one was done.
   private func epoch(_ trainer: VAETrainer, _ calls: inout Calls) throws -> Double {
     var first: Double?
-    let waits = Waits()
-    var waited = waits.nanoseconds()
+    let waits = SchedulerWaits()
+    var waited = waits.nanoseconds
     var last = latent_ticks()
     try trainer.trainEpoch { _ in
       let seconds = Double(latent_ticks() - last) / latent_ticks_per_second()
-      let now = waits.nanoseconds()
+      let now = waits.nanoseconds
       if first == nil { first = seconds } else { calls.add(seconds, waited: now - waited) }
       waited = now
       last = latent_ticks()

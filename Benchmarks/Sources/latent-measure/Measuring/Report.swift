@@ -25,14 +25,14 @@ struct Report {
     circumstances.append(("instructionSet", .text(InstructionSet.best.rawValue)))
     for (threads, peaks) in session.peaks.sorted(by: { $0.key < $1.key }) {
       circumstances.append(
-        ("peakGFLOPS\(threads)Threads", .number(Summary(peaks).median / 1e9, digits: 0)))
+        ("peakGFLOPS\(threads)Threads", .number(Spread(peaks).median / 1e9, digits: 0)))
     }
-    let pingPong = Summary(session.pingPongs)
+    let pingPong = Spread(session.pingPongs)
     circumstances += [
       ("pingPongNanoseconds", .number(pingPong.median, digits: 0)),
       ("pingPongNanosecondsP10", .number(pingPong.p10, digits: 0)),
       ("pingPongNanosecondsP90", .number(pingPong.p90, digits: 0)),
-      ("loadAverage", .number(Summary(session.loads).median, digits: 1)),
+      ("loadAverage", .number(Spread(session.loads).median, digits: 1)),
       ("othersShare", .number(session.othersShare, digits: 2)),
       ("rounds", .integer(session.rounds)),
       ("date", .text(Date.now.formatted(.iso8601))),

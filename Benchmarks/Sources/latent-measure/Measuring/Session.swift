@@ -27,7 +27,7 @@ struct Subject {
       let perTick = 1 / latent_ticks_per_second()
       var start = latent_ticks()
       for _ in 0..<10 where Double(latent_ticks() - start) * perTick < seconds { try call() }
-      let waits = Waits()
+      let waits = SchedulerWaits()
       start = latent_ticks()
       repeat {
         try calls.time(waits, call)
@@ -39,7 +39,7 @@ struct Subject {
 /// What came of it.
 struct Measurement {
   /// Of one call, of those that nobody interrupted where there are enough of them.
-  let seconds: Summary
+  let seconds: Spread
   /// The share of calls during which no thread of ours waited for a core.
   let undisturbed: Double
   /// The median call's rate by the median of the peaks measured before and after each turn.
@@ -49,7 +49,7 @@ struct Measurement {
 
   /// The median over rounds of how many times as long this one took as another.
   func ratio(to other: Measurement) -> Double {
-    Summary(zip(rounds, other.rounds).map { $0 / $1 }).median
+    Spread(zip(rounds, other.rounds).map { $0 / $1 }).median
   }
 }
 
@@ -88,15 +88,15 @@ struct Session {
         let peak = max(before, Machine.peak(threads: subject.threads))
         peaks[subject.threads, default: []].append(peak)
         calls[index].add(turn)
-        medians[index].append(Summary(turn.best).median)
+        medians[index].append(Spread(turn.best).median)
         around[index].append(peak)
       }
     }
     return subjects.indices.map {
-      let seconds = Summary(calls[$0].best)
+      let seconds = Spread(calls[$0].best)
       return Measurement(
         seconds: seconds, undisturbed: calls[$0].undisturbedShare,
-        fractionOfPeak: subjects[$0].flops / seconds.median / Summary(around[$0]).median,
+        fractionOfPeak: subjects[$0].flops / seconds.median / Spread(around[$0]).median,
         rounds: medians[$0])
     }
   }
@@ -109,12 +109,12 @@ struct Calls {
   private var all: [Double] = []
   private var undisturbed: [Double] = []
 
-  mutating func time(_ waits: Waits, _ call: () throws -> Void) throws {
-    let before = waits.nanoseconds()
+  mutating func time(_ waits: SchedulerWaits, _ call: () throws -> Void) throws {
+    let before = waits.nanoseconds
     let begin = latent_ticks()
     try call()
     let seconds = Double(latent_ticks() - begin) / latent_ticks_per_second()
-    add(seconds, waited: waits.nanoseconds() - before)
+    add(seconds, waited: waits.nanoseconds - before)
   }
 
   mutating func add(_ seconds: Double, waited: UInt64) {
