@@ -198,8 +198,11 @@ LATENT_INLINE vf vf_tanh_second(latent_tanh t) {
 LATENT_INLINE vf vf_tanh(vf x) { return vf_tanh_second(vf_tanh_first(x)); }
 
 // The error function: x + x P(x^2) up to 0.92, beyond it 1 - e^-g with g = -log(1 - erf x).
-LATENT_INLINE vf vf_erf(vf x) {
-  vf magnitude = vf_abs(x), square = x * x;
+typedef struct latent_erf {
+  vf x, near, g;
+} latent_erf;
+LATENT_INLINE latent_erf vf_erf_first(vf x) {
+  vf square = x * x;
   vf near = vf_all(0x1.5f953ep-14f);
   near = vf_fma(near, square, vf_all(-0x1.ab105cp-11f));
   near = vf_fma(near, square, vf_all(0x1.54df1ap-8f));
@@ -207,9 +210,8 @@ LATENT_INLINE vf vf_erf(vf x) {
   near = vf_fma(near, square, vf_all(0x1.ce2e24p-4f));
   near = vf_fma(near, square, vf_all(-0x1.812744p-2f));
   near = vf_fma(near, square, vf_all(0x1.06eba8p-3f));
-  near = vf_fma(near, x, x);
   // Beyond 4 erf rounds to 1.
-  vf t = vf_min(magnitude, vf_all(4.0f)) - 1.0f;
+  vf t = vf_min(vf_abs(x), vf_all(4.0f)) - 1.0f;
   vf g = vf_all(0x1.17ba7ap-21f);
   g = vf_fma(g, t, vf_all(0x1.363f94p-16f));
   g = vf_fma(g, t, vf_all(-0x1.279ffap-12f));
@@ -218,10 +220,13 @@ LATENT_INLINE vf vf_erf(vf x) {
   g = vf_fma(g, t, vf_all(0x1.547974p-5f));
   g = vf_fma(g, t, vf_all(0x1.afabc2p-1f));
   g = vf_fma(g, t, vf_all(0x1.51c9bp+1f));
-  g = vf_fma(g, t, vf_all(0x1.d97fcp+0f));
-  vf far = vf_sign_of(1.0f - vf_exp_negative(-g), x);
-  return vf_select(magnitude < 0.92f, near, vf_select(x == x, far, x));
+  return (latent_erf){x, vf_fma(near, x, x), vf_fma(g, t, vf_all(0x1.d97fcp+0f))};
 }
+LATENT_INLINE vf vf_erf_second(latent_erf t) {
+  vf far = vf_sign_of(1.0f - vf_exp_negative(-t.g), t.x);
+  return vf_select(vf_abs(t.x) < 0.92f, t.near, vf_select(t.x == t.x, far, t.x));
+}
+LATENT_INLINE vf vf_erf(vf x) { return vf_erf_second(vf_erf_first(x)); }
 
 // x where x >= 0, e^x - 1 elsewhere (ELU with alpha 1).
 LATENT_INLINE vf vf_elu(vf x) {

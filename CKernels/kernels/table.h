@@ -12,11 +12,10 @@ LATENT_ELEMENTWISE(exp)
 LATENT_ELEMENTWISE(log)
 LATENT_ELEMENTWISE(log1p)
 LATENT_ELEMENTWISE(elu)
-LATENT_ELEMENTWISE(erf)
 
 // Where one chain of operations is too long to be in flight for enough vectors at a time, two of half the
 // length take less together: with the next vector's first stage beside a vector's second, which keeps what
-// lies between them in registers (0.87 and 0.96 of the time, Golden Cove; 0.72 and 0.96 with AVX2),
+// lies between them in registers (0.87, 0.96 and 0.95 of the time, Golden Cove; 0.72, 0.96 and 0.76 with AVX2),
 #define LATENT_ELEMENTWISE_IN_STAGES(NAME)                                               \
   static void elementwise_##NAME(size_t count, const float *x, float *y) {               \
     if (count >= 16) {                                                                   \
@@ -33,6 +32,7 @@ LATENT_ELEMENTWISE(erf)
   }
 LATENT_ELEMENTWISE_IN_STAGES(sigmoid)
 LATENT_ELEMENTWISE_IN_STAGES(tanh)
+LATENT_ELEMENTWISE_IN_STAGES(erf)
 
 // or in two passes over a block in L1 (0.7 of the time, Zen 5; 0.9 of what stages take, Golden Cove).
 #define LATENT_ELEMENTWISE_IN_HALVES(NAME)                                               \
