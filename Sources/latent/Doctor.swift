@@ -66,7 +66,7 @@ struct DoctorReport: Encodable {
         missing.append(
           Missing(
             what: "OpenBLAS's kernels for this CPU, which it takes for one without AVX2 "
-              + "(\(blas.core)): factorizations and the openblas backend take several times as long",
+              + "(\(blas.core)): the openblas backend and factor analysis take longer than they need",
             install: "a newer OpenBLAS, or OPENBLAS_CORETYPE=\(better) in the environment"))
       }
     #else
