@@ -87,7 +87,9 @@ static void list_rows(const latent_task *task, const latent_ones *ones) {
       const size_t first = block * LATENT_ONES_BLOCK;
       *starts++ = count;
       for (size_t at = 0; at < LATENT_ONES_BLOCK && first + at < columns; at += 16) {
-        vf value = load_panel(x, first + at, columns, op->input.stride);
+        // Lanes past the last column are nobody's ones, whatever stands there.
+        const size_t left = columns - first - at;
+        vf value = vf_load_first(x + first + at, left < 16 ? (int)left : 16);
         uint32_t bits = lane_bits(value == 1.0f);
         others |= lane_bits(value != 0.0f) & ~bits;
         count += list_lanes(bits, at, list + count);
@@ -131,7 +133,7 @@ static void list_columns(const latent_task *task, const latent_ones *ones) {
 
 // Whether the batch has been listed, is binary, and sparse enough for sums of gathered rows to be the faster way.
 static bool ones_pay(const latent_task *task, size_t columns) {
-  if (!task->ones || task->run->rows > UINT16_MAX) return false;
+  if (!task->ones || columns == 0 || task->run->rows > UINT16_MAX) return false;
   const latent_ones ones = ones_of(task, columns);
   uint32_t key[LATENT_KEY_WORDS];
   batch_key(task, columns, key);

@@ -186,7 +186,8 @@ static void execute_linear_backward_weights(const latent_task *task) {
   bool gather = op->ones && ones_pay(task, op->inner);
   if (gather) ones = ones_of(task, op->inner);
   latent_block blocks[2];
-  int count = latent_blocks(task, panels, LATENT_GROUP_PANELS, op->inner, 16, blocks);
+  // A layer without inputs has a bias all the same: it is dealt as if it had one.
+  int count = latent_blocks(task, panels, LATENT_GROUP_PANELS, op->inner ? op->inner : 1, 16, blocks);
   for (int b = 0; b < count; ++b)
     for (size_t group = blocks[b].group; group < blocks[b].group_end; ++group) {
       const latent_group at_group = latent_group_at(group, panels, LATENT_GROUP_PANELS);
@@ -199,6 +200,6 @@ static void execute_linear_backward_weights(const latent_task *task) {
         vf_store(task->scratch + (rows * (size_t)width + p) * 16, (vf){});
       if (blocks[b].row == 0) update_bias(&at, sums, panel, width);
       weights_group(&at, latent_floats(task, op->input), gather ? &ones : NULL, task->scratch, panel,
-                    width, blocks[b].row, blocks[b].row_end);
+                    width, blocks[b].row, op->inner ? blocks[b].row_end : 0);
     }
 }

@@ -54,6 +54,38 @@ static void rows_of_the_data(latent_pool *pool, bool bytes) {
   guarded_free(data);
 }
 
+// A layer without inputs: y = b, whether or not ones were listed, and db the sum of dY.
+static void no_inputs(latent_pool *pool, bool split, bool update) {
+  enum { ROWS = 3, COLUMNS = 160 };
+  float x[ROWS] = {1, 1, 1}, bias[COLUMNS], output[ROWS * COLUMNS], gradient[ROWS * COLUMNS], sums[COLUMNS];
+  float first[COLUMNS] = {0}, second[COLUMNS] = {0}, none[16];
+  for (int i = 0; i < COLUMNS; ++i) bias[i] = (float)i, sums[i] = -7;
+  for (int i = 0; i < ROWS * COLUMNS; ++i) gradient[i] = (float)(i % COLUMNS + i / COLUMNS), output[i] = -7;
+  const latent_buffer buffers[] = {{NULL, 0}, {x, ROWS}, {none, 16}, {bias, COLUMNS}, {output, ROWS * COLUMNS},
+                                   {gradient, ROWS * COLUMNS}, {sums, COLUMNS}, {first, COLUMNS}, {second, COLUMNS},
+                                   {none, 0}, {none, 0}, {none, 0}, {none, 0}};
+  const latent_op ops[4] = {
+      {.kind = LATENT_OP_LIST_ONES, .input = {1, 1, 0}},
+      {.kind = LATENT_OP_LINEAR_FORWARD, .barrier = true, .split_columns = split, .ones = true, .columns = COLUMNS,
+       .input = {1, 1, 0}, .weights = {9, 0, 0}, .bias = {3, 0, 0}, .output = {4, COLUMNS, 0}},
+      {.kind = LATENT_OP_LIST_ONES, .split_columns = true, .input = {1, 1, 0}},
+      {.kind = LATENT_OP_LINEAR_BACKWARD_WEIGHTS, .barrier = true, .split_columns = split, .ones = true,
+       .update = update, .columns = COLUMNS, .input = {1, 1, 0}, .gradient = {5, COLUMNS, 0},
+       .weights_gradient = {9, 0, 0}, .bias_gradient = {6, 0, 0}, .weights = {10, 0, 0},
+       .weights_first_moment = {11, 0, 0}, .weights_second_moment = {12, 0, 0}, .bias = {6, 0, 0},
+       .bias_first_moment = {7, 0, 0}, .bias_second_moment = {8, 0, 0}}};
+  size_t bad = 0;
+  expect(latent_plan_check(ops, 4, buffers, 13, ROWS, &bad) == LATENT_OK, "refused", (double)bad);
+  const latent_run run = {.rows = ROWS, .rate = 1, .decay1 = 1, .decay2 = 1, .epsilon = 1};
+  latent_plan_run(pool, ops, 4, buffers, &run, NULL);
+  for (int i = 0; i < ROWS * COLUMNS; ++i) expect(output[i] == bias[i % COLUMNS], "no bias in the product", i);
+  for (int i = 0; i < COLUMNS; ++i) {
+    const float sum = (float)(ROWS * i + 3);
+    if (update) expect(first[i] == sum && second[i] == sum * sum && sums[i] < -7, "a bias that is not updated", i);
+    else expect(sums[i] == sum, "a bias's gradient", i);
+  }
+}
+
 // The KL of the first dimension is 0, of the second 1/2: gates open above the free bits, not at them.
 static void gates(latent_pool *pool, float free_bits, float first, float second) {
   enum { ROWS = 2 };
@@ -154,6 +186,7 @@ int main(void) {
       if (latent_pool_create(threads, (latent_isa)isa, &pool)) return 1;
       snprintf(message, sizeof(message), "%s, %d threads", latent_isa_name((latent_isa)isa), threads);
       for (int bytes = 0; bytes < 2; ++bytes) rows_of_the_data(pool, bytes);
+      for (int way = 0; way < 4; ++way) no_inputs(pool, way & 1, way & 2);
       gates(pool, 0, 0, 1);
       gates(pool, 0.4f, 0, 1);
       gates(pool, 0.5f, 0, 0);
