@@ -17,6 +17,37 @@
 #include <sys/syscall.h>
 #endif
 
+// The mode of floating point that the bits are promised in: to nearest, subnormals kept, no traps. A caller may
+// have another (a library linked with -ffast-math sets one for its process), and threads begin with their
+// maker's.
+typedef uint64_t float_mode;
+#if defined(__x86_64__)
+enum { STANDARD_MODE = 0x1f80, MODE_BITS = 0xffc0 };  // of MXCSR; the others are exceptions seen so far
+static inline float_mode get_mode(void) { return __builtin_ia32_stmxcsr() & MODE_BITS; }
+static inline void set_mode(float_mode mode) { __builtin_ia32_ldmxcsr((unsigned)mode); }
+#elif defined(__aarch64__)
+enum { STANDARD_MODE = 0 };
+static inline float_mode get_mode(void) {
+  float_mode mode;
+  __asm__ volatile("mrs %0, fpcr" : "=r"(mode));
+  return mode;
+}
+static inline void set_mode(float_mode mode) { __asm__ volatile("msr fpcr, %0" ::"r"(mode)); }
+#else
+enum { STANDARD_MODE = 0 };
+static inline float_mode get_mode(void) { return STANDARD_MODE; }
+static inline void set_mode(float_mode mode) { (void)mode; }
+#endif
+// The mode before.
+static inline float_mode standard_mode(void) {
+  const float_mode before = get_mode();
+  if (before != STANDARD_MODE) set_mode(STANDARD_MODE);
+  return before;
+}
+static inline void restore_mode(float_mode before) {
+  if (before != STANDARD_MODE) set_mode(before);
+}
+
 // How often a waiting thread looks before it sleeps: some 50 microseconds, longer than the gap
 // between two steps and shorter than anyone's patience with a busy core.
 enum { SPINS = 4000 };
@@ -111,6 +142,7 @@ typedef struct worker_start {
 static void *worker(void *argument) {
   worker_start start = *(worker_start *)argument;
   free(argument);
+  standard_mode();
   uint32_t seen = 0;
   for (;;) {
     wait_while(&start.pool->jobs, seen, &start.pool->sleepers);
@@ -194,12 +226,17 @@ void latent_pool_destroy(latent_pool *pool) {
   free(pool);
 }
 
+// Stores before it are made before what follows: to a compiler they are dead where others come next (GCC 12
+// left them out), but a child of fork may begin in between.
+static inline void forgotten(void) { atomic_signal_fence(memory_order_seq_cst); }
+
 float *latent_pool_scratch(latent_pool *pool, int thread, size_t floats) {
   if (pool->scratch[thread].count < floats) {
     // Never named once it is freed: a child of fork may begin anywhere here.
     void *memory = pool->scratch[thread].memory;
     pool->scratch[thread].count = 0;
     pool->scratch[thread].memory = NULL;
+    forgotten();
     free(memory);
     if (posix_memalign(&memory, 64, floats * sizeof(float))) memory = NULL;
     pool->scratch[thread].memory = memory;
@@ -222,17 +259,20 @@ void latent_pool_run_sharing(latent_pool *pool, size_t words, latent_job *job,
   if (atomic_load(&pool->born) != atomic_load_explicit(&generation, memory_order_relaxed)) revive(pool);
   pthread_mutex_lock(&pool->turn);
   if (pool->shared_count < words) {
-    uint32_t *before = pool->shared;
+    uint32_t *memory = pool->shared;
     pool->shared_count = 0;
     pool->shared = NULL;
-    free(before);
+    forgotten();
+    free(memory);
     pool->shared = malloc(words * sizeof(uint32_t));
     pool->shared_count = pool->shared ? words : 0;
   }
   pool->job = job;
   pool->context = context;
   if (pool->threads > 1) advance(&pool->jobs, &pool->sleepers);
+  const float_mode before = standard_mode();
   job(pool, context, 0);
+  restore_mode(before);
   latent_pool_barrier(pool);
   pthread_mutex_unlock(&pool->turn);
 }

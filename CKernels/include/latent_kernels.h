@@ -13,7 +13,9 @@
 // mixture.
 // Overlap: operands of an operation lie apart, but for the same array twice in single kernels.
 // Threads: any function may be called from any thread. A pool runs one plan at a time, and a second
-// caller waits; nobody may use it while it is destroyed, or in a child after fork.
+// caller waits; nobody may use it while it is destroyed.
+// Floating point: what a pool runs rounds to nearest and keeps subnormals, whatever mode its caller has
+// set; single kernels compute in the caller's.
 // Errors: latent_status. latent_plan_check finds operands that reach past their buffers;
 // latent_plan_run checks nothing, and aborts where memory for its scratch runs out.
 // Growth: structures are zeroed by those who fill them, and zero means what it did before.

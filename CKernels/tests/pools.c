@@ -54,6 +54,58 @@ static void sets(void) {
   expect(allowed >= 1 && allowed <= LATENT_MAXIMUM_THREADS, "allowed threads");
 }
 
+// Other modes of floating point than the usual one, for callers to be in.
+#if defined(__x86_64__)
+static uint64_t get_mode(void) { return __builtin_ia32_stmxcsr() & 0xffc0; }
+static void set_mode(uint64_t mode) { __builtin_ia32_ldmxcsr((unsigned)mode); }
+static const uint64_t modes[] = {0x1f80, 0x9fc0 /* subnormals are zero */, 0x5f80 /* round up */};
+#elif defined(__aarch64__)
+static uint64_t get_mode(void) {
+  uint64_t mode;
+  __asm__ volatile("mrs %0, fpcr" : "=r"(mode));
+  return mode;
+}
+static void set_mode(uint64_t mode) { __asm__ volatile("msr fpcr, %0" ::"r"(mode)); }
+static const uint64_t modes[] = {0, 1 << 24, 1 << 22};
+#else
+static uint64_t get_mode(void) { return 0; }
+static void set_mode(uint64_t mode) { (void)mode; }
+static const uint64_t modes[] = {0};
+#endif
+
+// Plans compute in the usual mode, whichever that of their caller or of their pool's maker, which stays.
+static void float_modes(void) {
+  enum { ROWS = 24 };
+  // A product that is subnormal, and a sum that is rounded, in turns.
+  float x[ROWS * 2], w[32] = {[0] = 0x1.8p-74f, [16] = 1}, y[ROWS];
+  for (int i = 0; i < ROWS; ++i) {
+    x[2 * i] = i % 2 ? 1 : 0x1p-70f;
+    x[2 * i + 1] = i % 2 ? 0x1p-100f : 0;
+  }
+  const latent_buffer buffers[4] = {{NULL, 0}, {x, ROWS * 2}, {w, 32}, {y, ROWS}};
+  const latent_op op = {.kind = LATENT_OP_LINEAR_FORWARD, .inner = 2, .columns = 1, .input = {1, 2, 0},
+                        .weights = {2, 0, 0}, .output = {3, 1, 0}};
+  const latent_run run = {.rows = ROWS};
+  const uint64_t usual = get_mode();
+  for (size_t made = 0; made < sizeof(modes) / sizeof(modes[0]); ++made)
+    for (size_t called = 0; called < sizeof(modes) / sizeof(modes[0]); ++called)
+      for (int threads = 1; threads <= 3; ++threads) {
+        latent_pool *pool;
+        memset(y, 0, sizeof(y));
+        set_mode(modes[made]);
+        const latent_status status = latent_pool_create(threads, latent_isa_best(), &pool);
+        set_mode(modes[called]);
+        if (status == LATENT_OK) latent_plan_run(pool, &op, 1, buffers, &run, NULL);
+        const uint64_t after = get_mode();
+        set_mode(usual);
+        expect(status == LATENT_OK && after == modes[called], "the caller's mode of floating point stays");
+        bool same = true;
+        for (int i = 0; i < ROWS; ++i) same &= y[i] == (i % 2 ? 0x1.8p-74f : 0x1.8p-144f);
+        expect(same, "plans compute in the usual mode of floating point");
+        if (status == LATENT_OK) latent_pool_destroy(pool);
+      }
+}
+
 // Nothing to do is done, and every operation gets its start and end from each thread.
 static void running(void) {
   latent_pool *pool;
@@ -98,6 +150,7 @@ static void running(void) {
 
 int main(void) {
   sets();
+  float_modes();
   running();
   printf("%d checks of pools, %d failed\n", checks, failures);
   return failures > 0;
