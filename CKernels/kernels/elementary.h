@@ -8,13 +8,13 @@
 //   tanh      1.981  0x1.09afc8p-1     elu       1.000  -0x1p-149
 // Polynomials are minimax fits of our own (Lawson's algorithm, 40 digits), highest power first.
 
-// x = n log 2 + r with |r| <= log(2) / 2; n stands in the low bits of `shifted`, too.
+// x = n log 2 + r with |r| <= log(2) / 2; n + 128 stands in the low bits of `shifted`, too.
 typedef struct latent_exp {
   vf r, n;
   vi shifted;
 } latent_exp;
 LATENT_INLINE latent_exp vf_exp_first(vf x) {
-  const vf shift = vf_all(0x1.8p23f);
+  const vf shift = vf_all(0x1.8p23f + 128);
   vf scaled = vf_fma(x, vf_all(0x1.715476p0f), shift);
   vf n = scaled - shift;
   vf r = vf_fma(n, vf_all(-0x1.62e400p-1f), x);
@@ -26,38 +26,38 @@ LATENT_INLINE vf vf_scale(vf value, latent_exp x) {
 #if LATENT_AVX512
   return (vf)_mm512_scalef_ps((__m512)value, (__m512)x.n);
 #endif
-  vi n = x.shifted - 0x4b400000, half = n >> 1;
+  vi n = x.shifted - (0x4b400000 + 128), half = n >> 1;
   vf first = (vf)((half + 127) << 23), second = (vf)((n - half + 127) << 23);
   return value * first * second;
 }
-// e^r
-LATENT_INLINE vf vf_exp_mantissa(vf r) {
-  vf q = vf_all(0x1.6a23cep-10f);
-  q = vf_fma(q, r, vf_all(0x1.123a2p-7f));
-  q = vf_fma(q, r, vf_all(0x1.5558f2p-5f));
-  q = vf_fma(q, r, vf_all(0x1.555492p-3f));
-  q = vf_fma(q, r, vf_all(0x1.fffffcp-2f));
-  q = vf_fma(q, r, vf_all(1.0f));
-  return vf_fma(q, r, vf_all(1.0f));
+// `times` e^r, that being a power of two.
+LATENT_INLINE vf vf_exp_mantissa(const float times, vf r) {
+  vf q = vf_all(times * 0x1.6a23cep-10f);
+  q = vf_fma(q, r, vf_all(times * 0x1.123a2p-7f));
+  q = vf_fma(q, r, vf_all(times * 0x1.5558f2p-5f));
+  q = vf_fma(q, r, vf_all(times * 0x1.555492p-3f));
+  q = vf_fma(q, r, vf_all(times * 0x1.fffffcp-2f));
+  q = vf_fma(q, r, vf_all(times));
+  return vf_fma(q, r, vf_all(times));
 }
-// e^x where 2^n is one integer addition.
+// e^x of normal size: 2^(n+1) is one shift, whose product with half of e^r is exact, and NaN where that is.
 LATENT_INLINE vf vf_exp_second(latent_exp x) {
-  return (vf)((vi)vf_exp_mantissa(x.r) + (x.shifted << 23));
+  return vf_exp_mantissa(0.5f, x.r) * (vf)(x.shifted << 23);
 }
 
 // e^x; beyond the bounds it is infinite or zero. NaN passes through.
 LATENT_INLINE vf vf_exp(vf x) {
   latent_exp reduced = vf_exp_first(vf_min(vf_all(89.0f), vf_max(vf_all(-104.0f), x)));
-  return vf_scale(vf_exp_mantissa(reduced.r), reduced);
+  return vf_scale(vf_exp_mantissa(1.0f, reduced.r), reduced);
 }
 
 // e^-|x|, with the same bits as vf_exp.
 LATENT_INLINE vf vf_exp_minus_magnitude(vf x) {
   latent_exp reduced = vf_exp_first(vf_max(vf_all(-104.0f), -vf_abs(x)));
-  return vf_scale(vf_exp_mantissa(reduced.r), reduced);
+  return vf_scale(vf_exp_mantissa(1.0f, reduced.r), reduced);
 }
 
-// e^x for |x| <= 87. NaN is not kept.
+// e^x for |x| <= 87. NaN passes through.
 LATENT_INLINE vf vf_exp_normal(vf x) { return vf_exp_second(vf_exp_first(x)); }
 
 // e^x for x <= 0, e^-87 below that: what gates and likelihoods need.
@@ -156,15 +156,15 @@ LATENT_INLINE vf vf_softplus_second(vf x, vf e) {
 }
 LATENT_INLINE vf vf_softplus(vf x) { return vf_softplus_second(x, vf_softplus_first(x)); }
 
-// (e^2t - 1) / 2 for t <= 0, and (e^2t + 1) / 2 in *sum where that is given. With e^2t = 2^n (1 + 2q) and
-// q = h + h^2 P(h), both come straight from 2^n and q, each rounded once, and near zero the first is t
-// itself. Below -9.1, where they round to -1/2 and 1/2, t counts as -9.1.
-typedef struct latent_half_exp {
+// e^2t - 1 for t <= 0, and e^2t + 1 in *sum where that is given. With e^2t = 2^n (1 + 2q) and
+// q = h + h^2 P(h), both come straight from 2^(n+1) and q, each rounded once, and near zero the first is 2t
+// itself. Below -9.1, where they round to -1 and 1, t counts as -9.1.
+typedef struct latent_twice {
   vf h, p;
-  vi shifted;  // n, in the low bits
-} latent_half_exp;
-LATENT_INLINE latent_half_exp vf_half_exp_first(vf t) {
-  const vf shift = vf_all(0x1.8p23f);
+  vi shifted;  // n + 128, in the low bits
+} latent_twice;
+LATENT_INLINE latent_twice vf_expm1_twice_first(vf t) {
+  const vf shift = vf_all(0x1.8p23f + 128);
   t = vf_max(vf_all(-9.1f), t);
   vf scaled = vf_fma(t, vf_all(0x1.715476p1f), shift);
   vf n = scaled - shift;
@@ -174,25 +174,25 @@ LATENT_INLINE latent_half_exp vf_half_exp_first(vf t) {
   p = vf_fma(p, h, vf_all(0x1.122680p-3f));
   p = vf_fma(p, h, vf_all(0x1.5554c8p-2f));
   p = vf_fma(p, h, vf_all(0x1.5554b2p-1f));
-  return (latent_half_exp){h, vf_fma(p, h, vf_all(1.0f)), (vi)scaled};
+  return (latent_twice){h, vf_fma(p, h, vf_all(1.0f)), (vi)scaled};
 }
-LATENT_INLINE vf vf_half_exp_second(latent_half_exp t, vf *sum) {
-  const vf half = vf_all(0.5f);
+LATENT_INLINE vf vf_expm1_twice_second(latent_twice t, vf *sum) {
+  const vf half = vf_all(0.5f), one = vf_all(1.0f);
   vf q = vf_fma(t.h * t.h, t.p, t.h);
-  vf power = (vf)((t.shifted << 23) + 0x3f800000);
-  if (sum) *sum = vf_fma(power, q, vf_fma(power, half, half));
-  return vf_fma(power, q, vf_fma(power, half, -half));
+  vf power = (vf)(t.shifted << 23);
+  if (sum) *sum = vf_fma(power, q, vf_fma(power, half, one));
+  return vf_fma(power, q, vf_fma(power, half, -one));
 }
 
 typedef struct latent_tanh {
   vf x;
-  latent_half_exp half;
+  latent_twice twice;
 } latent_tanh;
 LATENT_INLINE latent_tanh vf_tanh_first(vf x) {
-  return (latent_tanh){x, vf_half_exp_first(-vf_abs(x))};
+  return (latent_tanh){x, vf_expm1_twice_first(-vf_abs(x))};
 }
 LATENT_INLINE vf vf_tanh_second(latent_tanh t) {
-  vf sum, difference = vf_half_exp_second(t.half, &sum);
+  vf sum, difference = vf_expm1_twice_second(t.twice, &sum);
   return vf_select(vi_all(0x7fffffff), difference / sum, t.x);  // the sign is x's
 }
 LATENT_INLINE vf vf_tanh(vf x) { return vf_tanh_second(vf_tanh_first(x)); }
@@ -230,6 +230,6 @@ LATENT_INLINE vf vf_erf(vf x) { return vf_erf_second(vf_erf_first(x)); }
 
 // x where x >= 0, e^x - 1 elsewhere (ELU with alpha 1).
 LATENT_INLINE vf vf_elu(vf x) {
-  vf negative = 2.0f * vf_half_exp_second(vf_half_exp_first(0.5f * vf_min(vf_all(0.0f), x)), NULL);
+  vf negative = vf_expm1_twice_second(vf_expm1_twice_first(0.5f * vf_min(vf_all(0.0f), x)), NULL);
   return vf_select(x >= 0.0f, x, negative);
 }

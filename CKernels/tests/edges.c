@@ -86,6 +86,44 @@ static void no_inputs(latent_pool *pool, bool split, bool update) {
   }
 }
 
+// NaN stays NaN whatever its other bits say, on its way through exponentials, too.
+static void not_a_number(latent_pool *pool, uint32_t word) {
+  float nan;
+  memcpy(&nan, &word, sizeof(nan));
+  float x[1] = {1}, weights[32] = {[0] = nan, [16] = nan}, target[1] = {0.5f}, variance[1] = {nan};
+  float partial[32], gradient[32], density[1];
+  const latent_buffer buffers[8] = {{NULL, 0}, {x, 1}, {weights, 32}, {target, 1}, {partial, 32}, {gradient, 32},
+                                    {density, 1}, {variance, 1}};
+  const latent_run run = {.rows = 1, .objective_scale = 1};
+  for (int likelihood = 0; likelihood < LATENT_LIKELIHOOD_COUNT; ++likelihood) {
+    const bool paired = likelihood == LATENT_LIKELIHOOD_GAUSSIAN;
+    const latent_op ops[2] = {
+        {.kind = LATENT_OP_LIKELIHOOD_FORWARD, .likelihood = (latent_likelihood)likelihood, .inner = 1,
+         .columns = paired ? 32 : 1, .dimensions = 1, .input = {1, 1, 0}, .weights = {2, 0, 0}, .target = {3, 1, 0},
+         .partial = {4, 32, 0}, .gradient = {5, 32, 0}, .variance = {7, 0, 0}},
+        {.kind = LATENT_OP_LIKELIHOOD_ROWS, .barrier = true, .likelihood = (latent_likelihood)likelihood,
+         .columns = paired ? 32 : 1, .dimensions = 1, .partial = {4, 32, 0}, .log_density = {6, 0, 0}}};
+    expect(latent_plan_check(ops, 2, buffers, 8, 1, NULL) == LATENT_OK, "refused", likelihood);
+    latent_plan_run(pool, ops, 2, buffers, &run, NULL);
+    expect(isnan(gradient[0]) && (!paired || isnan(gradient[16])), "a gradient that is a number", likelihood);
+    expect(isnan(density[0]), "a density that is a number", likelihood);
+  }
+  // A Gaussian's log-variance, and softplus on its way back.
+  float heads[2] = {0, nan}, z[1], epsilon[1], log_variance[1], kl[1], stored[1] = {nan}, one[16] = {1}, dx[1];
+  uint32_t row[1] = {0};
+  const latent_buffer others[10] = {{NULL, 0}, {heads, 2}, {z, 1}, {epsilon, 1}, {log_variance, 1}, {kl, 1}, {row, 1},
+                                    {stored, 1}, {one, 16}, {dx, 1}};
+  const latent_op ops[2] = {
+      {.kind = LATENT_OP_REPARAMETERIZE, .dimensions = 1, .input = {1, 2, 0}, .output = {2, 1, 0},
+       .epsilon = {3, 1, 0}, .log_variance = {4, 1, 0}, .kl = {5, 0, 0}, .row_index = {6, 0, 0}},
+      {.kind = LATENT_OP_LINEAR_BACKWARD_INPUT, .activation = LATENT_ACTIVATION_SOFTPLUS, .inner = 1, .columns = 1,
+       .input = {7, 1, 0}, .gradient = {8, 1, 0}, .weights_transposed = {8, 0, 0}, .output = {9, 1, 0}}};
+  expect(latent_plan_check(ops, 2, others, 10, 1, NULL) == LATENT_OK, "refused", 0);
+  latent_plan_run(pool, ops, 2, others, &run, NULL);
+  expect(isnan(z[0]) && isnan(kl[0]) && isnan(log_variance[0]), "a draw that is a number", z[0]);
+  expect(isnan(dx[0]), "a derivative that is a number", dx[0]);
+}
+
 // The KL of the first dimension is 0, of the second 1/2: gates open above the free bits, not at them.
 static void gates(latent_pool *pool, float free_bits, float first, float second) {
   enum { ROWS = 2 };
@@ -187,6 +225,13 @@ int main(void) {
       snprintf(message, sizeof(message), "%s, %d threads", latent_isa_name((latent_isa)isa), threads);
       for (int bytes = 0; bytes < 2; ++bytes) rows_of_the_data(pool, bytes);
       for (int way = 0; way < 4; ++way) no_inputs(pool, way & 1, way & 2);
+      // x86's own, ARM's own, and some that files may hold.
+      static const uint32_t words[] = {0xffc00000, 0x7fc00000, 0x7fffffff, 0xffc00080, 0x7fc00042, 0xffffff7f};
+      for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); ++i) {
+        snprintf(message, sizeof(message), "%s, %d threads, NaN %08x", latent_isa_name((latent_isa)isa), threads, words[i]);
+        not_a_number(pool, words[i]);
+      }
+      snprintf(message, sizeof(message), "%s, %d threads", latent_isa_name((latent_isa)isa), threads);
       gates(pool, 0, 0, 1);
       gates(pool, 0.4f, 0, 1);
       gates(pool, 0.5f, 0, 0);
