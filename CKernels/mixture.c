@@ -36,29 +36,29 @@ typedef struct mixture_job {
 
 static size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
-static size_t lay_out(const latent_pool *pool, const latent_mixture *pass, char *memory,
-                      mixture_job *job) {
+// Parameters, a scratch for each thread, and slots, one after the other: the bytes of all.
+static size_t lay_out(const latent_pool *pool, const latent_mixture *pass, mixture_job *job,
+                      size_t *scratch, size_t *slots) {
   *job = (mixture_job){.pass = pass, .layout = latent_mixture_statistics(pass)};
   job->kernels = &latent_pool_backend(pool)->mixture[pass->single];
   job->scratch_bytes = aligned(job->kernels->scratch_bytes(pass));
-  size_t at = aligned(job->kernels->parameter_bytes(pass));
-  job->parameters = memory;
-  job->scratch = memory + at;
-  at += job->scratch_bytes * (size_t)latent_pool_threads(pool);
-  job->slots = (double *)(void *)(memory + at);
-  if (pass->statistics) at += aligned(job->layout.total * WAVE_RANGES * sizeof(double));
-  return at;
+  *scratch = aligned(job->kernels->parameter_bytes(pass));
+  *slots = *scratch + job->scratch_bytes * (size_t)latent_pool_threads(pool);
+  return *slots + (pass->statistics ? aligned(job->layout.total * WAVE_RANGES * sizeof(double)) : 0);
 }
 
 size_t latent_mixture_workspace(const latent_pool *pool, const latent_mixture *pass) {
   mixture_job job;
-  return lay_out(pool, pass, NULL, &job);
+  size_t scratch, slots;
+  return lay_out(pool, pass, &job, &scratch, &slots);
 }
 
-// statistics += the tree over `ranges` slots: neighbours first, then pairs of them, and so on.
-static void join(const mixture_job *job, size_t ranges, latent_range share) {
+// statistics += the tree over `ranges` slots, this thread's part of it: neighbours first, then pairs of them,
+// and so on.
+static void join(const mixture_job *job, size_t ranges, int thread, int threads) {
   enum { CHUNK = 512 };
   size_t total = job->layout.total;
+  const latent_range share = latent_share(total, thread, threads);
   for (size_t chunk = share.start; chunk < share.end; chunk += CHUNK) {
     size_t end = chunk + CHUNK < share.end ? chunk + CHUNK : share.end;
     for (size_t step = 1; step < ranges; step *= 2)
@@ -77,6 +77,7 @@ static void work(latent_pool *pool, const void *context, int thread) {
   char *scratch = job->scratch + job->scratch_bytes * (size_t)thread;
   if (thread == 0) job->kernels->pack(pass, job->parameters);
   latent_pool_barrier(pool);
+  const int threads = latent_pool_threads(pool);
   size_t all = (pass->rows + RANGE_ROWS - 1) / RANGE_ROWS;
   // Without statistics nothing is joined, and one wave takes everything.
   size_t wave_ranges = pass->statistics ? WAVE_RANGES : all;
@@ -97,16 +98,22 @@ static void work(latent_pool *pool, const void *context, int thread) {
     first += ranges;
     waiting += ranges;
     if (!pass->statistics || (waiting < WAVE_RANGES && pass->more)) continue;
-    join(job, waiting, latent_share(job->layout.total, thread, latent_pool_threads(pool)));
+    join(job, waiting, thread, threads);
     latent_pool_barrier(pool);
     waiting = 0;
   }
+  // A last piece without rows: those before it wait still.
+  if (pass->statistics && waiting && !pass->more) join(job, waiting, thread, threads);
 }
 
 void latent_mixture_run(latent_pool *pool, const latent_mixture *pass, void *workspace) {
   _Atomic size_t taken[2] = {0, 0};
   mixture_job job;
-  lay_out(pool, pass, workspace, &job);
+  size_t scratch, slots;
+  lay_out(pool, pass, &job, &scratch, &slots);
+  job.parameters = workspace;
+  job.scratch = (char *)workspace + scratch;
+  job.slots = (double *)(void *)((char *)workspace + slots);
   job.taken = taken;
   latent_pool_run(pool, work, &job);
 }

@@ -101,7 +101,7 @@ static void row_densities(const latent_mixture *pass, const double *x, sum out[M
 
 static digest mixture_case(latent_pool *pool, uint64_t seed) {
   static const size_t column_counts[] = {1, 2, 7, 8, 9, 15, 16, 17, 24, 25, 33, 50, 0};
-  static const size_t row_counts[] = {1, 5, 15, 16, 17, 47, 48, 49, 100, 191, 192, 193, 400, 1537, 3100};
+  static const size_t row_counts[] = {1, 5, 15, 16, 17, 47, 48, 49, 100, 191, 192, 193, 400, 1536, 1537, 3100};
   state = seed * 7919 + 5;
   at_end = seed % 2;
   latent_mixture pass = {
@@ -111,7 +111,7 @@ static digest mixture_case(latent_pool *pool, uint64_t seed) {
       .hard = below(4) == 0,
       .columns = (uint32_t)column_counts[below(12)],
       .components = (uint32_t)(1 + below(MOST_COMPONENTS)),
-      .rows = row_counts[below(15)],
+      .rows = row_counts[below(16)],
   };
   // Many rows of one column: several waves, and no component to spare in the last four. Once, since slow sets are.
   if (seed == 3) pass.rows = 5 * latent_mixture_wave_rows() + 2000, pass.columns = 1, pass.components = 4;
@@ -166,8 +166,9 @@ static digest mixture_case(latent_pool *pool, uint64_t seed) {
   }
   void *workspace = array(latent_mixture_workspace(pool, &pass), 1);
   if (wants.statistics && below(2)) {
-    // The same table in two pieces.
-    size_t cut = rows / latent_mixture_range_rows() / 2 * latent_mixture_range_rows();
+    // The same table in two pieces, the second of which may have no rows.
+    const size_t range = latent_mixture_range_rows();
+    size_t cut = rows % range == 0 ? rows : rows / range / 2 * range;
     latent_mixture piece = pass;
     piece.rows = cut;
     piece.more = true;
