@@ -105,7 +105,9 @@ LATENT_INLINE void log_density_row(const latent_op *op, bool large, float scale,
     vf slope;
     if (op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN) {
       vf spread = vf_load_first(log_variance + column, count);
-      vf error = parameter - x, weighted = error * vf_exp(-spread), square = error * weighted;
+      // By the deviation, since the variance itself may be no float: below e^-88.7, above e^88.7.
+      vf root = vf_exp(spread * -0.5f), error = (parameter - x) * root, weighted = error * root;
+      vf square = error * error;
       row.sum += vf_select(valid, (square + (spread + LATENT_LOG_TWO_PI)) * -0.5f, (vf){});
       slope = vf_select(valid, weighted * scale, (vf){});
       vf slope_of_variance = vf_select(valid, (1.0f - square) * (0.5f * scale), (vf){});

@@ -37,6 +37,30 @@ import Testing
     }
   }
 
+  /// Log-variances are taken as they are, also where the variance itself is no float.
+  @Test func smallAndLargeVariances() throws {
+    let logVariance: [Float] = [-170, -120, -90, -88.8, -88, 0, 88, 89, 120, 170]
+    let mean = [Float](repeating: 0, count: logVariance.count)
+    for distance: Float in [0, 0.5, -3] {
+      let x = logVariance.map { distance * Float(exp(Double($0) / 2)) }
+      for (label, backend) in backends {
+        let found = try backend.gaussianLogDensity(
+          of: x, mean: mean, logVariance: logVariance, columns: 1, weight: -1)
+        for (i, spread) in logVariance.enumerated() {
+          let comment: Comment = "\(label): \(x[i]) of variance e^\(spread)"
+          let expected = exact(Double(x[i]), 0, Double(spread))
+          #expect(abs(Double(found.values[i]) - expected) < 3e-6 * max(1, abs(expected)), comment)
+          let slope = Double(-x[i]) * exp(-Double(spread))
+          if abs(slope) < Double(Float.greatestFiniteMagnitude), abs(slope) > 1e-37 {
+            #expect(abs(Double(found.meanGradient[i]) / slope - 1) < 3e-5, comment)
+          }
+          let curve = (1 - Double(x[i]) * Double(x[i]) * exp(-Double(spread))) / 2
+          #expect(abs(Double(found.logVarianceGradient[i]) - curve) < 1e-4, comment)
+        }
+      }
+    }
+  }
+
   /// Spans give the arrays' bits; empty matrices are valid; overlaps and sizes are refused.
   @Test func edges() throws {
     let backend = try FusedBackend(threads: 1)

@@ -60,9 +60,11 @@ extension SIMDStep {
     _ row: Int, _ column: Int, _ width: Int, _ x: Lanes, mean: Lanes
   ) -> Lanes {
     let logVariance = load(self.row(operation.log_variance, row) + column, width)
-    let precision = exp(-logVariance)
-    let square = (x - mean) * (x - mean) * precision
-    writeGradient(row, column, width, (mean - x) * precision)
+    // By the deviation, since the variance itself may be no float: below e^-88.7, above e^88.7.
+    let root = exp(logVariance * -0.5)
+    let error = (mean - x) * root
+    let square = error * error
+    writeGradient(row, column, width, error * root)
     if operation.output.exists {
       store(
         observed(x, (1 - square) * (0.5 * run.objective_scale)),
