@@ -13,36 +13,79 @@ size_t latent_partial_width(const latent_op *op) {
 // Kernels count the columns that are left in an int.
 enum { LARGEST = INT32_MAX };
 
+// Where an operand lies, in bytes: `rows` times `width`, a stride apart. Nowhere: no width.
+typedef struct extent {
+  uintptr_t start;
+  uint64_t rows, width, stride;
+  bool written;
+} extent;
+enum { MOST_EXTENTS = 16 };
+
 typedef struct checker {
   const latent_buffer *buffers;
   size_t buffer_count;
   uint64_t rows;
+  // Of the operation at hand, as far as it has been looked at.
+  extent extents[MOST_EXTENTS];
+  int extent_count;
 } checker;
 
-// True when `count` elements from the operand's offset lie in its buffer, which operands_exist has
+// Whether two share a byte; they may lie between each other's rows.
+static bool overlap(const extent *a, const extent *b) {
+  if (a->width == 0 || b->width == 0) return false;
+  if (a->start > b->start) return overlap(b, a);
+  const uint64_t from = b->start - a->start;
+  if (from >= (a->rows - 1) * a->stride + a->width) return false;
+  const uint64_t stride = a->rows > 1 ? a->stride : b->stride;
+  if ((a->rows == 1 && b->rows == 1) || (a->rows > 1 && b->rows > 1 && a->stride != b->stride)) return true;
+  // From a row of a to the next of b, and on to a's next.
+  return from % stride < a->width || from % stride + b->width > stride;
+}
+
+static bool lie_apart(const checker *check) {
+  for (int i = 0; i < check->extent_count; ++i)
+    for (int j = 0; j < i; ++j)
+      if ((check->extents[i].written || check->extents[j].written) && overlap(&check->extents[i], &check->extents[j]))
+        return false;
+  return true;
+}
+
+// True when `rows` times `width` elements from the operand's offset lie in its buffer, which operands_exist has
 // found, and the offset in it.
-static bool holds(const checker *check, latent_operand operand, uint64_t count) {
+static bool lies(checker *check, latent_operand operand, uint64_t rows, uint64_t width) {
   const latent_buffer *buffer = &check->buffers[operand.buffer];
-  return operand.buffer != 0 && buffer->data && count <= buffer->count - operand.offset;
+  const uint64_t stride = operand.stride, count = (rows - 1) * stride + width;  // factors of 32 bits
+  if (operand.buffer == 0 || !buffer->data || count > buffer->count - operand.offset) return false;
+  check->extents[check->extent_count++] =
+      (extent){(uintptr_t)buffer->data + operand.offset * sizeof(float), rows, width * sizeof(float),
+               stride * sizeof(float), false};
+  return true;
+}
+
+// `count` elements on end.
+static bool holds(checker *check, latent_operand operand, uint64_t count) {
+  return lies(check, operand, 1, count);
 }
 
 // A [rows x columns] matrix; with a stride that has room for whole panels they are the matrix's own,
 // in the last row too.
-static bool matrix(const checker *check, latent_operand operand, uint64_t rows, uint64_t columns) {
+static bool matrix(checker *check, latent_operand operand, uint64_t rows, uint64_t columns) {
   if (operand.stride < columns) return false;
-  if (rows == 0 || columns == 0) return true;
+  if (rows == 0 || columns == 0) {
+    check->extents[check->extent_count++] = (extent){};
+    return true;
+  }
   if (operand.stride % 16 == 0) columns = latent_panels(columns) * 16;
-  // Both factors have 32 bits.
-  return holds(check, operand, (rows - 1) * operand.stride + columns);
+  return lies(check, operand, rows, columns);
 }
 
-static bool panels_of(const checker *check, latent_operand operand, uint64_t inner,
+static bool panels_of(checker *check, latent_operand operand, uint64_t inner,
                       uint64_t columns) {
   return holds(check, operand, inner * latent_panels(columns) * 16);
 }
 
 // A forward product's weights, whichever way they lie.
-static bool weights_fit(const checker *check, const latent_op *op) {
+static bool weights_fit(checker *check, const latent_op *op) {
   switch (op->layout) {
     case LATENT_LAYOUT_INNER_BY_COLUMNS: return matrix(check, op->weights, op->inner, op->columns);
     case LATENT_LAYOUT_COLUMNS_BY_INNER: return matrix(check, op->weights, op->columns, op->inner);
@@ -52,19 +95,27 @@ static bool weights_fit(const checker *check, const latent_op *op) {
 
 static bool optional(latent_operand operand, bool valid) { return operand.buffer == 0 || valid; }
 
-static bool updates(const checker *check, const latent_op *op) {
-  uint64_t bias = latent_panels(op->columns) * 16;
-  return panels_of(check, op->weights, op->inner, op->columns) &&
-         panels_of(check, op->weights_first_moment, op->inner, op->columns) &&
-         panels_of(check, op->weights_second_moment, op->inner, op->columns) &&
-         optional(op->weights_transposed,
-                  panels_of(check, op->weights_transposed, op->columns, op->inner)) &&
-         holds(check, op->bias, bias) && holds(check, op->bias_first_moment, bias) &&
-         holds(check, op->bias_second_moment, bias);
+// What has just been found to lie in its buffer is written by the operation.
+static bool written(checker *check, bool fits) {
+  if (fits) check->extents[check->extent_count - 1].written = true;
+  return fits;
 }
-static bool gradients(const checker *check, const latent_op *op) {
-  return panels_of(check, op->weights_gradient, op->inner, op->columns) &&
-         holds(check, op->bias_gradient, latent_panels(op->columns) * 16);
+static bool writes(checker *check, latent_operand operand, uint64_t count) {
+  return written(check, holds(check, operand, count));
+}
+static bool writes_matrix(checker *check, latent_operand operand, uint64_t rows, uint64_t columns) {
+  return written(check, matrix(check, operand, rows, columns));
+}
+
+static bool updates(checker *check, const latent_op *op) {
+  uint64_t bias = latent_panels(op->columns) * 16;
+  return written(check, panels_of(check, op->weights, op->inner, op->columns)) &&
+         written(check, panels_of(check, op->weights_first_moment, op->inner, op->columns)) &&
+         written(check, panels_of(check, op->weights_second_moment, op->inner, op->columns)) &&
+         optional(op->weights_transposed,
+                  written(check, panels_of(check, op->weights_transposed, op->columns, op->inner))) &&
+         writes(check, op->bias, bias) && writes(check, op->bias_first_moment, bias) &&
+         writes(check, op->bias_second_moment, bias);
 }
 
 // Operands that an operation has no use for are followed as far as their address, so they have to be
@@ -88,7 +139,7 @@ static bool samples_fit(const checker *check, const latent_op *op) {
   return op->samples <= 1 || (knows && check->rows * op->samples <= LARGEST);
 }
 
-static bool operands_fit(const checker *check, const latent_op *op) {
+static bool operands_fit(checker *check, const latent_op *op) {
   // Rows of the batch, and with their draws.
   uint64_t batch = check->rows, rows = batch * latent_samples(op);
   uint64_t padded = latent_panels(op->columns) * 16, size = op->dimensions;
@@ -96,13 +147,13 @@ static bool operands_fit(const checker *check, const latent_op *op) {
   switch (op->kind) {
     case LATENT_OP_LOAD_ROWS:
       return holds(check, op->source, 0) && op->source.stride >= op->columns &&
-             holds(check, op->row_index, rows) && matrix(check, op->output, rows, op->columns);
+             holds(check, op->row_index, rows) && writes_matrix(check, op->output, rows, op->columns);
     case LATENT_OP_LINEAR_FORWARD:
       return matrix(check, op->input, rows, op->inner) &&
              weights_fit(check, op) &&
              optional(op->bias, holds(check, op->bias,
                                       op->layout == LATENT_LAYOUT_PANELS ? padded : op->columns)) &&
-             matrix(check, op->output, rows, op->columns);
+             writes_matrix(check, op->output, rows, op->columns);
     case LATENT_OP_LIKELIHOOD_FORWARD: {
       uint64_t expected = paired ? 2 * 16 * latent_panels(size) : size;
       uint64_t variances = op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN_SHARED     ? 1
@@ -113,20 +164,20 @@ static bool operands_fit(const checker *check, const latent_op *op) {
              optional(op->bias, holds(check, op->bias, padded)) &&
              matrix(check, op->target, batch, size) &&
              (variances == 0 || holds(check, op->variance, variances)) &&
-             matrix(check, op->partial, rows, latent_partial_width(op)) &&
-             optional(op->gradient, matrix(check, op->gradient, rows, op->columns));
+             writes_matrix(check, op->partial, rows, latent_partial_width(op)) &&
+             optional(op->gradient, writes_matrix(check, op->gradient, rows, op->columns));
     }
     case LATENT_OP_LIKELIHOOD_ROWS:
       return matrix(check, op->partial, rows, latent_partial_width(op)) &&
-             holds(check, op->log_density, rows);
+             writes(check, op->log_density, rows);
     case LATENT_OP_REPARAMETERIZE:
       return matrix(check, op->input, batch, 2 * size) && holds(check, op->row_index, batch) &&
-             matrix(check, op->output, rows, size) && matrix(check, op->epsilon, rows, size) &&
-             matrix(check, op->log_variance, batch, size) && holds(check, op->kl, batch) &&
-             optional(op->log_density, holds(check, op->log_density, rows));
+             writes_matrix(check, op->output, rows, size) && writes_matrix(check, op->epsilon, rows, size) &&
+             writes_matrix(check, op->log_variance, batch, size) && writes(check, op->kl, batch) &&
+             optional(op->log_density, writes(check, op->log_density, rows));
     case LATENT_OP_KL_GATE:
       return matrix(check, op->input, rows, 2 * size) &&
-             matrix(check, op->log_variance, rows, size) && holds(check, op->gate, size);
+             matrix(check, op->log_variance, rows, size) && writes(check, op->gate, size);
     case LATENT_OP_REPARAMETERIZE_BACKWARD:
       return matrix(check, op->input, batch, 2 * size) &&
              ((op->objective == LATENT_OBJECTIVE_SCORE && op->gradient.buffer == 0) ||
@@ -135,45 +186,50 @@ static bool operands_fit(const checker *check, const latent_op *op) {
              matrix(check, op->epsilon, rows, size) &&
              matrix(check, op->log_variance, batch, size) &&
              optional(op->gate, holds(check, op->gate, size)) &&
-             matrix(check, op->output, batch, 2 * size);
+             writes_matrix(check, op->output, batch, 2 * size);
     case LATENT_OP_LINEAR_BACKWARD_INPUT:
       return matrix(check, op->gradient, rows, op->columns) &&
              panels_of(check, op->weights_transposed, op->columns, op->inner) &&
              (op->activation == LATENT_ACTIVATION_IDENTITY ||
               matrix(check, op->input, rows, op->inner)) &&
-             matrix(check, op->output, rows, op->inner);
+             writes_matrix(check, op->output, rows, op->inner);
     case LATENT_OP_LINEAR_BACKWARD_WEIGHTS:
       return matrix(check, op->input, rows, op->inner) &&
              matrix(check, op->gradient, rows, op->columns) &&
-             (op->update ? updates(check, op) : gradients(check, op));
+             (op->update ? updates(check, op)
+                         : written(check, panels_of(check, op->weights_gradient, op->inner, op->columns)) &&
+                               writes(check, op->bias_gradient, padded));
     case LATENT_OP_DRAW_WEIGHTS:
       return holds(check, op->log_density, rows) && holds(check, op->input, rows) &&
-             holds(check, op->output, batch) &&
-             optional(op->draw_weight, holds(check, op->draw_weight, rows));
+             writes(check, op->output, batch) &&
+             optional(op->draw_weight, writes(check, op->draw_weight, rows));
     case LATENT_OP_WEIGH_ROWS:
-      return matrix(check, op->gradient, rows, op->columns) && holds(check, op->draw_weight, rows);
-    case LATENT_OP_ADAM: return updates(check, op) && gradients(check, op);
+      return writes_matrix(check, op->gradient, rows, op->columns) && holds(check, op->draw_weight, rows);
+    case LATENT_OP_ADAM:
+      return updates(check, op) && panels_of(check, op->weights_gradient, op->inner, op->columns) &&
+             holds(check, op->bias_gradient, padded);
     case LATENT_OP_LOG_DENSITY: {
       uint64_t variances = op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN_SHARED     ? 1
                            : op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN_DIAGONAL ? size
                                                                                    : 0;
       return matrix(check, op->input, rows, size) && matrix(check, op->target, batch, size) &&
-             holds(check, op->log_density, rows) &&
+             writes(check, op->log_density, rows) &&
              (variances == 0 || holds(check, op->variance, variances)) &&
-             optional(op->gradient, matrix(check, op->gradient, rows, size)) &&
+             optional(op->gradient, writes_matrix(check, op->gradient, rows, size)) &&
              (!paired || (matrix(check, op->log_variance, rows, size) &&
-                          optional(op->output, matrix(check, op->output, rows, size))));
+                          optional(op->output, writes_matrix(check, op->output, rows, size))));
     }
     case LATENT_OP_LIST_ONES:
       return matrix(check, op->input, rows, op->columns);
     case LATENT_OP_VARIANCE_BACKWARD: {
       uint64_t variances = op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN_SHARED ? 1 : size;
-      return matrix(check, op->gradient, rows, size) && holds(check, op->variance, variances) &&
+      return matrix(check, op->gradient, rows, size) &&
+             (op->update ? writes(check, op->variance, variances) : holds(check, op->variance, variances)) &&
              optional(op->draw_weight, holds(check, op->draw_weight, rows)) &&
              (!op->missing || matrix(check, op->target, batch, size)) &&
-             (op->update ? holds(check, op->bias_first_moment, variances) &&
-                               holds(check, op->bias_second_moment, variances)
-                         : holds(check, op->bias_gradient, variances));
+             (op->update ? writes(check, op->bias_first_moment, variances) &&
+                               writes(check, op->bias_second_moment, variances)
+                         : writes(check, op->bias_gradient, variances));
     }
   }
   return false;
@@ -215,7 +271,7 @@ static bool lists_fit(lists *lists, const latent_op *op) {
 
 latent_status latent_plan_check(const latent_op *ops, size_t count, const latent_buffer *buffers,
                                 size_t buffer_count, uint32_t rows, size_t *operation) {
-  const checker check = {buffers, buffer_count, rows};
+  checker check = {.buffers = buffers, .buffer_count = buffer_count, .rows = rows};
   lists lists = {};
   for (size_t i = 0; i < count; ++i) {
     const latent_op *op = &ops[i];
@@ -230,9 +286,11 @@ latent_status latent_plan_check(const latent_op *ops, size_t count, const latent
         (op->layout != LATENT_LAYOUT_PANELS && op->kind != LATENT_OP_LINEAR_FORWARD))
       return LATENT_ERROR_OPERATION;
     if (op->inner > LARGEST || op->columns > LARGEST || op->dimensions > LARGEST ||
-        !operands_exist(&check, op) || !samples_fit(&check, op) || !operands_fit(&check, op) ||
-        !lists_fit(&lists, op))
+        !operands_exist(&check, op) || !samples_fit(&check, op))
       return LATENT_ERROR_OPERAND;
+    check.extent_count = 0;
+    if (!operands_fit(&check, op) || !lists_fit(&lists, op)) return LATENT_ERROR_OPERAND;
+    if (!lie_apart(&check)) return LATENT_ERROR_OVERLAP;
   }
   return LATENT_OK;
 }

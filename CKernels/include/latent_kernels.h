@@ -16,7 +16,7 @@
 // caller waits; nobody may use it while it is destroyed.
 // Floating point: what a pool runs rounds to nearest and keeps subnormals, whatever mode its caller has
 // set; single kernels compute in the caller's.
-// Errors: latent_status. latent_plan_check finds operands that reach past their buffers;
+// Errors: latent_status. latent_plan_check finds operands that reach past their buffers or overlap;
 // latent_plan_run checks nothing, and aborts where memory for its scratch runs out.
 // Growth: structures are zeroed by those who fill them, and zero means what it did before.
 
@@ -47,6 +47,7 @@ typedef enum latent_status {
   LATENT_ERROR_MEMORY,
   LATENT_ERROR_OPERATION,        // unknown kind, activation, likelihood or transform
   LATENT_ERROR_OPERAND,          // an operand that is missing or reaches past its buffer
+  LATENT_ERROR_OVERLAP,          // one that is written lies on another of the same operation
 } latent_status;
 
 // MARK: Instruction sets
@@ -304,7 +305,8 @@ latent_isa latent_pool_isa(const latent_pool *pool);
 // and no more than its control groups' quota of time, rounded up.
 int latent_allowed_threads(void);
 
-// Checks every operand of every operation against the buffers for batches of up to `rows` rows.
+// Checks every operand of every operation against the buffers, and against the operation's others, for batches
+// of up to `rows` rows. (A data set's `source` may lie anywhere.)
 // `operation`, if given, receives the index of the first bad one.
 latent_status latent_plan_check(const latent_op *ops, size_t count, const latent_buffer *buffers,
                                 size_t buffer_count, uint32_t rows, size_t *operation);

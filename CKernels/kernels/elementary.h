@@ -26,7 +26,7 @@ LATENT_INLINE vf vf_scale(vf value, latent_exp x) {
 #if LATENT_AVX512
   return (vf)_mm512_scalef_ps((__m512)value, (__m512)x.n);
 #endif
-  vi n = x.shifted - (0x4b400000 + 128), half = n >> 1;
+  vi n = x.shifted - 0x4b400080, half = n >> 1;
   vf first = (vf)((half + 127) << 23), second = (vf)((n - half + 127) << 23);
   return value * first * second;
 }

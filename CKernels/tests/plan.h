@@ -11,7 +11,7 @@
 enum { ROWS = 3, INNER = 5, COLUMNS = 20, SIZE = 20, MOST = 16 };
 
 static int failures, checks;
-static float memory[4096];  // never followed: only its address counts
+static float memory[MOST + 1][4096];  // never followed: only its addresses count
 
 // An operation with each operand in a buffer of its own, as large as it must be.
 typedef struct plan {
@@ -25,7 +25,7 @@ typedef struct plan {
     const char *name;
     latent_operand *place;
     size_t columns;  // of a matrix
-    bool optional, empty;
+    bool optional, empty, written;
   } operands[MOST];
 } plan;
 
@@ -36,7 +36,7 @@ static inline void vector(plan *of, const char *name, latent_operand *place, siz
   of->operands[of->count].place = place;
   of->operands[of->count].empty = count == 0;
   *place = (latent_operand){(uint32_t)++of->count, 0, 0};
-  of->buffers[of->count] = (latent_buffer){memory, count};
+  of->buffers[of->count] = (latent_buffer){memory[of->count], count};
 }
 
 static inline void matrix(plan *of, const char *name, latent_operand *place, size_t rows, size_t columns) {
@@ -47,6 +47,15 @@ static inline void matrix(plan *of, const char *name, latent_operand *place, siz
 }
 
 static inline void optional(plan *of) { of->operands[of->count - 1].optional = true; }
+static inline void written(plan *of) { of->operands[of->count - 1].written = true; }
+
+// Every operand there is, apart from each other, in rows of 64 in buffer 1: all of `memory`.
+static const latent_buffer plenty = {memory, sizeof(memory) / sizeof(float)};
+static inline void apart(latent_op *op) {
+  latent_operand *operands = &op->source;
+  const size_t count = (size_t)((latent_operand *)(op + 1) - operands);
+  for (size_t i = 0; i < count; ++i) operands[i] = (latent_operand){1, 64, i * (plenty.count / count)};
+}
 
 static inline void check(const plan *of, latent_status expected, const char *operand, const char *what) {
   size_t operation = 77;

@@ -1,12 +1,54 @@
 // latent_plan_check operand by operand: every operation with exactly the memory it needs passes, and
 // is refused when an operand is missing, names no buffer, begins past its buffer's end, is one element
-// short or has rows too close together.
+// short, has rows too close together, or lies on one that is written.
 
 #include "plan.h"
+
+// Every operand on every other one: refused where either is written, but not beside it, nor between its rows.
+static void overlay(plan *of) {
+  for (size_t i = 0; i < of->count; ++i)
+    for (size_t j = 0; j < of->count; ++j) {
+      if (i == j || of->operands[i].empty || of->operands[j].empty) continue;
+      const bool either = of->operands[i].written || of->operands[j].written;
+      latent_operand *place = of->operands[i].place, *other = of->operands[j].place, whole = *place, kept = *other;
+      latent_buffer *buffer = &of->buffers[j + 1], full = *buffer;
+      const size_t length = of->buffers[i + 1].count;
+      *place = (latent_operand){(uint32_t)j + 1, whole.stride, 0};
+      buffer->count = 4096;
+      check(of, either ? LATENT_ERROR_OVERLAP : LATENT_OK, of->operands[i].name, of->operands[j].name);
+      place->offset = full.count - 1;
+      check(of, either ? LATENT_ERROR_OVERLAP : LATENT_OK, of->operands[i].name, "on the last one");
+      place->offset = full.count;
+      check(of, LATENT_OK, of->operands[i].name, "behind it");
+      place->offset = 0;
+      other->offset = length;
+      check(of, LATENT_OK, of->operands[i].name, "before it");
+      other->offset = length - 1;
+      check(of, either ? LATENT_ERROR_OVERLAP : LATENT_OK, of->operands[i].name, "on the first one");
+      if (of->operands[i].columns && of->operands[j].columns) {
+        // Side by side in rows of 151, and with one column in common.
+        const size_t columns = of->operands[i].columns;
+        place->stride = other->stride = 151;
+        place->offset = 0, other->offset = columns;
+        check(of, LATENT_OK, of->operands[i].name, "beside it");
+        place->offset = 151, other->offset = columns;
+        check(of, LATENT_OK, of->operands[i].name, "beside it, a row later");
+        place->offset = 0, other->offset = columns - 1;
+        check(of, either ? LATENT_ERROR_OVERLAP : LATENT_OK, of->operands[i].name, "partly beside it");
+        place->offset = of->operands[j].columns - 1, other->offset = 0;
+        check(of, either ? LATENT_ERROR_OVERLAP : LATENT_OK, of->operands[i].name, "partly beside it, too");
+        other->stride = 150;
+        place->offset = 0, other->offset = columns;
+        check(of, either ? LATENT_ERROR_OVERLAP : LATENT_OK, of->operands[i].name, "in rows of another length");
+      }
+      *place = whole, *other = kept, *buffer = full;
+    }
+}
 
 // Every operand in turn. What nobody has a use for may stay, as long as it names a buffer.
 static void spoil(plan *of) {
   check(of, LATENT_OK, "all", "whole");
+  overlay(of);
   for (size_t i = 0; i < of->count; ++i) {
     latent_operand *place = of->operands[i].place, whole = *place;
     latent_buffer *buffer = &of->buffers[i + 1], full = *buffer;
@@ -68,20 +110,30 @@ static void spoil(plan *of) {
 // MARK: Operations
 
 static void layer_gradients(plan *of) {
+  const bool made = of->op.kind == LATENT_OP_LINEAR_BACKWARD_WEIGHTS;
   vector(of, "weights' gradient", &of->op.weights_gradient, INNER * panels(COLUMNS));
+  if (made) written(of);
   vector(of, "bias's gradient", &of->op.bias_gradient, panels(COLUMNS));
+  if (made) written(of);
 }
 
 static void layer_updates(plan *of) {
   latent_op *op = &of->op;
   vector(of, "weights", &op->weights, INNER * panels(COLUMNS));
+  written(of);
   vector(of, "first moment", &op->weights_first_moment, INNER * panels(COLUMNS));
+  written(of);
   vector(of, "second moment", &op->weights_second_moment, INNER * panels(COLUMNS));
+  written(of);
   vector(of, "transposed", &op->weights_transposed, COLUMNS * panels(INNER));
+  written(of);
   optional(of);
   vector(of, "bias", &op->bias, panels(COLUMNS));
+  written(of);
   vector(of, "bias's first moment", &op->bias_first_moment, panels(COLUMNS));
+  written(of);
   vector(of, "bias's second moment", &op->bias_second_moment, panels(COLUMNS));
+  written(of);
 }
 
 static size_t variances(latent_likelihood likelihood) {
@@ -103,6 +155,7 @@ static void linear(bool padded) {
     vector(&it, "bias", &it.op.bias, layout == LATENT_LAYOUT_PANELS ? panels(COLUMNS) : COLUMNS);
     optional(&it);
     matrix(&it, "output", &it.op.output, 2 * ROWS, COLUMNS);
+    written(&it);
     spoil(&it);
   }
   for (int activation = 0; activation < LATENT_ACTIVATION_COUNT; ++activation) {
@@ -112,6 +165,7 @@ static void linear(bool padded) {
     vector(&it, "transposed", &it.op.weights_transposed, COLUMNS * panels(INNER));
     if (activation != LATENT_ACTIVATION_IDENTITY) matrix(&it, "input", &it.op.input, ROWS, INNER);
     matrix(&it, "output", &it.op.output, ROWS, INNER);
+    written(&it);
     spoil(&it);
   }
   for (int update = 0; update < 2; ++update) {
@@ -148,7 +202,9 @@ static void likelihoods(bool padded) {
     matrix(&it, "target", &it.op.target, ROWS, SIZE);
     if (variances(it.op.likelihood)) vector(&it, "variance", &it.op.variance, variances(it.op.likelihood));
     matrix(&it, "partial", &it.op.partial, 2 * ROWS, width);
+    written(&it);
     matrix(&it, "gradient", &it.op.gradient, 2 * ROWS, columns);
+    written(&it);
     optional(&it);
     spoil(&it);
     ++it.op.columns;
@@ -159,6 +215,7 @@ static void likelihoods(bool padded) {
     it.op.columns = (uint32_t)columns;
     matrix(&it, "partial", &it.op.partial, ROWS, width);
     vector(&it, "log density", &it.op.log_density, ROWS);
+    written(&it);
     spoil(&it);
 
     it = start("log density", LATENT_OP_LOG_DENSITY, padded);
@@ -167,12 +224,15 @@ static void likelihoods(bool padded) {
     matrix(&it, "input", &it.op.input, 2 * ROWS, SIZE);
     matrix(&it, "target", &it.op.target, ROWS, SIZE);
     vector(&it, "log density", &it.op.log_density, 2 * ROWS);
+    written(&it);
     if (variances(it.op.likelihood)) vector(&it, "variance", &it.op.variance, variances(it.op.likelihood));
     matrix(&it, "gradient", &it.op.gradient, 2 * ROWS, SIZE);
+    written(&it);
     optional(&it);
     if (paired) {
       matrix(&it, "log-variance", &it.op.log_variance, 2 * ROWS, SIZE);
       matrix(&it, "output", &it.op.output, 2 * ROWS, SIZE);
+      written(&it);
       optional(&it);
     }
     spoil(&it);
@@ -186,14 +246,18 @@ static void likelihoods(bool padded) {
     size_t count = variances(it.op.likelihood);
     matrix(&it, "gradient", &it.op.gradient, 2 * ROWS, SIZE);
     vector(&it, "variance", &it.op.variance, count);
+    if (it.op.update) written(&it);
     vector(&it, "draw weight", &it.op.draw_weight, 2 * ROWS);
     optional(&it);
     if (it.op.missing) matrix(&it, "target", &it.op.target, ROWS, SIZE);
     if (it.op.update) {
       vector(&it, "first moment", &it.op.bias_first_moment, count);
+      written(&it);
       vector(&it, "second moment", &it.op.bias_second_moment, count);
+      written(&it);
     } else {
       vector(&it, "bias's gradient", &it.op.bias_gradient, count);
+      written(&it);
     }
     spoil(&it);
   }
@@ -205,6 +269,7 @@ static void draws(bool padded) {
   it.op.source.stride = COLUMNS;
   vector(&it, "row index", &it.op.row_index, ROWS);
   matrix(&it, "output", &it.op.output, ROWS, COLUMNS);
+  written(&it);
   spoil(&it);
   it.op.source.stride = COLUMNS - 1;
   check(&it, LATENT_ERROR_OPERAND, "source", "with rows too close");
@@ -214,10 +279,15 @@ static void draws(bool padded) {
   matrix(&it, "input", &it.op.input, ROWS, 2 * SIZE);
   vector(&it, "row index", &it.op.row_index, ROWS);
   matrix(&it, "output", &it.op.output, 2 * ROWS, SIZE);
+  written(&it);
   matrix(&it, "epsilon", &it.op.epsilon, 2 * ROWS, SIZE);
+  written(&it);
   matrix(&it, "log-variance", &it.op.log_variance, ROWS, SIZE);
+  written(&it);
   vector(&it, "kl", &it.op.kl, ROWS);
+  written(&it);
   vector(&it, "log ratio", &it.op.log_density, 2 * ROWS);
+  written(&it);
   optional(&it);
   spoil(&it);
 
@@ -225,6 +295,7 @@ static void draws(bool padded) {
   matrix(&it, "input", &it.op.input, ROWS, 2 * SIZE);
   matrix(&it, "log-variance", &it.op.log_variance, ROWS, SIZE);
   vector(&it, "gate", &it.op.gate, SIZE);
+  written(&it);
   spoil(&it);
 
   for (int objective = 0; objective < LATENT_OBJECTIVE_COUNT; ++objective) {
@@ -241,6 +312,7 @@ static void draws(bool padded) {
     vector(&it, "gate", &it.op.gate, SIZE);
     optional(&it);
     matrix(&it, "output", &it.op.output, ROWS, 2 * SIZE);
+    written(&it);
     spoil(&it);
   }
 
@@ -249,13 +321,16 @@ static void draws(bool padded) {
   vector(&it, "log density", &it.op.log_density, 2 * ROWS);
   vector(&it, "log ratio", &it.op.input, 2 * ROWS);
   vector(&it, "bound", &it.op.output, ROWS);
+  written(&it);
   vector(&it, "draw weight", &it.op.draw_weight, 2 * ROWS);
+  written(&it);
   optional(&it);
   spoil(&it);
 
   it = start("weigh rows", LATENT_OP_WEIGH_ROWS, padded);
   it.op.samples = 2;
   matrix(&it, "gradient", &it.op.gradient, 2 * ROWS, COLUMNS);
+  written(&it);
   vector(&it, "draw weight", &it.op.draw_weight, 2 * ROWS);
   spoil(&it);
 

@@ -68,17 +68,14 @@ static void words(void) {
                                         LATENT_OP_LIST_ONES};
   for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); ++i)
     for (uint32_t samples = 0; samples < 3; ++samples) {
-      // Buffers of plenty for everything.
-      plan plenty = start("samples", none[i], false);
-      plenty.count = 1;
-      plenty.buffers[1] = (latent_buffer){memory, 4096};
-      plenty.op.samples = samples;
-      latent_operand *operands = &plenty.op.source;
-      for (; operands < (latent_operand *)(&plenty.op + 1); ++operands)
-        *operands = (latent_operand){1, 64, 0};
-      check(&plenty, samples < 2 ? LATENT_OK : LATENT_ERROR_OPERAND, "samples", "of what knows none");
-      plenty.op.layout = LATENT_LAYOUT_INNER_BY_COLUMNS;
-      check(&plenty, LATENT_ERROR_OPERATION, "layout", "of what has no weights");
+      plan all = start("samples", none[i], false);
+      all.count = 1;
+      all.buffers[1] = plenty;
+      all.op.samples = samples;
+      apart(&all.op);
+      check(&all, samples < 2 ? LATENT_OK : LATENT_ERROR_OPERAND, "samples", "of what knows none");
+      all.op.layout = LATENT_LAYOUT_INNER_BY_COLUMNS;
+      check(&all, LATENT_ERROR_OPERATION, "layout", "of what has no weights");
     }
 }
 
@@ -99,7 +96,7 @@ static void lists(void) {
   };
   for (size_t s = 0; s < sizeof(sequences) / sizeof(sequences[0]); ++s) {
     latent_op ops[8] = {};
-    const latent_buffer buffers[2] = {{NULL, 0}, {memory, 4096}};
+    const latent_buffer buffers[2] = {{NULL, 0}, plenty};
     size_t count = 0;
     bool barrier = false;
     for (const char *at = sequences[s].sequence; *at; ++at) {
@@ -108,11 +105,9 @@ static void lists(void) {
         continue;
       }
       latent_op *op = &ops[count++];
-      latent_operand *operands = &op->source;
-      for (; operands < (latent_operand *)(op + 1); ++operands)
-        *operands = (latent_operand){1, 64, 0};
+      apart(op);
       bool other = *at >= 'A' && *at <= 'Z';
-      if (other) op->input.offset = 64;
+      if (other) op->input.offset += 64;
       op->inner = op->columns = 16;
       op->barrier = barrier;
       barrier = false;
@@ -140,11 +135,9 @@ static void lists(void) {
   // The same place told otherwise is another.
   for (int part = 0; part < 3; ++part) {
     latent_op ops[2] = {};
-    const latent_buffer buffers[3] = {{NULL, 0}, {memory, 4096}, {memory, 4096}};
+    const latent_buffer buffers[3] = {{NULL, 0}, plenty, plenty};
     for (int i = 0; i < 2; ++i) {
-      latent_operand *operands = &ops[i].source;
-      for (; operands < (latent_operand *)(&ops[i] + 1); ++operands)
-        *operands = (latent_operand){1, 64, 0};
+      apart(&ops[i]);
       ops[i].inner = ops[i].columns = 16;
     }
     ops[0].kind = LATENT_OP_LIST_ONES;
@@ -153,7 +146,7 @@ static void lists(void) {
     failures += latent_plan_check(ops, 2, buffers, 3, ROWS, NULL) != LATENT_OK;
     if (part == 0) ops[1].input.buffer = 2;
     if (part == 1) ops[1].input.stride = 65;
-    if (part == 2) ops[1].input.offset = 1;
+    if (part == 2) ops[1].input.offset += 1;
     failures += latent_plan_check(ops, 2, buffers, 3, ROWS, NULL) != LATENT_ERROR_OPERAND;
     checks += 2;
   }
