@@ -23,6 +23,27 @@ latent_mixture_layout latent_mixture_statistics(const latent_mixture *pass) {
   return layout;
 }
 
+static latent_status check(const latent_mixture *pass) {
+  if ((unsigned)pass->density > LATENT_DENSITY_DIAGONAL || (unsigned)pass->squares > LATENT_SQUARES_FULL)
+    return LATENT_ERROR_OPERATION;
+  const size_t columns = pass->columns, components = pass->components, values = components * columns;
+  if (columns > INT32_MAX || components > INT32_MAX || pass->stride < columns) return LATENT_ERROR_OPERAND;
+  // Bytes of statistics, whose slots are many, and whiteners; and of the rows and what is made of them.
+  const size_t padded = (columns + 15) / 16 * 16;
+  const bool full = pass->squares == LATENT_SQUARES_FULL || pass->density != LATENT_DENSITY_DIAGONAL;
+  size_t made, rows, row;
+  if (__builtin_mul_overflow((components + 4) * (padded + 16), ((full ? padded : 0) + 4) * WAVE_RANGES * 2 * 8, &made) ||
+      __builtin_add_overflow(pass->stride, components, &row) ||
+      __builtin_mul_overflow(row, (size_t)8, &row) || __builtin_mul_overflow(pass->rows, row, &rows) ||
+      made > PTRDIFF_MAX || rows > PTRDIFF_MAX)
+    return LATENT_ERROR_OPERAND;
+  if ((columns && !pass->shift) || (values && (!pass->centers || !pass->whiteners)) ||
+      (components && !pass->constants) || (columns && pass->rows && !pass->x))
+    return LATENT_ERROR_OPERAND;
+  const bool whole = pass->rows % RANGE_ROWS == 0 || !pass->more;
+  return whole && pass->waiting < WAVE_RANGES ? LATENT_OK : LATENT_ERROR_OPERAND;
+}
+
 typedef struct mixture_job {
   const latent_mixture *pass;
   const latent_mixture_kernels *kernels;
@@ -50,7 +71,7 @@ static size_t lay_out(const latent_pool *pool, const latent_mixture *pass, mixtu
 size_t latent_mixture_workspace(const latent_pool *pool, const latent_mixture *pass) {
   mixture_job job;
   size_t scratch, slots;
-  return lay_out(pool, pass, &job, &scratch, &slots);
+  return check(pass) == LATENT_OK ? lay_out(pool, pass, &job, &scratch, &slots) : 0;
 }
 
 // statistics += the tree over `ranges` slots, this thread's part of it: neighbours first, then pairs of them,
@@ -106,7 +127,10 @@ static void work(latent_pool *pool, const void *context, int thread) {
   if (pass->statistics && waiting && !pass->more) join(job, waiting, thread, threads);
 }
 
-void latent_mixture_run(latent_pool *pool, const latent_mixture *pass, void *workspace) {
+latent_status latent_mixture_run(latent_pool *pool, const latent_mixture *pass, void *workspace) {
+  const latent_status status = check(pass);
+  if (status != LATENT_OK) return status;
+  if (!workspace || (uintptr_t)workspace % 64) return LATENT_ERROR_OPERAND;
   _Atomic size_t taken[2] = {0, 0};
   mixture_job job;
   size_t scratch, slots;
@@ -116,4 +140,5 @@ void latent_mixture_run(latent_pool *pool, const latent_mixture *pass, void *wor
   job.slots = (double *)(void *)((char *)workspace + slots);
   job.taken = taken;
   latent_pool_run(pool, work, &job);
+  return LATENT_OK;
 }

@@ -29,7 +29,13 @@ static void scatter_job(latent_pool *pool, const void *context, int thread) {
   }
 }
 
-void latent_scatter_add(latent_pool *pool, const latent_scatter *scatter) {
-  if (scatter->count == 0 || scatter->columns == 0) return;
+latent_status latent_scatter_add(latent_pool *pool, const latent_scatter *scatter) {
+  if ((unsigned)scatter->source > LATENT_SOURCE_DOUBLES) return LATENT_ERROR_OPERATION;
+  if (scatter->count == 0 || scatter->columns == 0) return LATENT_OK;
+  size_t bytes;
+  if (!scatter->rows || !scatter->pivot || !scatter->sums || !scatter->products || !scatter->workspace ||
+      scatter->columns > INT32_MAX || __builtin_mul_overflow(scatter->count, scatter->columns * sizeof(double), &bytes))
+    return LATENT_ERROR_OPERAND;
   latent_pool_run(pool, scatter_job, scatter);
+  return LATENT_OK;
 }

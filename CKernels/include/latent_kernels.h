@@ -340,8 +340,9 @@ typedef struct latent_scatter {
 size_t latent_scatter_width(size_t columns);
 size_t latent_scatter_workspace(const latent_scatter *scatter);
 
-// Adds the rows to the totals: the same bits for any number of threads.
-void latent_scatter_add(latent_pool *pool, const latent_scatter *scatter);
+// Adds the rows to the totals: the same bits for any number of threads. LATENT_ERROR_OPERATION for an unknown
+// source, LATENT_ERROR_OPERAND for an array that is missing or sizes beyond all memory.
+latent_status latent_scatter_add(latent_pool *pool, const latent_scatter *scatter);
 
 // A cheap, steady counter and its rate.
 uint64_t latent_ticks(void);

@@ -62,11 +62,15 @@ size_t latent_mixture_wave_rows(void);
 // Rows summed by one thread at a time. Pieces of a table are multiples of this, but for the last.
 size_t latent_mixture_range_rows(void);
 
-// Bytes of 64-byte aligned memory that a pass needs.
+// Bytes of 64-byte aligned memory that a pass needs; 0 for one that latent_mixture_run refuses.
 size_t latent_mixture_workspace(const latent_pool *pool, const latent_mixture *pass);
 
 // Runs on all threads of the pool. Rows are summed over fixed ranges in double, and the ranges joined
 // by a fixed tree: the same bits for any number of threads and on every instruction set.
-void latent_mixture_run(latent_pool *pool, const latent_mixture *pass, void *workspace);
+//
+// LATENT_ERROR_OPERATION for an unknown density or squares; LATENT_ERROR_OPERAND for an array that is missing,
+// rows closer than their columns, sizes beyond all memory, a workspace off its 64 bytes, or a piece that is not
+// whole ranges though more follow. How long arrays are it cannot see.
+latent_status latent_mixture_run(latent_pool *pool, const latent_mixture *pass, void *workspace);
 
 #endif

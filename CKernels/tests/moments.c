@@ -277,6 +277,65 @@ static digest mixture_case(latent_pool *pool, uint64_t seed) {
   return value;
 }
 
+// What cannot be right is refused, and nothing is touched.
+static void refusals(latent_pool *pool) {
+  snprintf(message, sizeof(message), "refusals");
+  double values[64] = {0}, statistics[4096] = {0};
+  const latent_mixture good = {.columns = 2, .components = 3, .shift = values, .centers = values, .whiteners = values,
+                               .constants = values, .rows = 4, .stride = 2, .x = values, .statistics = statistics};
+  const size_t bytes = latent_mixture_workspace(pool, &good);
+  char *workspace = array(bytes + 64, 1);
+  workspace += (64 - (uintptr_t)workspace % 64) % 64;
+  if (!bytes || latent_mixture_run(pool, &good, workspace) != LATENT_OK) fail("a good pass is refused");
+  if (latent_mixture_run(pool, &good, NULL) != LATENT_ERROR_OPERAND) fail("no workspace");
+  if (latent_mixture_run(pool, &good, workspace + 8) != LATENT_ERROR_OPERAND) fail("a workspace off its place");
+#define REFUSED(STATUS, ...)                                                                             \
+  {                                                                                                      \
+    latent_mixture bad = good;                                                                           \
+    __VA_ARGS__;                                                                                         \
+    if (latent_mixture_run(pool, &bad, workspace) != STATUS) fail(#__VA_ARGS__);                         \
+    if (latent_mixture_workspace(pool, &bad)) fail("memory for " #__VA_ARGS__);                          \
+  }
+  REFUSED(LATENT_ERROR_OPERATION, bad.density = (latent_density)3)
+  REFUSED(LATENT_ERROR_OPERATION, bad.squares = (latent_squares)3)
+  REFUSED(LATENT_ERROR_OPERAND, bad.stride = 1)
+  REFUSED(LATENT_ERROR_OPERAND, bad.shift = NULL)
+  REFUSED(LATENT_ERROR_OPERAND, bad.centers = NULL)
+  REFUSED(LATENT_ERROR_OPERAND, bad.whiteners = NULL)
+  REFUSED(LATENT_ERROR_OPERAND, bad.constants = NULL)
+  REFUSED(LATENT_ERROR_OPERAND, bad.x = NULL)
+  REFUSED(LATENT_ERROR_OPERAND, bad.more = true)
+  REFUSED(LATENT_ERROR_OPERAND, bad.waiting = latent_mixture_wave_rows() / latent_mixture_range_rows())
+  REFUSED(LATENT_ERROR_OPERAND, bad.rows = SIZE_MAX / 8)
+  REFUSED(LATENT_ERROR_OPERAND, bad.rows = SIZE_MAX)
+  REFUSED(LATENT_ERROR_OPERAND, bad.stride = SIZE_MAX / 2)
+  REFUSED(LATENT_ERROR_OPERAND, bad.columns = UINT32_MAX, bad.stride = UINT32_MAX)
+  REFUSED(LATENT_ERROR_OPERAND, bad.columns = INT32_MAX, bad.stride = INT32_MAX, bad.components = 4000)
+  REFUSED(LATENT_ERROR_OPERAND, bad.components = UINT32_MAX)
+#undef REFUSED
+  const latent_scatter whole = {.rows = values, .source = LATENT_SOURCE_DOUBLES, .count = 4, .columns = 2,
+                                .pivot = values, .sums = statistics, .products = statistics + 16,
+                                .workspace = array(100000, 1)};
+  if (latent_scatter_add(pool, &whole) != LATENT_OK) fail("a good scatter matrix is refused");
+#define REFUSED(STATUS, ...)                                                     \
+  {                                                                              \
+    latent_scatter bad = whole;                                                  \
+    __VA_ARGS__;                                                                 \
+    if (latent_scatter_add(pool, &bad) != STATUS) fail(#__VA_ARGS__);            \
+  }
+  REFUSED(LATENT_ERROR_OPERATION, bad.source = (latent_source)3)
+  REFUSED(LATENT_ERROR_OPERAND, bad.rows = NULL)
+  REFUSED(LATENT_ERROR_OPERAND, bad.pivot = NULL)
+  REFUSED(LATENT_ERROR_OPERAND, bad.sums = NULL)
+  REFUSED(LATENT_ERROR_OPERAND, bad.products = NULL)
+  REFUSED(LATENT_ERROR_OPERAND, bad.workspace = NULL)
+  REFUSED(LATENT_ERROR_OPERAND, bad.count = SIZE_MAX)
+  REFUSED(LATENT_ERROR_OPERAND, bad.columns = (size_t)INT32_MAX + 1)
+  REFUSED(LATENT_OK, bad.count = 0, bad.rows = NULL)
+#undef REFUSED
+  release();
+}
+
 // MARK: Scatter matrices
 
 static digest scatter_case(latent_pool *pool, uint64_t seed) {
@@ -361,6 +420,7 @@ int main(int count, char **arguments) {
     for (int threads = 1; threads <= 3; threads += 2) {
       latent_pool *pool;
       if (latent_pool_create(threads, (latent_isa)isa, &pool)) return 1;
+      refusals(pool);
       for (uint64_t seed = 1; seed <= cases && failures < 20; ++seed) {
         // One lane at a time is slow, and its values are those of the other sets.
         if (isa == LATENT_ISA_SCALAR && (seed % 4 || threads > 1)) continue;

@@ -18,7 +18,8 @@ extension FusedBackend {
     withUnsafePointer(to: pass) { pass in
       let bytes = latent_mixture_workspace(pool, pass)
       if workspace.storage.count < bytes { workspace.storage = Storage(count: bytes) }
-      latent_mixture_run(pool, pass, workspace.storage.pointer)
+      let status = latent_mixture_run(pool, pass, workspace.storage.pointer)
+      precondition(status == LATENT_OK, "A pass of a mixture needs all its arrays, and rows of whole ranges.")
     }
   }
 }
