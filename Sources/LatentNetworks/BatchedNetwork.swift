@@ -27,12 +27,19 @@ public final class BatchedNetwork {
 
   /// A network with room for batches of up to `capacity` rows.
   ///
-  /// - Throws: ``SettingError`` when the capacity is below 1.
+  /// - Throws: ``SettingError`` when the capacity is below 1; ``ShapeError`` when the parameters are of
+  ///   another layout than the network's.
   public init(
     _ network: MultilayerPerceptron, parameters: Parameters, capacity: Int, backend: any Backend
   ) throws {
     guard capacity > 0 else {
       throw SettingError("A network needs room for at least 1 row a batch, found \(capacity).")
+    }
+    // A layer of another layout would be read, and its gradients written, past the storage.
+    for layer in network.layers where !parameters.layers.contains(where: layer.lies(as:)) {
+      throw ShapeError(
+        "These parameters have no layer like \(layer.name), \(layer.inputs) x \(layer.columns), in its "
+          + "place; give those of the layout that the network was added to.")
     }
     self.network = network
     self.parameters = parameters

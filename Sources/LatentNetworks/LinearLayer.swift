@@ -49,6 +49,12 @@ public struct LinearLayer: Sendable {
     }
   }
 
+  /// Whether both have the same sizes at the same places of their storage.
+  func lies(as other: LinearLayer) -> Bool {
+    (inputs, columns, weights, bias) == (other.inputs, other.columns, other.weights, other.bias)
+      && transposed == other.transposed
+  }
+
   var weightCount: Int { Panels.count(columns) * inputs * 16 }
   var biasCount: Int { Panels.count(columns) * 16 }
 

@@ -105,6 +105,43 @@ import Testing
       parameters.learnedCount == 21 * 18 + 18 + 2 * (18 * 5 + 5) + 5 * 18 + 18 + 2 * (18 * 21 + 21))
   }
 
+  private func stack(
+    inputs: Int, outputs: Int, in layout: inout ParameterLayout
+  ) -> MultilayerPerceptron {
+    MultilayerPerceptron(
+      prefix: "stack", inputs: inputs, hidden: [], activation: .relu, outputColumns: outputs,
+      output: [ColumnSlice(name: "out", count: outputs)], inputNeedsGradient: true, layout: &layout)
+  }
+
+  /// A network reads and writes where its own layout says, so that no other one's memory will do.
+  @Test(arguments: [(1, 1), (8, 39), (40, 8), (1000, 1000)])
+  func parametersOfAnotherLayoutAreRefused(inputs: Int, outputs: Int) throws {
+    var (own, other, longer) = (ParameterLayout(), ParameterLayout(), ParameterLayout())
+    let network = stack(inputs: 8, outputs: 40, in: &own)
+    _ = stack(inputs: inputs, outputs: outputs, in: &other)
+    let found = #expect(throws: ShapeError.self) {
+      try BatchedNetwork(network, parameters: Parameters(other), capacity: 2, backend: backend)
+    }
+    #expect(found?.description.contains("no layer like out, 8 x 40") == true)
+    // Nor a layer of the same sizes in another place; those of a layout that went on will do.
+    _ = stack(inputs: inputs, outputs: outputs, in: &longer)
+    let second = stack(inputs: 8, outputs: 40, in: &longer)
+    _ = stack(inputs: inputs, outputs: outputs, in: &own)
+    #expect(throws: ShapeError.self) {
+      try BatchedNetwork(second, parameters: Parameters(own), capacity: 2, backend: backend)
+    }
+    _ = try BatchedNetwork(network, parameters: Parameters(own), capacity: 2, backend: backend)
+  }
+
+  /// A tensor of larger parameters is the program's mistake, which ends it before memory is harmed.
+  @Test func tensorsOfOtherParametersEndTheProgram() async {
+    await #expect(processExitsWith: .failure) {
+      let small = try VariationalNetworks(Architecture(dimensions: 1, hidden: [])).parameters
+      let large = try VariationalNetworks(Architecture(dimensions: 900, hidden: [])).parameters
+      _ = small.read(large.slots.last!)
+    }
+  }
+
   @Test func shapesThatDoNotFitAreNamed() throws {
     let encoder = try Encoder(
       inputs: 784, hidden: [8], latentDimensions: 2, capacity: 4, backend: backend)
