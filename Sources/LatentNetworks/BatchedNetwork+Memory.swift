@@ -44,9 +44,21 @@ extension BatchedNetwork {
 
   /// The gradient of the batch of the last `forward`; those of the parameters go to
   /// `parameters.gradients`.
+  ///
+  /// - Throws: ``ShapeError`` when the batch or the gradient [rows x outputs] has another shape than
+  ///   those of the last `forward`, or the network was built without the gradient of its input.
   public func backward(_ batch: Matrix<Float>, outputGradient: Matrix<Float>) throws -> Matrix<
     Float
   > {
+    // Values of another shape may be just as many.
+    guard batch.columns == inputs, outputGradient.columns == outputs,
+      outputGradient.rows == batch.rows
+    else {
+      throw ShapeError(
+        "The network expects a batch of n x \(inputs) and its output's gradient of n x \(outputs), "
+          + "found \(batch.rows) x \(batch.columns) and \(outputGradient.rows) x "
+          + "\(outputGradient.columns).")
+    }
     var gradient = Matrix<Float>(rows: batch.rows, columns: inputs)
     try batch.values.withUnsafeBufferPointer { x in
       try outputGradient.values.withUnsafeBufferPointer { dy in

@@ -78,6 +78,9 @@ public final class Decoder {
 
   /// From d loss / d raw output of the last `forward`, and its latents: the gradients of all
   /// parameters, into `parameters.gradients`, and d loss / d latents.
+  ///
+  /// - Throws: ``ShapeError`` when the latents or the gradient [rows x ``BatchedNetwork/outputs``] have
+  ///   another shape than those of the last `forward`.
   public func backward(_ latents: Matrix<Float>, outputGradient: Matrix<Float>) throws -> Matrix<
     Float
   > {

@@ -71,7 +71,8 @@ public final class Encoder {
   /// log-variance is −∞.
   ///
   /// - Throws: ``ShapeError`` when the counts are not whole rows of the encoder's widths, or the batch
-  ///   is larger than the capacity.
+  ///   is larger than the capacity; ``OverlapError`` when means or log-variances lie on each other, or
+  ///   on the input, which the way back needs.
   public func forward(
     _ x: UnsafeBufferPointer<Float>, mean: UnsafeMutableBufferPointer<Float>,
     logVariance: UnsafeMutableBufferPointer<Float>
@@ -84,6 +85,14 @@ public final class Encoder {
       throw ShapeError(
         "The posterior of \(rows) rows takes \(rows) x \(latents) values each, found room for "
           + "\(mean.count) means and \(logVariance.count) log-variances.")
+    }
+    let (means, variances) = (MatrixExtent(mean), MatrixExtent(logVariance))
+    guard !means.overlaps(variances), !means.overlaps(MatrixExtent(x)),
+      !variances.overlaps(MatrixExtent(x))
+    else {
+      throw OverlapError(
+        "The posterior's means and log-variances overlap each other or the input; each needs memory "
+          + "of its own.")
     }
     try network.forward(
       x,

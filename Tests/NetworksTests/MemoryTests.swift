@@ -79,11 +79,22 @@ import Testing
       func x(_ count: Int) -> UnsafeBufferPointer<Float> {
         UnsafeBufferPointer(rebasing: room[..<count])
       }
-      let two = UnsafeMutableBufferPointer(rebasing: room[12..<14])
-      #expect(throws: ShapeError.self) { try encoder.forward(x(8), mean: two, logVariance: two) }
-      #expect(throws: ShapeError.self) { try encoder.forward(x(5), mean: two, logVariance: two) }
-      #expect(throws: ShapeError.self) { try encoder.forward(x(12), mean: two, logVariance: two) }
-      try encoder.forward(x(4), mean: two, logVariance: two)
+      func place(_ range: Range<Int>) -> UnsafeMutableBufferPointer<Float> {
+        UnsafeMutableBufferPointer(rebasing: room[range])
+      }
+      let (two, last) = (place(12..<14), place(14..<16))
+      #expect(throws: ShapeError.self) { try encoder.forward(x(8), mean: two, logVariance: last) }
+      #expect(throws: ShapeError.self) { try encoder.forward(x(5), mean: two, logVariance: last) }
+      #expect(throws: ShapeError.self) { try encoder.forward(x(12), mean: two, logVariance: last) }
+      // One buffer for both, or parts of it; and the input that the way back needs.
+      for (mean, logVariance) in [
+        (12..<14, 12..<14), (12..<14, 13..<15), (3..<5, 12..<14), (12..<14, 0..<2),
+      ] {
+        #expect(throws: OverlapError.self) {
+          try encoder.forward(x(4), mean: place(mean), logVariance: place(logVariance))
+        }
+      }
+      try encoder.forward(x(4), mean: two, logVariance: last)
       #expect(throws: OverlapError.self) {
         try encoder.backward(
           input: x(4), meanGradient: UnsafeBufferPointer(two),

@@ -105,6 +105,25 @@ import Testing
       parameters.learnedCount == 21 * 18 + 18 + 2 * (18 * 5 + 5) + 5 * 18 + 18 + 2 * (18 * 21 + 21))
   }
 
+  /// Six values are not 2 x 3 ones.
+  @Test(arguments: [
+    (2, 2, 3, 2), (2, 2, 1, 6), (2, 2, 2, 2), (1, 4, 2, 3), (4, 1, 2, 3), (3, 2, 3, 3),
+  ])
+  func gradientsOfAnotherShapeAreRefused(
+    rows: Int, latents: Int, gradientRows: Int, outputs: Int
+  ) throws {
+    let decoder = try Decoder(
+      latentDimensions: 2, hidden: [], dimensions: 3, capacity: 4, backend: backend)
+    _ = try decoder.forward(Matrix(rows: 2, columns: 2))
+    _ = try decoder.backward(
+      Matrix(rows: 2, columns: 2), outputGradient: Matrix(rows: 2, columns: 3))
+    #expect(throws: ShapeError.self) {
+      try decoder.backward(
+        Matrix(rows: rows, columns: latents),
+        outputGradient: Matrix(rows: gradientRows, columns: outputs))
+    }
+  }
+
   private func stack(
     inputs: Int, outputs: Int, in layout: inout ParameterLayout
   ) -> MultilayerPerceptron {
