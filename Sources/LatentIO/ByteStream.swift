@@ -1,3 +1,5 @@
+import LatentKernels
+
 /// The bytes of a file from front to back, inflated on the way when they are gzip.
 ///
 /// Nothing is allocated for a size that a header claims before the file is known to be able to hold

@@ -55,6 +55,3 @@ func posixSync(_ descriptor: Int32) -> Bool {
   }
   return true
 }
-
-/// Bytes of memory that the machine has.
-let physicalMemory = sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE))

@@ -98,6 +98,16 @@ import Testing
     #expect(throws: ShapeError.self) { try layer.forward(rows: 3, x, on: backend) }
     #expect(throws: ShapeError.self) { try layer.forward(rows: 1, x, on: backend) }
     #expect(throws: ShapeError.self) { try layer.forward(rows: .max, x, on: backend) }
+    // Before there is room for the output, whether values are missing or there are none to miss.
+    for inputs in [0, 1, 3] {
+      let small = try PackedLinear(
+        inputs: inputs, outputs: 1, weights: [Float](repeating: 1, count: inputs))
+      for rows in [Int.min, -1, 1 << 40, Int.max / 3 + 1, .max] {
+        #expect(throws: ShapeError.self) { try small.forward(rows: rows, [], on: backend) }
+      }
+    }
+    let wide = try PackedLinear(inputs: 0, outputs: 1 << 20, weights: [])
+    #expect(throws: ShapeError.self) { try wide.forward(rows: 1 << 30, [], on: backend) }
     #expect(throws: ShapeError.self) { try layer.forward(rows: -1, x, on: backend) }
     #expect(throws: ShapeError.self) { try PackedLinear(inputs: 2, outputs: 3, weights: [1]) }
     #expect(throws: ShapeError.self) {

@@ -161,13 +161,19 @@ extension PackedLinear {
 
   /// activation(x[rows x inputs] W + b) [rows x outputs], row after row.
   ///
-  /// - Throws: ``ShapeError`` when the count is not `rows` rows of inputs.
+  /// - Throws: ``ShapeError`` when the count is not `rows` rows of inputs, or the output has more values
+  ///   than the memory.
   public func forward(rows: Int, _ x: [Float], on backend: any Backend) throws -> [Float] {
-    let (count, overflow) = rows.multipliedReportingOverflow(by: outputs)
-    guard rows >= 0, !overflow else {
-      throw ShapeError("The output of \(rows) rows of \(outputs) values has no size.")
+    // Before there is room for so many: at most (2³¹)² values, no overflow of Int.
+    guard 0...MatrixExtent.largest ~= rows, x.count == rows * inputs else {
+      throw ShapeError("\(rows) rows take \(rows) x \(inputs) values, found \(x.count).")
     }
-    var y = [Float](repeating: 0, count: count)
+    guard rows * outputs <= physicalMemory / MemoryLayout<Float>.stride else {
+      throw ShapeError(
+        "An output of \(rows) x \(outputs) values does not fit in memory; take fewer rows at a time."
+      )
+    }
+    var y = [Float](repeating: 0, count: rows * outputs)
     try x.withUnsafeBufferPointer { x in
       try y.withUnsafeMutableBufferPointer { try forward(rows: rows, x, into: $0, on: backend) }
     }
