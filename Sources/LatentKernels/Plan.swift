@@ -70,8 +70,11 @@ public struct Plan: @unchecked Sendable {
 
   /// Checks every operand against its buffer for batches of up to `rows` rows.
   ///
-  /// - Throws: ``ShapeError`` naming the first operation that does not fit.
+  /// - Throws: ``ShapeError`` naming the first operation that does not fit, or rows that no run can count.
   public func check(rows: Int) throws {
+    guard 0...MatrixExtent.largest ~= rows else {
+      throw ShapeError("A batch has 0...\(MatrixExtent.largest) rows, found \(rows).")
+    }
     var index = 0
     let status = latent_plan_check(
       operations, operations.count, buffers, buffers.count, UInt32(rows), &index)
