@@ -1,3 +1,5 @@
+import CKernels
+
 /// What executes plans. Anything that can interpret the operations of `latent_kernels.h`, one after
 /// another, can stand behind the networks and the trainer.
 public protocol Backend: Sendable {
@@ -8,4 +10,12 @@ public protocol Backend: Sendable {
   ///
   /// Operands have been checked against the buffers by `Plan` before.
   func execute(_ operations: [PlanOperation], on buffers: [Buffer], run: Run)
+}
+
+/// - Throws: ``SettingError`` for a number of threads that none can compute on.
+func checkThreads(_ threads: Int) throws(SettingError) {
+  guard 1...Int(LATENT_MAXIMUM_THREADS) ~= threads else {
+    throw SettingError(
+      "The number of threads must be 1...\(LATENT_MAXIMUM_THREADS), found \(threads).")
+  }
 }

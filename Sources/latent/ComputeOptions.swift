@@ -31,11 +31,11 @@ struct ComputeOptions: ParsableArguments {
     }
     switch name {
     case .fused: return try FusedBackend(threads: threads, instructionSet: instructionSet)
-    case .simd: return SIMDBackend(threads: threads)
+    case .simd: return try SIMDBackend(threads: threads)
     case .reference: return ReferenceBackend()
     case .openblas:
       #if OpenBLAS
-        return OpenBLASBackend(threads: threads)
+        return try OpenBLASBackend(threads: threads)
       #else
         throw SettingError(
           "This build has no openblas backend; build it with the OpenBLAS trait, or choose another."

@@ -7,9 +7,9 @@ import Testing
 let backends: [(label: String, backend: any Backend)] = {
   var backends: [(label: String, backend: any Backend)] = [("reference", ReferenceBackend())]
   for threads in [1, 2] {
-    backends.append(("simd, \(threads) threads", SIMDBackend(threads: threads)))
+    backends.append(("simd, \(threads) threads", try! SIMDBackend(threads: threads)))
     #if OpenBLAS
-      backends.append(("openblas, \(threads) threads", OpenBLASBackend(threads: threads)))
+      backends.append(("openblas, \(threads) threads", try! OpenBLASBackend(threads: threads)))
     #endif
   }
   for set in InstructionSet.available {

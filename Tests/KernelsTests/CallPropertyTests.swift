@@ -46,10 +46,10 @@ struct CallCase: Shrinkable {
   func backends() throws -> [(String, any Backend)] {
     var all: [(String, any Backend)] = [
       ("fused", try FusedBackend(threads: threads, instructionSet: set)),
-      ("simd", SIMDBackend(threads: threads)), ("reference", ReferenceBackend()),
+      ("simd", try SIMDBackend(threads: threads)), ("reference", ReferenceBackend()),
     ]
     #if OpenBLAS
-      all.append(("openblas", OpenBLASBackend(threads: threads)))
+      all.append(("openblas", try OpenBLASBackend(threads: threads)))
     #endif
     return all
   }

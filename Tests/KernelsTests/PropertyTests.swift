@@ -138,10 +138,10 @@ extension RandomCase {
       return others.lazy.compactMap { check($0.label, $0.backend) }.first
     }
     var plain: [(String, any Backend)] = [
-      ("reference", ReferenceBackend()), ("simd", SIMDBackend(threads: threads)),
+      ("reference", ReferenceBackend()), ("simd", try! SIMDBackend(threads: threads)),
     ]
     #if OpenBLAS
-      plain.append(("openblas", OpenBLASBackend(threads: threads)))
+      plain.append(("openblas", try! OpenBLASBackend(threads: threads)))
     #endif
     if let message = plain.lazy.compactMap({ check("\($0.0), \(threads) threads", $0.1) }).first {
       return message

@@ -10,4 +10,18 @@ import Testing
     #expect(error?.description.hasSuffix("found \(rows).") == true)
     try Plan().check(rows: 0)
   }
+
+  @Test(arguments: [Int.min, -1, 0, 65, 1 << 40, .max])
+  func threadsOfABackend(_ threads: Int) throws {
+    let makers: [@Sendable () throws -> any Backend] = [
+      { try FusedBackend(threads: threads) }, { try SIMDBackend(threads: threads) },
+    ]
+    for make in makers {
+      let error = #expect(throws: SettingError.self) { try make() }
+      #expect(error?.description == "The number of threads must be 1...64, found \(threads).")
+    }
+    #if OpenBLAS
+      #expect(throws: SettingError.self) { try OpenBLASBackend(threads: threads) }
+    #endif
+  }
 }

@@ -15,8 +15,8 @@ package final class BackendChoice {
     let backend: any Backend =
       switch name {
       case "fused": try FusedBackend(threads: threads, instructionSet: instructionSet)
-      case "openblas": OpenBLASBackend(threads: threads)
-      case "simd": SIMDBackend(threads: threads)
+      case "openblas": try OpenBLASBackend(threads: threads)
+      case "simd": try SIMDBackend(threads: threads)
       default:
         throw SettingError(
           "The backend must be one of \(Self.names.joined(separator: ", ")), found \"\(name)\".")

@@ -23,10 +23,7 @@ public final class FusedBackend: Backend, @unchecked Sendable {
     let threads = threads ?? Self.allowedThreads
     let chosen = try instructionSet ?? InstructionSet.selected()
     var pool: OpaquePointer?
-    guard 1...LATENT_MAXIMUM_THREADS ~= threads else {
-      throw SettingError(
-        "The number of threads must be 1...\(LATENT_MAXIMUM_THREADS), found \(threads).")
-    }
+    try checkThreads(threads)
     switch latent_pool_create(Int32(threads), chosen.code, &pool) {
     case LATENT_OK: break
     case LATENT_ERROR_INSTRUCTION_SET:

@@ -18,9 +18,14 @@
     /// Thread sanitizer knows nothing of Swift's Mutex.
     private let lock = NSLock()
 
-    /// Computes on so many threads, at least 1.
-    public init(threads: Int = 1) {
-      precondition(threads >= 1, "a backend computes on at least one thread")
+    /// Computes on the caller's thread.
+    public init() { threads = 1 }
+
+    /// Computes on so many threads, the caller's among them.
+    ///
+    /// - Throws: ``SettingError`` unless they are 1...64.
+    public init(threads: Int) throws {
+      try checkThreads(threads)
       self.threads = threads
     }
 

@@ -16,7 +16,7 @@ struct Unpacked: ParsableCommand {
 
   func run() throws {
     let fused = try FusedBackend(threads: threads)
-    let library = OpenBLASBackend(threads: threads)
+    let library = try OpenBLASBackend(threads: threads)
     var report = Report("unpacked")
     var session = options.session
     for (inner, columns) in [(784, 400), (400, 784)] {
