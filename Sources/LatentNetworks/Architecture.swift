@@ -94,17 +94,17 @@ public struct VariationalNetworks: Sendable {
     try architecture.validate()
     self.architecture = architecture
     var layout = ParameterLayout()
-    encoder = Self.encoder(
+    encoder = try Self.encoder(
       inputs: architecture.dimensions, hidden: architecture.hidden,
       latentDimensions: architecture.latentDimensions, activation: architecture.activation,
       posterior: architecture.posterior, inputNeedsGradient: false, layout: &layout)
-    decoder = Self.decoder(
+    decoder = try Self.decoder(
       latentDimensions: architecture.latentDimensions, hidden: architecture.hidden.reversed(),
       dimensions: architecture.dimensions, activation: architecture.activation,
       likelihood: architecture.likelihood, layout: &layout)
     let variances = architecture.likelihood.varianceCount(dimensions: architecture.dimensions)
     variance =
-      variances > 0 ? layout.addVector(name: "decoder.rawLogVariance", count: variances) : nil
+      variances > 0 ? try layout.addVector(name: "decoder.rawLogVariance", count: variances) : nil
     parameters = Parameters(layout)
   }
 
@@ -113,15 +113,15 @@ public struct VariationalNetworks: Sendable {
     inputs: Int, hidden: [Int], latentDimensions: Int, activation: Activation,
     posterior: PosteriorFamily = .diagonalGaussian, inputNeedsGradient: Bool,
     layout: inout ParameterLayout
-  ) -> MultilayerPerceptron {
+  ) throws -> MultilayerPerceptron {
     guard posterior == .diagonalGaussian else {
-      return MultilayerPerceptron(
+      return try MultilayerPerceptron(
         prefix: "encoder", inputs: inputs, hidden: hidden, activation: activation,
         outputColumns: latentDimensions,
         output: [ColumnSlice(name: "encoder.code", count: latentDimensions)],
         inputNeedsGradient: inputNeedsGradient, layout: &layout)
     }
-    return MultilayerPerceptron(
+    return try MultilayerPerceptron(
       prefix: "encoder", inputs: inputs, hidden: hidden, activation: activation,
       outputColumns: 2 * latentDimensions,
       output: [
@@ -135,7 +135,7 @@ public struct VariationalNetworks: Sendable {
   static func decoder(
     latentDimensions: Int, hidden: [Int], dimensions: Int, activation: Activation,
     likelihood: Likelihood, layout: inout ParameterLayout
-  ) -> MultilayerPerceptron {
+  ) throws -> MultilayerPerceptron {
     let output: [ColumnSlice] =
       switch likelihood {
       case .gaussian:
@@ -147,7 +147,7 @@ public struct VariationalNetworks: Sendable {
         [ColumnSlice(name: "decoder.mean", count: dimensions)]
       case .bernoulli, .continuousBernoulli: [ColumnSlice(name: "decoder.logit", count: dimensions)]
       }
-    return MultilayerPerceptron(
+    return try MultilayerPerceptron(
       prefix: "decoder", inputs: latentDimensions, hidden: hidden, activation: activation,
       outputColumns: likelihood.packedColumns(dimensions: dimensions), output: output,
       inputNeedsGradient: true, layout: &layout)

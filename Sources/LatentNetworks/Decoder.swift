@@ -56,12 +56,12 @@ public final class Decoder {
     try Architecture(dimensions: dimensions, hidden: hidden, latentDimensions: latentDimensions)
       .validate()
     var layout = ParameterLayout()
-    let stack = VariationalNetworks.decoder(
+    let stack = try VariationalNetworks.decoder(
       latentDimensions: latentDimensions, hidden: hidden, dimensions: dimensions,
       activation: activation, likelihood: likelihood, layout: &layout)
     let variances = likelihood.varianceCount(dimensions: dimensions)
     variance =
-      variances > 0 ? layout.addVector(name: "decoder.rawLogVariance", count: variances) : nil
+      variances > 0 ? try layout.addVector(name: "decoder.rawLogVariance", count: variances) : nil
     let parameters = Parameters(layout)
     parameters.initialize(seed: seed)
     self.likelihood = likelihood

@@ -48,7 +48,7 @@ public final class Encoder {
     try Architecture(dimensions: inputs, hidden: hidden, latentDimensions: latentDimensions)
       .validate()
     var layout = ParameterLayout()
-    let stack = VariationalNetworks.encoder(
+    let stack = try VariationalNetworks.encoder(
       inputs: inputs, hidden: hidden, latentDimensions: latentDimensions, activation: activation,
       inputNeedsGradient: true, layout: &layout)
     let parameters = Parameters(layout)

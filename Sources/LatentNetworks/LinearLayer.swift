@@ -24,6 +24,11 @@ public struct ColumnSlice: Sendable, Equatable {
   public func packed(_ column: Int) -> Int {
     paired ? start + column / 16 * 32 + column % 16 : start + column
   }
+
+  /// Whether it has columns, and all of them lie among so many packed ones.
+  func fits(_ columns: Int) -> Bool {
+    1...columns ~= count && 0..<columns ~= start && packed(count - 1) < columns
+  }
 }
 
 /// y = f(x W + b): sizes, activation, and where the parameters lie in their storage.

@@ -17,22 +17,23 @@ public struct MultilayerPerceptron: Sendable {
   /// - Parameters:
   ///   - prefix: hidden layers are named "prefix.layers.0", "prefix.layers.1" and so on.
   ///   - output: names of the output's column ranges; `outputColumns` packed columns in all.
+  /// - Throws: as ``ParameterLayout/addLayer(inputs:columns:activation:slices:inputNeedsGradient:)``.
   public init(
     prefix: String, inputs: Int, hidden: [Int], activation: Activation, outputColumns: Int,
     output: [ColumnSlice], inputNeedsGradient: Bool, layout: inout ParameterLayout
-  ) {
+  ) throws {
     var layers: [LinearLayer] = []
     var width = inputs
     for (index, columns) in hidden.enumerated() {
       layers.append(
-        layout.addLayer(
+        try layout.addLayer(
           inputs: width, columns: columns, activation: activation,
           slices: [ColumnSlice(name: "\(prefix).layers.\(index)", count: columns)],
           inputNeedsGradient: index > 0 || inputNeedsGradient))
       width = columns
     }
     layers.append(
-      layout.addLayer(
+      try layout.addLayer(
         inputs: width, columns: outputColumns, activation: .identity, slices: output,
         inputNeedsGradient: !hidden.isEmpty || inputNeedsGradient))
     self.layers = layers

@@ -52,10 +52,25 @@ public struct ParameterLayout: Sendable {
   /// Adds a layer of `columns` packed columns.
   ///
   /// - Parameter inputNeedsGradient: keeps a transposed copy of the weights for the way back.
+  /// - Throws: ``SettingError`` for a layer without inputs or columns; ``ShapeError`` when it has no named
+  ///   range, or one that reaches past its columns.
   public mutating func addLayer(
     inputs: Int, columns: Int, activation: Activation, slices: [ColumnSlice],
     inputNeedsGradient: Bool
-  ) -> LinearLayer {
+  ) throws -> LinearLayer {
+    for (name, size) in [("inputs", inputs), ("columns", columns)]
+    where !(1...MatrixExtent.largest ~= size) {
+      throw SettingError(
+        "The number of a layer's \(name) must be 1...\(MatrixExtent.largest), found \(size).")
+    }
+    guard !slices.isEmpty else {
+      throw ShapeError("A layer of \(columns) columns needs a name for them, found none.")
+    }
+    for slice in slices where !slice.fits(columns) {
+      throw ShapeError(
+        "\(slice.name) has \(slice.count) columns from \(slice.start) on, which do not fit a layer of "
+          + "\(columns) packed columns.")
+    }
     let weightCount = Panels.count(columns) * inputs * 16
     let layer = LinearLayer(
       inputs: inputs, columns: columns, activation: activation, slices: slices, weights: count,
@@ -67,7 +82,13 @@ public struct ParameterLayout: Sendable {
   }
 
   /// Adds a vector that stands beside the layers.
-  public mutating func addVector(name: String, count size: Int) -> Parameters.VectorSlot {
+  ///
+  /// - Throws: ``SettingError`` for a vector without values.
+  public mutating func addVector(name: String, count size: Int) throws -> Parameters.VectorSlot {
+    guard 1...MatrixExtent.largest ~= size else {
+      throw SettingError(
+        "The number of values of \(name) must be 1...\(MatrixExtent.largest), found \(size).")
+    }
     let slot = Parameters.VectorSlot(name: name, offset: count, count: size)
     count += Panels.count(size) * 16
     vectors.append(slot)

@@ -126,8 +126,8 @@ import Testing
 
   private func stack(
     inputs: Int, outputs: Int, in layout: inout ParameterLayout
-  ) -> MultilayerPerceptron {
-    MultilayerPerceptron(
+  ) throws -> MultilayerPerceptron {
+    try MultilayerPerceptron(
       prefix: "stack", inputs: inputs, hidden: [], activation: .relu, outputColumns: outputs,
       output: [ColumnSlice(name: "out", count: outputs)], inputNeedsGradient: true, layout: &layout)
   }
@@ -136,20 +136,47 @@ import Testing
   @Test(arguments: [(1, 1), (8, 39), (40, 8), (1000, 1000)])
   func parametersOfAnotherLayoutAreRefused(inputs: Int, outputs: Int) throws {
     var (own, other, longer) = (ParameterLayout(), ParameterLayout(), ParameterLayout())
-    let network = stack(inputs: 8, outputs: 40, in: &own)
-    _ = stack(inputs: inputs, outputs: outputs, in: &other)
+    let network = try stack(inputs: 8, outputs: 40, in: &own)
+    _ = try stack(inputs: inputs, outputs: outputs, in: &other)
     let found = #expect(throws: ShapeError.self) {
       try BatchedNetwork(network, parameters: Parameters(other), capacity: 2, backend: backend)
     }
     #expect(found?.description.contains("no layer like out, 8 x 40") == true)
     // Nor a layer of the same sizes in another place; those of a layout that went on will do.
-    _ = stack(inputs: inputs, outputs: outputs, in: &longer)
-    let second = stack(inputs: 8, outputs: 40, in: &longer)
-    _ = stack(inputs: inputs, outputs: outputs, in: &own)
+    _ = try stack(inputs: inputs, outputs: outputs, in: &longer)
+    let second = try stack(inputs: 8, outputs: 40, in: &longer)
+    _ = try stack(inputs: inputs, outputs: outputs, in: &own)
     #expect(throws: ShapeError.self) {
       try BatchedNetwork(second, parameters: Parameters(own), capacity: 2, backend: backend)
     }
     _ = try BatchedNetwork(network, parameters: Parameters(own), capacity: 2, backend: backend)
+  }
+
+  /// Layers that no kernel has room for, and names of columns that are not there.
+  @Test(
+    arguments: [
+      (0, [], 4, [(4, 0, false)]), (-1, [], 4, [(4, 0, false)]), (.max, [], 4, [(4, 0, false)]),
+      (4, [0], 4, [(4, 0, false)]), (4, [-1], 4, [(4, 0, false)]), (4, [.max], 4, [(4, 0, false)]),
+      (4, [], 0, [(0, 0, false)]), (4, [], -1, [(4, 0, false)]), (4, [], .max, [(4, 0, false)]),
+      (4, [], 4, []), (4, [], 4, [(5, 0, false)]), (4, [], 4, [(4, 1, false)]),
+      (4, [], 4, [(4, 0, false), (1, 4, false)]), (4, [], 4, [(4, -1, false)]),
+      (4, [], 4, [(0, 0, false)]), (4, [], 4, [(-1, 0, false)]), (4, [], 4, [(.max, 0, false)]),
+      (4, [], 4, [(1, .max, false)]), (4, [], 32, [(17, 0, true)]), (4, [], 32, [(16, 17, true)]),
+    ] as [(Int, [Int], Int, [(Int, Int, Bool)])])
+  func layersWithoutASizeAreRefused(
+    inputs: Int, hidden: [Int], outputs: Int, slices: [(count: Int, start: Int, paired: Bool)]
+  ) {
+    var layout = ParameterLayout()
+    #expect {
+      try MultilayerPerceptron(
+        prefix: "stack", inputs: inputs, hidden: hidden, activation: .relu, outputColumns: outputs,
+        output: slices.map {
+          ColumnSlice(name: "out", count: $0.count, start: $0.start, paired: $0.paired)
+        }, inputNeedsGradient: true, layout: &layout)
+    } throws: { $0 is any LatentError }
+    #expect(throws: SettingError.self) {
+      try layout.addVector(name: "none", count: outputs % 2 - 1)
+    }
   }
 
   /// A tensor of larger parameters is the program's mistake, which ends it before memory is harmed.

@@ -25,7 +25,7 @@ package struct SingleLayer {
     backend: any Backend
   ) throws {
     var layout = ParameterLayout()
-    let layer = layout.addLayer(
+    let layer = try layout.addLayer(
       inputs: inputs, columns: columns, activation: activation,
       slices: [ColumnSlice(name: "layer", count: columns)], inputNeedsGradient: true)
     parameters = Parameters(layout)

@@ -21,7 +21,7 @@ package struct MatrixExtent {
   }
 
   /// Rows, columns and strides that the kernels can count.
-  static let largest = Int(Int32.max)
+  package static let largest = Int(Int32.max)
 
   static func check(_ rows: Int, _ columns: Int, _ stride: Int, found: Int) throws(ShapeError) {
     guard 0...largest ~= rows, 0...largest ~= columns, columns...largest ~= max(stride, -1) else {
