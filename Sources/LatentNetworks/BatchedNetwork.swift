@@ -27,14 +27,20 @@ public final class BatchedNetwork {
 
   /// A network with room for batches of up to `capacity` rows.
   ///
-  /// - Throws: ``SettingError`` when the capacity is below 1; ``ShapeError`` when the parameters are of
-  ///   another layout than the network's.
+  /// - Throws: ``SettingError`` when the capacity is below 1, or the batches take more memory than the
+  ///   machine has; ``ShapeError`` when the parameters are of another layout than the network's.
   public init(
     _ network: MultilayerPerceptron, parameters: Parameters, capacity: Int, backend: any Backend
   ) throws {
-    guard capacity > 0 else {
-      throw SettingError("A network needs room for at least 1 row a batch, found \(capacity).")
+    guard 1...MatrixExtent.largest ~= capacity else {
+      throw SettingError(
+        "A network needs room for 1...\(MatrixExtent.largest) rows a batch, found \(capacity).")
     }
+    // Of each layer its output and the gradient of it; the last one's are the caller's.
+    let widths = network.layers.reduce(0.0) { $0 + Double(Panels.count($1.columns) * 16) }
+    try expectMemory(
+      for: 4 * 2 * widths * Double(capacity), "A batch of \(capacity) rows",
+      "choose a smaller capacity")
     // A layer of another layout would be read, and its gradients written, past the storage.
     for layer in network.layers where !parameters.layers.contains(where: layer.lies(as:)) {
       throw ShapeError(

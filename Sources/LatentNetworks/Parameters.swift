@@ -52,8 +52,9 @@ public struct ParameterLayout: Sendable {
   /// Adds a layer of `columns` packed columns.
   ///
   /// - Parameter inputNeedsGradient: keeps a transposed copy of the weights for the way back.
-  /// - Throws: ``SettingError`` for a layer without inputs or columns; ``ShapeError`` when it has no named
-  ///   range, or one that reaches past its columns.
+  /// - Throws: ``SettingError`` for a layer without inputs or columns, or when all layers together take
+  ///   more memory than the machine has; ``ShapeError`` when it has no named range, or one that reaches
+  ///   past its columns.
   public mutating func addLayer(
     inputs: Int, columns: Int, activation: Activation, slices: [ColumnSlice],
     inputNeedsGradient: Bool
@@ -71,28 +72,39 @@ public struct ParameterLayout: Sendable {
         "\(slice.name) has \(slice.count) columns from \(slice.start) on, which do not fit a layer of "
           + "\(columns) packed columns.")
     }
+    // No overflow of Int: at most some 2⁶² of this layer, and of those before it what memory holds.
     let weightCount = Panels.count(columns) * inputs * 16
+    let turnedCount = inputNeedsGradient ? Panels.count(inputs) * columns * 16 : 0
+    try checkMemory(adding: weightCount + Panels.count(columns) * 16, transposed: turnedCount)
     let layer = LinearLayer(
       inputs: inputs, columns: columns, activation: activation, slices: slices, weights: count,
       bias: count + weightCount, transposed: inputNeedsGradient ? transposedCount : nil)
     count += weightCount + layer.biasCount
-    if inputNeedsGradient { transposedCount += Panels.count(inputs) * columns * 16 }
+    transposedCount += turnedCount
     layers.append(layer)
     return layer
   }
 
   /// Adds a vector that stands beside the layers.
   ///
-  /// - Throws: ``SettingError`` for a vector without values.
+  /// - Throws: ``SettingError`` for a vector without values, or with more than memory holds.
   public mutating func addVector(name: String, count size: Int) throws -> Parameters.VectorSlot {
     guard 1...MatrixExtent.largest ~= size else {
       throw SettingError(
         "The number of values of \(name) must be 1...\(MatrixExtent.largest), found \(size).")
     }
+    try checkMemory(adding: Panels.count(size) * 16, transposed: 0)
     let slot = Parameters.VectorSlot(name: name, offset: count, count: size)
     count += Panels.count(size) * 16
     vectors.append(slot)
     return slot
+  }
+
+  /// Values, gradients and two moments, and the transposed copies.
+  private func checkMemory(adding more: Int, transposed: Int) throws {
+    try expectMemory(
+      for: 4 * (4 * Double(count + more) + Double(transposedCount + transposed)),
+      "A network of so many parameters", "choose smaller layers")
   }
 }
 

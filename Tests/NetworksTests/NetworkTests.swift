@@ -179,6 +179,42 @@ import Testing
     }
   }
 
+  /// Rooms that no machine has.
+  @Test(arguments: [Int.min, -1, 0, 1 << 30, 1 << 45, .max])
+  func capacitiesWithoutRoomAreRefused(_ capacity: Int) throws {
+    #expect(throws: SettingError.self) {
+      try Encoder(
+        inputs: 4, hidden: [1 << 12], latentDimensions: 2, capacity: capacity, backend: backend)
+    }
+    #expect(throws: SettingError.self) {
+      try Decoder(
+        latentDimensions: 2, hidden: [1 << 12], dimensions: 4, capacity: capacity,
+        backend: backend)
+    }
+    let networks = try VariationalNetworks(Architecture(dimensions: 4, hidden: [1 << 12]))
+    #expect(throws: SettingError.self) {
+      try Encoder(networks, capacity: capacity, backend: backend)
+    }
+    #expect(throws: SettingError.self) {
+      try Decoder(networks, capacity: capacity, backend: backend)
+    }
+  }
+
+  @Test(arguments: [[1 << 20, 1 << 20], [Int](repeating: 1 << 20, count: 256)])
+  func networksWithoutRoomAreRefused(_ hidden: [Int]) {
+    #expect(throws: SettingError.self) {
+      try Encoder(
+        inputs: 1 << 20, hidden: hidden, latentDimensions: 2, capacity: 1, backend: backend)
+    }
+    #expect(throws: SettingError.self) {
+      try Decoder(
+        latentDimensions: 2, hidden: hidden, dimensions: 1 << 20, capacity: 1, backend: backend)
+    }
+    #expect(throws: SettingError.self) {
+      try VariationalNetworks(Architecture(dimensions: 1 << 20, hidden: hidden))
+    }
+  }
+
   /// A tensor of larger parameters is the program's mistake, which ends it before memory is harmed.
   @Test func tensorsOfOtherParametersEndTheProgram() async {
     await #expect(processExitsWith: .failure) {

@@ -228,12 +228,9 @@ extension VAEConfiguration {
   func validate() throws {
     try architecture.validate()
     let dimensions = architecture.dimensions
-    let memory = Double(ProcessInfo.processInfo.physicalMemory)
-    guard architecture.parameterBytes <= memory else {
-      throw SettingError(
-        "A model of \(architecture.description) takes more memory than this machine has; "
-          + "choose smaller layers.")
-    }
+    try expectMemory(
+      for: architecture.parameterBytes, "A model of \(architecture.description)",
+      "choose smaller layers")
     if let imageHeight, let imageWidth {
       let (pixels, overflow) = imageHeight.multipliedReportingOverflow(by: imageWidth)
       guard imageHeight > 0, imageWidth > 0, !overflow, pixels == dimensions else {
