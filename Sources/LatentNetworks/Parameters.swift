@@ -239,8 +239,16 @@ extension Parameters {
 
   /// Glorot-uniform weights (Glorot and Bengio 2010), zero biases. A tensor's numbers are keyed by the
   /// seed and its place in the order of layers.
-  public func initialize(seed: UInt64, instructionSet: InstructionSet = .best) {
-    let kernels = instructionSet.kernels
+  public func initialize(seed: UInt64) { initialize(seed: seed, InstructionSet.best.kernels) }
+
+  /// As ``initialize(seed:)``, by another instruction set: with the same bits, where it keeps them.
+  ///
+  /// - Throws: ``SettingError`` when the CPU lacks the set.
+  public func initialize(seed: UInt64, instructionSet: InstructionSet) throws {
+    initialize(seed: seed, try Kernels(instructionSet).instructionSet.kernels)
+  }
+
+  private func initialize(seed: UInt64, _ kernels: latent_kernels) {
     for (index, slot) in slots.enumerated() {
       guard slot.shape.count == 2 else {
         write([Float](repeating: 0, count: slot.count), to: slot)

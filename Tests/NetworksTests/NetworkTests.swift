@@ -179,6 +179,23 @@ import Testing
     }
   }
 
+  /// Any set gives the same weights, and one that the CPU lacks none.
+  @Test(arguments: InstructionSet.allCases)
+  func initializesByAnySet(_ set: InstructionSet) throws {
+    let parameters = try VariationalNetworks(Architecture(dimensions: 9, hidden: [5])).parameters
+    parameters.initialize(seed: 4)
+    let digest = parameters.digest
+    guard set.isAvailable else {
+      #expect(throws: SettingError.self) { try parameters.initialize(seed: 5, instructionSet: set) }
+      #expect(parameters.digest == digest)
+      return
+    }
+    try parameters.initialize(seed: 5, instructionSet: set)
+    #expect(parameters.digest != digest)
+    try parameters.initialize(seed: 4, instructionSet: set)
+    #expect(parameters.digest == digest || !set.keepsBits)
+  }
+
   /// Rooms that no machine has.
   @Test(arguments: [Int.min, -1, 0, 1 << 30, 1 << 45, .max])
   func capacitiesWithoutRoomAreRefused(_ capacity: Int) throws {

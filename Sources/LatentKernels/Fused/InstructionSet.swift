@@ -59,7 +59,10 @@ public enum InstructionSet: String, CaseIterable, Sendable {
     return forced
   }
 
-  /// The single kernels of an available set: `exp`, `tanh`, `random_normal` and so on.
+  /// The single kernels of an available set: `exp`, `tanh`, `random_normal` and so on. ``Kernels`` throws
+  /// for others, and checks what it is given.
+  ///
+  /// - Precondition: ``isAvailable``.
   public var kernels: latent_kernels {
     guard let table = latent_kernels_for(code) else {
       preconditionFailure("\(rawValue) is not available on this CPU; ask isAvailable first")
@@ -70,11 +73,14 @@ public enum InstructionSet: String, CaseIterable, Sendable {
 
 extension [Float] {
   /// An elementwise kernel on a copy: `logits.applying(InstructionSet.best.kernels.sigmoid)`.
+  ///
+  /// - Precondition: there is a kernel; those of ``InstructionSet/kernels`` are optional in C's eyes only.
   public func applying(
     _ kernel: (@convention(c) (Int, UnsafePointer<Float>?, UnsafeMutablePointer<Float>?) -> Void)?
   ) -> [Float] {
+    guard let kernel else { preconditionFailure("a kernel to apply is one of a set's kernels") }
     var result = self
-    result.withUnsafeMutableBufferPointer { kernel!($0.count, $0.baseAddress, $0.baseAddress) }
+    result.withUnsafeMutableBufferPointer { kernel($0.count, $0.baseAddress, $0.baseAddress) }
     return result
   }
 }
