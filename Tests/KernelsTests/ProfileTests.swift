@@ -187,6 +187,12 @@ import Testing
       set.kernels.triad(33, b, c, &a)
       #expect(Array(a.prefix(33)) == b.map { $0 + 6 } && a[33] == 0)
     }
+    for threads in [Int.min, -1, 0] {
+      #expect(MachineProbes.triad(.best, threads: threads, bytes: 1 << 12) > 0)
+      #expect(MachineProbes.update(.best, threads: threads, bytes: 1 << 12) > 0)
+      #expect(MachineProbes.peak(.best, threads: threads, rounds: 1, seconds: 0.001) > 0)
+    }
+    #expect(MachineProbes.triad(.best, threads: .max, bytes: 1 << 12) > 0)
     #expect(SchedulerWaits().nanoseconds >= 0)
   }
 }

@@ -4,6 +4,8 @@ import Foundation
 import Synchronization
 
 /// Measurements of the machine itself: what programs are compared with.
+///
+/// At least 1 and at most 64 threads measure, whatever is asked for. Instruction sets have to be available.
 public enum MachineProbes {
   /// GFLOP/s of multiply-adds in registers: the best of `rounds` short ones, since others use the
   /// cores too.
@@ -13,6 +15,7 @@ public enum MachineProbes {
     _ instructionSet: InstructionSet, threads: Int, rounds: Int = 8, seconds: Double = 0.02
   ) -> Double {
     let kernels = instructionSet.kernels
+    let threads = possible(threads)
     var repeats = 1000
     while repeats < 1 << 40, time({ _ = kernels.peak(repeats) }) < seconds { repeats *= 2 }
     let count = repeats
@@ -36,6 +39,7 @@ public enum MachineProbes {
   public static func triad(
     _ instructionSet: InstructionSet, threads: Int, bytes: Int = triadBytes
   ) -> Double {
+    let threads = possible(threads)
     let arrays = (0..<3).map { _ in Storage<Float>(count: max(threads * 64, bytes / 12)) }
     return stream(
       instructionSet, threads: threads, b: arrays[1], c: arrays[2], a: arrays[0], bytes: 12)
@@ -47,6 +51,7 @@ public enum MachineProbes {
   ///
   /// - Parameter bytes: of all numbers together.
   public static func update(_ instructionSet: InstructionSet, threads: Int, bytes: Int) -> Double {
+    let threads = possible(threads)
     let numbers = Storage<Float>(count: max(threads * 64, bytes / 4))
     return stream(
       instructionSet, threads: threads, b: numbers, c: numbers, a: numbers, bytes: 8)
@@ -89,6 +94,11 @@ public enum MachineProbes {
     return Spread(times).median
   }
 
+  /// As many threads of those asked for as a pool may have.
+  private static func possible(_ threads: Int) -> Int {
+    min(max(1, threads), Int(LATENT_MAXIMUM_THREADS))
+  }
+
   private static func time(_ body: () -> Void) -> Double {
     ContinuousClock().measure(body) / .seconds(1)
   }
@@ -110,7 +120,7 @@ public enum MachineProbes {
       body(index)
     }
     let group = DispatchGroup()
-    for index in 1..<max(1, threads) {
+    for index in 1..<threads {
       group.enter()
       Thread.detachNewThread {
         run(index)
