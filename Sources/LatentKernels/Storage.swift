@@ -19,7 +19,10 @@ public final class Storage<Element: BitwiseCopyable>: @unchecked Sendable {
   private static var hugePages: Int32 { 14 }  // MADV_HUGEPAGE
 
   /// Room for `count` elements, all zero.
+  ///
+  /// - Precondition: the count is not negative, and memory holds as many.
   public init(count: Int) {
+    precondition(count >= 0, "a storage holds no negative number of elements")
     self.count = count
     mapped = 0
     let bytes = max(64, count * MemoryLayout<Element>.stride)
@@ -36,7 +39,10 @@ public final class Storage<Element: BitwiseCopyable>: @unchecked Sendable {
 
   /// Room for `count` elements, of which only those of `part` are held in memory, zero: nothing may touch
   /// the others.
+  ///
+  /// - Precondition: the part lies within the whole.
   public init(count: Int, holding part: Range<Int>) {
+    precondition(count >= 0, "a storage holds no negative number of elements")
     let page = Int(getpagesize())
     let bytes = max(page, (count * MemoryLayout<Element>.stride + page - 1) / page * page)
     let flags = MAP_PRIVATE | MAP_ANON

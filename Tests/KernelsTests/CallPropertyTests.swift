@@ -243,7 +243,7 @@ private struct Framed {
       let (count, columns) = (example.rows, example.columns)
       let precision: Precision = example.choice % 2 == 0 ? .double : .float
       let values = example.floats(count * columns, stream: 1, in: 3...5)
-      let accumulator = CovarianceAccumulator(
+      let accumulator = try CovarianceAccumulator(
         columns: columns, precision: precision,
         backend: try FusedBackend(threads: example.threads, instructionSet: example.set))
       // In two parts.

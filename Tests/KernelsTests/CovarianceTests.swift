@@ -17,7 +17,7 @@ import Testing
     _ chunks: [Rows], _ precision: Precision = .double, threads: Int = 2,
     on set: InstructionSet = .best
   ) throws -> SampleMoments {
-    let accumulator = CovarianceAccumulator(
+    let accumulator = try CovarianceAccumulator(
       columns: Self.columns, precision: precision,
       backend: try FusedBackend(threads: threads, instructionSet: set))
     for chunk in chunks { try accumulator.add(chunk) }
@@ -70,7 +70,24 @@ import Testing
   }
 
   @Test func otherWidthsAreRefused() throws {
-    let accumulator = CovarianceAccumulator(columns: 3, backend: try FusedBackend(threads: 1))
+    let accumulator = try CovarianceAccumulator(columns: 3, backend: try FusedBackend(threads: 1))
     #expect(throws: ShapeError.self) { try accumulator.add(Self.rows(2)) }
+  }
+
+  @Test(arguments: [(1000, 1), (2, 0), (2, 3), (0, 1)])
+  func pivotsOfAnotherWidthAreRefused(columns: Int, count: Int) throws {
+    let backend = try FusedBackend(threads: 1)
+    #expect(throws: ShapeError.self) {
+      try CovarianceAccumulator(
+        columns: columns, backend: backend, pivot: [Double](repeating: 0, count: count))
+    }
+  }
+
+  @Test(arguments: [Int.min, -1, 1 << 30, 1 << 45, .max])
+  func widthsThatNothingHoldsAreRefused(_ columns: Int) throws {
+    let backend = try FusedBackend(threads: 1)
+    #expect(throws: SettingError.self) {
+      try CovarianceAccumulator(columns: columns, backend: backend)
+    }
   }
 }

@@ -11,6 +11,12 @@ import Testing
     try Plan().check(rows: 0)
   }
 
+  /// Memory of less than nothing is the program's mistake, which ends it.
+  @Test func elementsOfAStorage() async {
+    await #expect(processExitsWith: .failure) { _ = Storage<Float>(count: -1) }
+    await #expect(processExitsWith: .failure) { _ = Storage<Float>(count: -1, holding: 0..<0) }
+  }
+
   @Test(arguments: [Int.min, -1, 0, 65, 1 << 40, .max])
   func threadsOfABackend(_ threads: Int) throws {
     let makers: [@Sendable () throws -> any Backend] = [

@@ -70,7 +70,7 @@ import Testing
   @Test func samplesHaveTheModelsMoments() throws {
     let count = 20_000
     let samples = model.sample(count, seed: 6)
-    let accumulator = CovarianceAccumulator(columns: 7, backend: try FusedBackend(threads: 2))
+    let accumulator = try CovarianceAccumulator(columns: 7, backend: try FusedBackend(threads: 2))
     try accumulator.add(Rows(samples))
     let moments = accumulator.finish()
     let covariance = model.covariance

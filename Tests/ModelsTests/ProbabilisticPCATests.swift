@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct ProbabilisticPCATests {
   func moments(_ rows: Rows) throws -> SampleMoments {
-    let accumulator = CovarianceAccumulator(
+    let accumulator = try CovarianceAccumulator(
       columns: rows.columns, backend: try FusedBackend(threads: 1))
     try accumulator.add(rows)
     return accumulator.finish()

@@ -43,9 +43,21 @@ public final class CovarianceAccumulator {
   ///
   /// - Parameter pivot: what sums are about, [columns], in place of the mean of the first range: ranks whose
   ///   sums are added need the same.
+  /// - Throws: ``ShapeError`` when the pivot has not as many values; ``SettingError`` for less than no
+  ///   columns, or so many that their products take more memory than the machine has.
   public init(
     columns: Int, precision: Precision = .double, backend: FusedBackend, pivot: [Double]? = nil
-  ) {
+  ) throws {
+    guard 0...MatrixExtent.largest ~= columns else {
+      throw SettingError(
+        "A covariance is of 0...\(MatrixExtent.largest) columns, found \(columns).")
+    }
+    guard pivot == nil || pivot!.count == columns else {
+      throw ShapeError(
+        "The pivot of \(columns) columns needs as many values, found \(pivot!.count).")
+    }
+    let wide = Double(columns)
+    try expectMemory(for: 8 * wide * wide, "A covariance of \(columns) columns", "choose fewer")
     self.columns = columns
     self.pivot = pivot ?? []
     self.precision = precision

@@ -127,7 +127,7 @@ struct MissingValuesEM {
   /// From the correlations of the rows with their gaps filled by the means.
   private func initialSolution(_ backend: FusedBackend) throws -> FactorSolution {
     // Several ranks need one pivot: the means of standardized columns.
-    let accumulator = CovarianceAccumulator(
+    let accumulator = try CovarianceAccumulator(
       columns: varying.count, backend: backend,
       pivot: communicator.size > 1 ? [Double](repeating: 0, count: varying.count) : nil)
     func addFilled() throws {

@@ -20,7 +20,7 @@ extension SampleMoments {
       }
       return try backend ?? FusedBackend()
     }
-    let accumulator = CovarianceAccumulator(
+    let accumulator = try CovarianceAccumulator(
       columns: rows.columns, precision: precision, backend: backend,
       pivot: try rows.sharedPivot(communicator))
     func add() throws {
