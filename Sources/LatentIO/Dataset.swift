@@ -70,6 +70,8 @@ public struct Dataset: Sendable {
   }
 
   /// The rows with the given indices, in that order.
+  ///
+  /// - Precondition: there are such rows.
   public func selecting(_ indices: [Int]) -> Dataset {
     Dataset(
       name: name, rows: rows.selecting(indices), imageShape: imageShape, columnNames: columnNames,

@@ -9,19 +9,34 @@ public struct HeldRows: Sendable {
   /// Where groups of all rows begin, and the number of all rows; nil without groups.
   public let bounds: [Int]?
 
+  /// The part of a data set that a rank takes, without groups; all ranks have all of it.
+  public init(_ whole: Dataset, communicator: any Communicator) {
+    let own = communicator.share(of: whole.rows.count)
+    self.init(whole, own, bounds: nil)
+  }
+
   /// The part of a data set that a rank takes; all ranks have all of it.
   ///
   /// - Parameter groups: of rows, where ranks hold whole groups.
-  public init(_ whole: Dataset, groups: Int?, communicator: any Communicator) {
-    let own = communicator.share(of: whole.rows.count, groups: groups)
+  /// - Throws: ``SettingError`` unless the groups are 2...4096.
+  public init(_ whole: Dataset, groups: Int?, communicator: any Communicator) throws {
+    try RowGroups.check(groups)
+    let count = whole.rows.count
+    self.init(
+      whole, communicator.share(of: count, groups: groups),
+      bounds: groups.map { RowGroups.evenBounds($0, of: count) })
+  }
+
+  private init(_ whole: Dataset, _ own: Range<Int>, bounds: [Int]?) {
     data = own.count == whole.rows.count ? whole : whole.selecting(Array(own))
     share = RowShare(own, of: whole.rows.count)
-    bounds = groups.map { RowGroups.evenBounds($0, of: whole.rows.count) }
+    self.bounds = bounds
   }
 
   /// The part of a file that a rank reads.
   ///
-  /// - Throws: on all ranks, where one fails: ``FileError``, ``DisagreementError`` or ``RankError``.
+  /// - Throws: on all ranks, where one fails: ``FileError``, ``DisagreementError`` or ``RankError``;
+  ///   ``SettingError`` unless the groups are 2...4096.
   public init(
     file path: String, options: LoadOptions, allowMissing: Bool, groups: Int?,
     communicator: any Communicator

@@ -121,24 +121,33 @@ extension NPY {
 extension NPY {
   /// Writes rows of float32 from where they lie, without a copy of them.
   ///
-  /// - Throws: ``FileError``.
+  /// - Throws: ``ShapeError`` when the values are not `rows * columns` many; ``FileError``.
   public static func write(
     _ values: UnsafeBufferPointer<Float>, rows: Int, columns: Int, to path: String
   ) throws {
-    precondition(values.count == rows * columns)
+    try check(rows, columns, count: values.count)
     try AtomicFile.write(to: path) { file in
       try start(descr: "<f4", shape: [rows, columns]).withUnsafeBytes(file.append)
       try file.append(UnsafeRawBufferPointer(values))
     }
   }
 
+  private static func check(_ rows: Int, _ columns: Int, count: Int) throws(ShapeError) {
+    let (expected, overflow) = rows.multipliedReportingOverflow(by: columns)
+    guard rows >= 0, columns >= 0, !overflow, expected == count else {
+      throw ShapeError(
+        "\(rows) rows of \(columns) columns are \(rows) * \(columns) values, found \(count).")
+    }
+  }
+
   /// Reads such a file to where its rows shall lie.
   ///
-  /// - Throws: ``FileError`` unless it was written by us and holds just as many.
+  /// - Throws: ``ShapeError`` when there is not room for `rows * columns` values; ``FileError`` unless it
+  ///   was written by us and holds just as many.
   public static func read(
     into values: UnsafeMutableBufferPointer<Float>, rows: Int, columns: Int, from path: String
   ) throws {
-    precondition(values.count == rows * columns)
+    try check(rows, columns, count: values.count)
     let descriptor = posixOpen(path)
     guard descriptor >= 0 else { throw FileError(path, doing: "cannot be read", errno: errno) }
     defer { posixClose(descriptor) }

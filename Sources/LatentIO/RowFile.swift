@@ -46,13 +46,14 @@ public struct RowFile: RowSource {
   ///   - communicator: the ranks that share the rows.
   ///   - groups: of rows, where ranks hold whole groups.
   /// - Throws: ``FileError``, also for a pipe, which can be read only once; `DisagreementError` or
-  ///   `RankError` where ranks find other shapes.
+  ///   `RankError` where ranks find other shapes; ``SettingError`` unless the groups are 2...4096.
   public init(
     _ path: String, options: LoadOptions = LoadOptions(), chunkBytes: Int = 8 << 20,
     communicator: any Communicator = SerialCommunicator(), groups: Int? = nil
   ) throws {
     (name, self.options) = (path, options)
     let reader = try communicator.unanimously {
+      try RowGroups.check(groups)
       guard try FileSource(path).bound != nil else {
         throw FileError(path, "expected a file that can be read again and again, found a pipe.")
       }
@@ -94,6 +95,9 @@ public struct RowFile: RowSource {
   public func forEachChunk(
     of size: Int, _ body: (_ first: Int, _ rows: Rows) throws -> Void
   ) throws {
+    try checkChunk(size)
+    // Larger chunks hold no more, and their values might overflow Int.
+    let size = min(size, max(1, fileRows))
     let reader = try makeRowReader(name, options)
     guard reader.columns == columns else { throw changed() }
     var waiting: Rows.Storage?

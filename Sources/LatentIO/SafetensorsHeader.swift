@@ -10,6 +10,9 @@ struct SafetensorsHeader {
     let end: Int
   }
 
+  /// No tensor can have this name.
+  static let metadataName = "__metadata__"
+
   private(set) var metadata: [String: String] = [:]
   /// In the order of their bytes, without gaps.
   private(set) var entries: [Entry] = []
@@ -25,7 +28,7 @@ struct SafetensorsHeader {
       guard names.insert(name).inserted else {
         throw FileError(file, "the header names \(excerpt(name.utf8)) twice.")
       }
-      if name == "__metadata__" {
+      if name == Self.metadataName {
         metadata = try Self.metadata(&json, file: file)
       } else {
         entries.append(try Self.entry(name, &json, file: file))
@@ -118,7 +121,7 @@ extension SafetensorsHeader {
       let pairs = metadata.keys.sorted(by: precedes).map { key in
         "\(jsonString(key)):\(jsonString(metadata[key]!))"
       }
-      members.append("\"__metadata__\":{\(pairs.joined(separator: ","))}")
+      members.append("\"\(metadataName)\":{\(pairs.joined(separator: ","))}")
     }
     var offset = 0
     for name in order {

@@ -47,8 +47,14 @@ public struct TensorFile: Sendable, Equatable {
 
   /// Replaces the file as a whole, or leaves it as it was.
   ///
-  /// - Throws: ``FileError``.
+  /// - Throws: ``FileError``, also where a tensor has the name of the metadata.
   public func write(to path: String) throws {
+    guard tensors[SafetensorsHeader.metadataName] == nil else {
+      throw FileError(
+        path,
+        "a tensor is called \"\(SafetensorsHeader.metadataName)\", which the format keeps for the "
+          + "metadata; give it another name.")
+    }
     let order = SafetensorsHeader.order(of: tensors)
     let header = SafetensorsHeader.encode(metadata: metadata, tensors: tensors, order: order)
     let size = withUnsafeBytes(of: UInt64(header.count).littleEndian) { Array($0) }

@@ -9,22 +9,36 @@ public protocol RowSource: Sendable {
   /// About how many rows a chunk should have.
   var chunkRows: Int { get }
   /// Calls `body` with the number of the first row and the rows of each chunk, `size` rows but for the
-  /// last; all in one ``Rows/Storage``.
+  /// last; all in one ``Rows/Storage``. Throws a ``SettingError`` for chunks of less than one row.
   func forEachChunk(of size: Int, _ body: (_ first: Int, _ rows: Rows) throws -> Void) throws
 }
 
 extension RowSource {
+  /// - Throws: ``SettingError`` for chunks without rows: no number of them would be all rows.
+  package func checkChunk(_ size: Int) throws(SettingError) {
+    guard size > 0 else {
+      throw SettingError("The number of rows of a chunk must be at least 1, found \(size).")
+    }
+  }
+
   /// Calls `body` with chunks of a size that is a multiple of `unit`.
+  ///
+  /// - Throws: ``SettingError`` for a unit below 1; what reading and `body` throw.
   public func forEachChunk(
     multipleOf unit: Int, _ body: (_ first: Int, _ rows: Rows) throws -> Void
   ) throws {
+    try checkChunk(unit)
     try forEachChunk(of: chunkRows(multipleOf: unit), body)
   }
 
   /// ``chunkRows``, rounded down to a multiple of `unit`, at least one.
+  ///
+  /// - Precondition: the unit is at least 1.
   public func chunkRows(multipleOf unit: Int) -> Int { max(1, chunkRows / unit) * unit }
 
   /// Some rows, in the order of their ascending indices.
+  ///
+  /// - Throws: ``ShapeError`` when the indices do not ascend, or there is no such row; what reading throws.
   public func selecting(ascending indices: [Int]) throws -> Rows {
     var found: [Double] = []
     found.reserveCapacity(indices.count * columns)
@@ -46,7 +60,7 @@ extension Rows: RowSource {
   public func forEachChunk(
     of size: Int, _ body: (_ first: Int, _ rows: Rows) throws -> Void
   ) throws {
-    precondition(size > 0, "a chunk has rows")
+    try checkChunk(size)
     guard size < count else { return try body(0, self) }
     for first in stride(from: 0, to: count, by: size) {
       try body(first, self[first..<min(count, first + size)])
@@ -54,6 +68,8 @@ extension Rows: RowSource {
   }
 
   /// Rows that lie together.
+  ///
+  /// - Precondition: the range lies within those there are.
   public subscript(range: Range<Int>) -> Rows {
     let values = range.lowerBound * columns..<range.upperBound * columns
     let part: Storage =

@@ -72,6 +72,8 @@ public struct Rows: Sendable {
   }
 
   /// The rows with the given indices, in that order.
+  ///
+  /// - Precondition: the indices are below ``count``, and none is negative.
   public func selecting(_ indices: [Int]) -> Rows {
     func pick<Value>(_ values: [Value]) -> [Value] {
       var result: [Value] = []

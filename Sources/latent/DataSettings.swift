@@ -63,13 +63,13 @@ struct DataSettings: Codable, Equatable {
     seed: UInt64, groups: Int?, communicator: any Communicator,
     check: (HeldRows) throws -> Void
   ) throws -> (training: HeldRows, heldOut: HeldRows?) {
-    func hold(_ data: Dataset) -> HeldRows {
-      HeldRows(data, groups: groups, communicator: communicator)
+    func hold(_ data: Dataset) throws -> HeldRows {
+      try HeldRows(data, groups: groups, communicator: communicator)
     }
     func open(_ source: String) throws -> HeldRows {
       let rows =
         communicator.size == 1 || Dataset.shippedNames.contains(source)
-        ? hold(try communicator.unanimously { try load(source) })
+        ? try hold(communicator.unanimously { try load(source) })
         : try HeldRows(
           file: source, options: loadOptions, allowMissing: missing ?? false, groups: groups,
           communicator: communicator)
@@ -90,7 +90,7 @@ struct DataSettings: Codable, Equatable {
     guard let heldOutFraction else {
       guard source == "digits" else { return (rows, nil) }
       let digits = try Dataset.digitsSplit()
-      return (hold(digits.training), hold(digits.heldOut))
+      return (try hold(digits.training), try hold(digits.heldOut))
     }
     guard heldOutFraction != 0 else { return (rows, nil) }
     return try rows.split(heldOutFraction: heldOutFraction, seed: seed)

@@ -65,7 +65,7 @@ struct SavedModel {
       settings != nil || options.data != nil
     else {
       let whole = try communicator.unanimously { try data(options).first(rows) }
-      return HeldRows(
+      return try HeldRows(
         whole, groups: nil, communicator: isAmortized ? communicator : SerialCommunicator())
     }
     guard let path = options.data else {

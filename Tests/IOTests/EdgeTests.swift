@@ -44,12 +44,21 @@ import Testing
     #expect(failure { try read(7, 3) }.contains("cannot be read"))
   }
 
-  /// Counts that do not fit are the program's mistake, which ends it before memory is harmed.
-  @Test func countsThatDoNotFitEndTheProgram() async {
-    await #expect(processExitsWith: .failure) {
-      let five = UnsafeMutableBufferPointer<Float>.allocate(capacity: 5)
-      try? NPY.read(into: five, rows: 2, columns: 3, from: "/dev/null")
+  /// Counts that do not fit are refused before memory or a file is harmed.
+  @Test(arguments: [(2, 3), (5, 0), (-1, -5), (.max, 3), (1, .max)])
+  func countsThatDoNotFitAreRefused(rows: Int, columns: Int) throws {
+    let directory = try TemporaryDirectory()
+    let path = directory.path + "/kept.npy"
+    var five: [Float] = [1, 2, 3, 4, 5]
+    five.withUnsafeMutableBufferPointer { five in
+      #expect(throws: ShapeError.self) {
+        try NPY.write(UnsafeBufferPointer(five), rows: rows, columns: columns, to: path)
+      }
+      #expect(throws: ShapeError.self) {
+        try NPY.read(into: five, rows: rows, columns: columns, from: path)
+      }
     }
+    #expect(try directory.contents == [])
   }
 
   /// Tensors start where a reader that maps the file wants them.

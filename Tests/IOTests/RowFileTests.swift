@@ -80,6 +80,47 @@ import Testing
     }
   }
 
+  /// No number of chunks without rows would be all of them.
+  @Test func chunksWithoutRows() throws {
+    let path = "\(place.path)/three.npy"
+    try NPY.write(Matrix<Double>(rows: 3, columns: 2), to: path)
+    let text = try RowFile(try place.file("three.csv", "1\n2\n3\n".utf8))
+    let array = try RowFile(path)
+    let part = try array.split(heldOutFraction: 0.4, seed: 1).training
+    for source in [text, array, part, Rows(Matrix<Float>(rows: 3, columns: 2))]
+      as [any RowSource]
+    {
+      for size in [Int.min, -1, 0] {
+        #expect(
+          failure { try source.forEachChunk(of: size) { _, _ in } }.contains("found \(size)."))
+        #expect(
+          failure { try source.forEachChunk(multipleOf: size) { _, _ in } }.contains(
+            "found \(size)."))
+      }
+      var rows = 0
+      try source.forEachChunk(of: .max) { rows += $1.count }
+      #expect(rows == source.count)
+    }
+  }
+
+  /// As training allows them.
+  @Test(arguments: [Int.min, -1, 0, 1, 4097, .max])
+  func groupsOfRows(_ groups: Int) throws {
+    let path = try place.file("three.csv", "1\n2\n3\n".utf8)
+    let message = "The number of row groups must be 2...4096, found \(groups)."
+    let alone = SerialCommunicator()
+    let data = try Dataset.load(path)
+    #expect(failure { try RowFile(path, groups: groups) } == message)
+    #expect(failure { try HeldRows(data, groups: groups, communicator: alone) } == message)
+    #expect(
+      failure {
+        try HeldRows(
+          file: path, options: LoadOptions(), allowMissing: false, groups: groups,
+          communicator: alone)
+      } == message)
+    #expect(try HeldRows(data, groups: 2, communicator: alone).bounds == [0, 1, 3])
+  }
+
   @Test func badFiles() throws {
     let gaps = try place.file("gaps.csv", "x,y\n1,2\n3,\n5,inf\n".utf8)
     let file = try RowFile(gaps, chunkBytes: 16)

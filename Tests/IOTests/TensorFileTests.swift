@@ -62,6 +62,14 @@ struct TensorFileTests {
         == safetensors(padded, data))
   }
 
+  /// The format has that name for something else: such a file could not be read back.
+  @Test func tensorsCannotBeCalledMetadata() throws {
+    let directory = try TemporaryDirectory()
+    let file = TensorFile(tensors: ["__metadata__": Tensor([1] as [Float])])
+    #expect(failure { try file.write(to: directory.path + "/m") }.contains("another name"))
+    #expect(try directory.contents == [])
+  }
+
   @Test func readsOtherWriters() throws {
     let header =
       #" {"b" : {"data_offsets":[4, 8],"dtype":"F32","shape":[ 1 ]} ,"#

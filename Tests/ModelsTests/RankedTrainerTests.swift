@@ -65,8 +65,8 @@ import Testing
       var configuration = configuration
       configuration.rowGroups = groups
       let data = data
-      let rows = HeldRows(data, groups: groups, communicator: communicator)
-      let heldOut = HeldRows(
+      let rows = try HeldRows(data, groups: groups, communicator: communicator)
+      let heldOut = try HeldRows(
         data.selecting(Array(0..<50)), groups: groups, communicator: communicator)
       var settings = VAEConfiguration(
         architecture: architecture, transform: transform,

@@ -18,7 +18,20 @@ public struct RowGroups: Sendable, Equatable {
     (self.count, self.bounds) = (count, bounds)
   }
 
+  /// Numbers of groups that are taken.
+  package static let allowedCounts = 2...4096
+
+  /// - Throws: ``SettingError`` for another number of groups than ``allowedCounts``; none at all will do.
+  package static func check(_ count: Int?) throws(SettingError) {
+    guard let count, !(allowedCounts ~= count) else { return }
+    throw SettingError(
+      "The number of row groups must be \(allowedCounts.lowerBound)...\(allowedCounts.upperBound), "
+        + "found \(count).")
+  }
+
   /// `count` ranges of `total` rows, as even as they can be.
+  ///
+  /// - Precondition: at least one.
   public static func evenBounds(_ count: Int, of total: Int) -> [Int] {
     (0...count).map { total * $0 / count }
   }

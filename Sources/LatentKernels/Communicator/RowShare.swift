@@ -35,6 +35,8 @@ extension Communicator {
   }
 
   /// The same, or where there are groups of rows the rows of whole groups.
+  ///
+  /// - Precondition: where there are groups, at least one.
   public func share(of count: Int, groups: Int?) -> Range<Int> {
     guard let groups else { return share(of: count) }
     let own = RowGroups.groups(groups, of: rank, size: size)

@@ -61,7 +61,7 @@ extension TrainingConfiguration {
 extension HeldRows {
   /// All rows of a data set.
   init(allOf data: Dataset) {
-    self.init(data, groups: nil, communicator: SerialCommunicator())
+    self.init(data, communicator: SerialCommunicator())
   }
 
   /// - Throws: ``SettingError`` where the ranks are more than the groups.
