@@ -38,6 +38,8 @@ public struct Architecture: Codable, Sendable, Equatable {
   }
 
   /// Files from before there was another family name none.
+  ///
+  /// - Throws: `DecodingError`.
   public init(from decoder: any Swift.Decoder) throws {
     let values = try decoder.container(keyedBy: CodingKeys.self)
     try self.init(
@@ -89,7 +91,7 @@ public struct VariationalNetworks: Sendable {
   /// Of both networks.
   public let parameters: Parameters
 
-  /// - Throws: ``SettingError`` for sizes out of range.
+  /// - Throws: ``SettingError`` for sizes out of range, or more than memory holds.
   public init(_ architecture: Architecture) throws {
     try architecture.validate()
     self.architecture = architecture

@@ -2,7 +2,9 @@ import LatentKernels
 
 // The passes on matrices and spans.
 extension BatchedNetwork {
-  /// The output of a batch.
+  /// The output [rows x outputs] of a batch [rows x inputs].
+  ///
+  /// - Throws: ``ShapeError`` when the batch has another width, or more rows than the capacity.
   public func forward(_ batch: Matrix<Float>) throws -> Matrix<Float> {
     guard batch.columns == inputs else {
       throw ShapeError("The network expects \(inputs) columns, the batch has \(batch.columns).")
@@ -15,6 +17,9 @@ extension BatchedNetwork {
   }
 
   /// output[rows x outputs] = network(input[rows x inputs]), from span to span.
+  ///
+  /// - Throws: ``ShapeError`` when the counts are not whole rows of the network's widths, or the batch is
+  ///   larger than the capacity.
   public func forward(_ x: Span<Float>, into y: inout MutableSpan<Float>) throws {
     try x.withUnsafeBufferPointer { x in
       try y.withUnsafeMutableBufferPointer { try forward(x, into: $0) }
@@ -23,6 +28,8 @@ extension BatchedNetwork {
 
   /// The gradients of all parameters, from the span of the last `forward` and that of its output's
   /// gradient.
+  ///
+  /// - Throws: ``ShapeError`` when the rows are not those of the last `forward`.
   public func backward(input x: Span<Float>, outputGradient dy: Span<Float>) throws {
     try x.withUnsafeBufferPointer { x in
       try dy.withUnsafeBufferPointer { try backward(input: x, outputGradient: $0) }
@@ -30,6 +37,9 @@ extension BatchedNetwork {
   }
 
   /// As ``backward(input:outputGradient:)``, and the gradient of the input [rows x inputs].
+  ///
+  /// - Throws: ``ShapeError`` when the rows are not those of the last `forward`, or the network was built
+  ///   without the gradient of its input.
   public func backward(
     input x: Span<Float>, outputGradient dy: Span<Float>, inputGradient dx: inout MutableSpan<Float>
   ) throws {

@@ -40,6 +40,9 @@ public final class Decoder {
   public var parameters: Parameters { network.parameters }
 
   /// The decoder of a model.
+  ///
+  /// - Throws: ``SettingError`` when the capacity is below 1, or the batches take more memory than the
+  ///   machine has.
   public init(_ networks: VariationalNetworks, capacity: Int, backend: any Backend) throws {
     likelihood = networks.architecture.likelihood
     dimensions = networks.architecture.dimensions
@@ -49,6 +52,9 @@ public final class Decoder {
   }
 
   /// A decoder of its own, Glorot-initialized.
+  ///
+  /// - Throws: ``SettingError`` for sizes out of range, a capacity below 1, or more of either than memory
+  ///   holds.
   public init(
     latentDimensions: Int, hidden: [Int], dimensions: Int, activation: Activation = .relu,
     likelihood: Likelihood = .bernoulli, capacity: Int, backend: any Backend, seed: UInt64 = 0
@@ -72,6 +78,8 @@ public final class Decoder {
 
   /// The raw output for latents [rows x L]: what ``backward(_:outputGradient:)`` takes the gradient
   /// of.
+  ///
+  /// - Throws: ``ShapeError`` when the latents have another width, or more rows than the capacity.
   public func forward(_ latents: Matrix<Float>) throws -> Matrix<Float> {
     try network.forward(latents)
   }
@@ -90,7 +98,7 @@ public final class Decoder {
   /// The raw output [rows x ``BatchedNetwork/outputs``] of latents [rows x L], in the caller's memory.
   ///
   /// - Throws: ``ShapeError`` when the counts are not whole rows of the decoder's widths, or the batch
-  ///   is larger than the capacity.
+  ///   is larger than the capacity; ``OverlapError`` when the output lies on the latents.
   public func forward(
     _ latents: UnsafeBufferPointer<Float>, into output: UnsafeMutableBufferPointer<Float>
   ) throws {
@@ -100,7 +108,8 @@ public final class Decoder {
   /// From d loss / d raw output of the last `forward`, and its latents, in the caller's memory: the
   /// gradients of all parameters, and, where asked for, d loss / d latents [rows x L].
   ///
-  /// - Throws: ``ShapeError`` when the rows are not those of the last `forward`.
+  /// - Throws: ``ShapeError`` when the rows are not those of the last `forward`; ``OverlapError`` when the
+  ///   latents' gradient lies on the latents or on the output's gradient.
   public func backward(
     latents: UnsafeBufferPointer<Float>, outputGradient: UnsafeBufferPointer<Float>,
     latentsGradient: UnsafeMutableBufferPointer<Float>? = nil
@@ -110,11 +119,15 @@ public final class Decoder {
   }
 
   /// As the version on unsafe buffers, from span to span.
+  ///
+  /// - Throws: ``ShapeError`` as that one.
   public func forward(_ latents: Span<Float>, into output: inout MutableSpan<Float>) throws {
     try network.forward(latents, into: &output)
   }
 
   /// As the version on unsafe buffers, from and to spans.
+  ///
+  /// - Throws: ``ShapeError`` as that one.
   public func backward(
     latents: Span<Float>, outputGradient: Span<Float>, latentsGradient: inout MutableSpan<Float>
   ) throws {
@@ -123,6 +136,8 @@ public final class Decoder {
   }
 
   /// Mean and log-variance of p(x|z) for latents [rows x L].
+  ///
+  /// - Throws: ``ShapeError`` when the latents have another width, or more rows than the capacity.
   public func decode(_ latents: Matrix<Float>) throws -> Reconstruction {
     let output = try forward(latents)
     switch likelihood {

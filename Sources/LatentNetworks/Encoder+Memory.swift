@@ -56,6 +56,8 @@ extension Encoder {
   }
 
   /// As the version on unsafe buffers, from span to spans.
+  ///
+  /// - Throws: ``ShapeError`` as that one.
   public func forward(
     _ x: Span<Float>, mean: inout MutableSpan<Float>, logVariance: inout MutableSpan<Float>
   ) throws {
@@ -70,6 +72,8 @@ extension Encoder {
 
   /// The gradients of all parameters, from spans of the last `forward`'s input and of the gradients of
   /// mean and log-variance.
+  ///
+  /// - Throws: ``ShapeError`` when the rows are not those of the last `forward`.
   public func backward(
     input x: Span<Float>, meanGradient: Span<Float>, logVarianceGradient: Span<Float>
   ) throws {
@@ -83,6 +87,9 @@ extension Encoder {
   }
 
   /// As ``backward(input:meanGradient:logVarianceGradient:)``, and d loss / d input [rows x inputs].
+  ///
+  /// - Throws: ``ShapeError`` when the rows are not those of the last `forward`, or the encoder was built
+  ///   without the gradient of its input.
   public func backward(
     input x: Span<Float>, meanGradient: Span<Float>, logVarianceGradient: Span<Float>,
     inputGradient: inout MutableSpan<Float>

@@ -33,6 +33,9 @@ public final class Encoder {
   public var parameters: Parameters { network.parameters }
 
   /// The encoder of a model.
+  ///
+  /// - Throws: ``SettingError`` when the capacity is below 1, or the batches take more memory than the
+  ///   machine has.
   public init(_ networks: VariationalNetworks, capacity: Int, backend: any Backend) throws {
     latentDimensions = networks.architecture.latentDimensions
     network = try BatchedNetwork(
@@ -41,6 +44,9 @@ public final class Encoder {
   }
 
   /// An encoder of its own, Glorot-initialized, that can give the gradient of its input.
+  ///
+  /// - Throws: ``SettingError`` for sizes out of range, a capacity below 1, or more of either than memory
+  ///   holds.
   public init(
     inputs: Int, hidden: [Int], latentDimensions: Int, activation: Activation = .relu,
     capacity: Int, backend: any Backend, seed: UInt64 = 0
@@ -114,7 +120,8 @@ public final class Encoder {
   /// d loss / d input[rows x inputs].
   ///
   /// - Throws: ``ShapeError`` when the rows are not those of the last `forward`, or the input's
-  ///   gradient is asked of an encoder that was built without it.
+  ///   gradient is asked of an encoder that was built without it; ``OverlapError`` when that gradient
+  ///   lies on the input.
   public func backward(
     input x: UnsafeBufferPointer<Float>, meanGradient: UnsafeBufferPointer<Float>,
     logVarianceGradient: UnsafeBufferPointer<Float>,

@@ -122,6 +122,8 @@ extension Kernels {
   }
 
   /// As `normals(seed:into:)`, into a span.
+  ///
+  /// - Throws: as that one.
   public func normals(
     seed: UInt64, purpose: latent_purpose = LATENT_PURPOSE_EPSILON, sample: UInt32 = 0,
     row: UInt32 = 0, epoch: UInt32 = 0, into z: inout MutableSpan<Float>
@@ -133,6 +135,8 @@ extension Kernels {
   }
 
   /// `count` standard normals; see `normals(seed:into:)`.
+  ///
+  /// - Throws: as that one; ``ShapeError`` for a negative count, too.
   public func normals(
     _ count: Int, seed: UInt64, purpose: latent_purpose = LATENT_PURPOSE_EPSILON,
     sample: UInt32 = 0, row: UInt32 = 0, epoch: UInt32 = 0

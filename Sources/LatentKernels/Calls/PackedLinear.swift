@@ -149,6 +149,8 @@ extension PackedLinear {
   }
 
   /// As the version on unsafe buffers, from and to spans.
+  ///
+  /// - Throws: ``ShapeError`` when the counts are not `rows` such rows.
   public func forward(
     rows: Int, _ x: Span<Float>, into y: inout MutableSpan<Float>, on backend: any Backend
   ) throws {

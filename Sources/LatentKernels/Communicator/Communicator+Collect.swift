@@ -32,6 +32,8 @@ extension Communicator {
   }
 
   /// The ranks' values one after another, however many each has.
+  ///
+  /// - Throws: a ``CommunicationError`` when a rank is lost.
   public func gather<Value: BitwiseCopyable>(_ values: [Value]) throws -> [Value] {
     guard size > 1 else { return values }
     var result: [Value] = []
@@ -40,6 +42,8 @@ extension Communicator {
   }
 
   /// The values of rank `root`, however many they are.
+  ///
+  /// - Throws: a ``CommunicationError`` when a rank is lost.
   public func broadcast<Value: BitwiseCopyable>(
     _ values: [Value], from root: Int
   ) throws -> [Value] {

@@ -18,6 +18,8 @@ extension Communicator {
   }
 
   /// Whether a condition holds on every rank.
+  ///
+  /// - Throws: a ``CommunicationError`` when a rank is lost.
   public func all(_ holds: Bool) throws -> Bool {
     guard size > 1 else { return holds }
     var failures = [holds ? 0.0 : 1]

@@ -15,6 +15,8 @@ public protocol Communicator: Sendable {
   func allReduce(_ values: UnsafeMutableBufferPointer<Double>) throws
 
   /// The same in single precision.
+  ///
+  /// - Throws: A ``CommunicationError`` when a rank is lost.
   func allReduce(_ values: UnsafeMutableBufferPointer<Float>) throws
 
   /// Begins the same, and returns while data moves; `values` must stay where they are, untouched, until
@@ -49,6 +51,8 @@ public protocol Communicator: Sendable {
 
 extension Communicator {
   /// Sums an array over the ranks in place, in one message.
+  ///
+  /// - Throws: A ``CommunicationError`` when a rank is lost.
   public func allReduce(_ values: inout [Double]) throws {
     try values.withUnsafeMutableBufferPointer { try allReduce($0) }
   }
