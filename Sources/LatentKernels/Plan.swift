@@ -68,9 +68,11 @@ public struct Plan: @unchecked Sendable {
     backend.execute(operations, on: buffers, run: run)
   }
 
-  /// Checks every operand against its buffer for batches of up to `rows` rows.
+  /// Checks every operand against its buffer, and against its operation's others, for batches of up to `rows`
+  /// rows.
   ///
-  /// - Throws: ``ShapeError`` naming the first operation that does not fit, or rows that no run can count.
+  /// - Throws: ``ShapeError`` naming the first operation that does not fit, or rows that no run can count;
+  ///   ``OverlapError`` naming the first one that writes over an operand of its own.
   public func check(rows: Int) throws {
     guard 0...MatrixExtent.largest ~= rows else {
       throw ShapeError("A batch has 0...\(MatrixExtent.largest) rows, found \(rows).")
@@ -80,9 +82,14 @@ public struct Plan: @unchecked Sendable {
       operations, operations.count, buffers, buffers.count, UInt32(rows), &index)
     guard status == LATENT_OK else {
       let operation = operations[index]
-      throw ShapeError(
+      let name =
         "PlanOperation \(index) of the plan (kind \(operation.kind.rawValue), \(operation.inner) x "
-          + "\(operation.columns)) does not fit its buffers at \(rows) rows.")
+        + "\(operation.columns))"
+      guard status != LATENT_ERROR_OVERLAP else {
+        throw OverlapError(
+          "\(name) writes over another of its operands; each needs memory of its own.")
+      }
+      throw ShapeError("\(name) does not fit its buffers at \(rows) rows.")
     }
   }
 }

@@ -11,6 +11,22 @@ import Testing
     try Plan().check(rows: 0)
   }
 
+  /// A product in place would read what it has just written.
+  @Test func productInPlace() throws {
+    var plan = Plan()
+    let (values, weights) = (Storage<Float>(count: 3 * 16), Storage<Float>(count: 16 * 16))
+    var product = PlanOperation()
+    product.kind = LATENT_OP_LINEAR_FORWARD
+    product.inner = 16
+    product.columns = 16
+    product.input = Operand(buffer: plan.addBuffer(values), stride: 16, offset: 0)
+    product.weights = Operand(buffer: plan.addBuffer(weights), stride: 0, offset: 0)
+    product.output = product.input
+    plan.append(product)
+    let error = #expect(throws: OverlapError.self) { try plan.check(rows: 3) }
+    #expect(error?.description.contains("writes over another of its operands") == true)
+  }
+
   /// Memory of less than nothing is the program's mistake, which ends it.
   @Test func elementsOfAStorage() async {
     await #expect(processExitsWith: .failure) { _ = Storage<Float>(count: -1) }
