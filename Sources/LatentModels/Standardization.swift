@@ -58,7 +58,8 @@ public struct Standardization: Codable, Sendable, Equatable {
     let variance = try means { value, column in (value - mean[column]) * (value - mean[column]) }
     scale = zip(variance, mean).map { variance, mean in
       let deviation = variance.squareRoot()
-      return deviation > 1e-12 * max(1, abs(mean)) ? deviation : 1
+      // What rounding leaves of a constant column, whatever its unit, is no deviation.
+      return deviation > 1e-12 * abs(mean) ? deviation : 1
     }
     self.mean = mean
   }
