@@ -202,6 +202,15 @@ import Testing
     matrix = rows.matrix()
     for row in 0..<50 { matrix[row, 4] = .nan }
     #expect(fit(Rows(matrix)).hasPrefix("Column 5 has no observed value"))
+    // With and without gaps.
+    for gap in [nil, Double.nan] {
+      for value in [1e155, 1e300, 1.7e308] {
+        matrix = rows.matrix()
+        for row in 0..<50 { matrix[row, 2] = row % 3 == 0 ? -value : value }
+        if let gap { matrix[7, 1] = gap }
+        #expect(fit(Rows(matrix)).hasPrefix("The values of column 3 are too large to square"))
+      }
+    }
     var covariance = Ability.covariance
     covariance[0, 1] = 7
     func fit(_ covariance: Matrix<Double>) -> String {

@@ -108,6 +108,17 @@
       ) {
         try GaussianMixture.fit(rows([[1, .nan], [2, .nan]]), two)
       }
+      for value in [1e155, 1e300, 1.7e308] {
+        for gap in [0, Double.nan] {
+          #expect(
+            throws: DataError(
+              "The values of column 2 are too large to square; rescale the column.")
+          ) {
+            try GaussianMixture.fit(
+              rows([[1, value], [2, -value], [gap, value], [4, -value / 2]]), two)
+          }
+        }
+      }
       #expect(throws: SettingError.self) {
         try GaussianMixture.fit(data, two, sampleWeights: [Double](repeating: 0, count: 10))
       }

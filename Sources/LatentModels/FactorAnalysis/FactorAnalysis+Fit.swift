@@ -40,7 +40,8 @@ extension FactorAnalysis {
         [Double(patterns.patterns.count { $0.observed.count < rows.columns })]
       }
       guard gaps[0] > 0 else {
-        throw DataError("The values are too large to square; rescale the columns.")
+        throw DataError(
+          tooLargeToSquare: moments.mean.indices.first { !moments.covariance[$0, $0].isFinite })
       }
       return try fitMissing(rows, patterns, configuration, backend, share, communicator)
     }

@@ -28,7 +28,8 @@ struct MissingValuesEM {
   private let observed: [[Int]]
   private let batches: [Batch]
 
-  /// - Throws: ``DataError`` naming a column without any value; ``SettingError``.
+  /// - Throws: ``DataError`` naming a column without any value, or with values too large to square;
+  ///   ``SettingError``.
   init(
     _ rows: Rows, _ patterns: ObservationPatterns, configuration: FactorConfiguration,
     share: RowShare, communicator: any Communicator
@@ -62,6 +63,10 @@ struct MissingValuesEM {
       var squares = zeros
       forEachValue { squares[$0] += ($1 - mean[$0]) * ($1 - mean[$0]) }
       return squares
+    }
+    // Where a mean is not finite its squares are not, either.
+    if let column = squares.firstIndex(where: { !$0.isFinite }) {
+      throw DataError(tooLargeToSquare: column)
     }
     // Its own variances tell constant columns; it also fixes their typical deviation.
     var diagonal = Matrix<Double>(rows: columns, columns: columns)

@@ -50,10 +50,17 @@ struct ColumnMoments {
     let second = try sweep(about: means, power: 2)
     variances = (0..<columns).map {
       let variance = second.sums[$0] / second.weights[$0]
-      // What rounding leaves of a constant column is no variance.
-      return variance.squareRoot() > 1e-12 * abs(means[$0]) ? variance : 1
+      // What rounding leaves of a constant column is no variance; what is not finite is one for ``checkFinite()``.
+      return !variance.isFinite || variance.squareRoot() > 1e-12 * abs(means[$0]) ? variance : 1
     }
     self.means = means
+  }
+
+  /// - Throws: ``DataError`` naming a column whose values, finite as they are, have no finite square.
+  func checkFinite() throws {
+    if let column = variances.firstIndex(where: { !$0.isFinite }) {
+      throw DataError(tooLargeToSquare: column)
+    }
   }
 }
 

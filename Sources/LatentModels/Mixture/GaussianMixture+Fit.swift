@@ -83,6 +83,8 @@
       sample = try MixtureSample(
         rows, origin: moments.means, weights: sampleWeights, precision: configuration.precision,
         backend: backend, communicator: communicator, first: share.first)
+      // An infinite value has been named by now.
+      try moments.checkFinite()
       floor = CovarianceFloor(
         fraction: configuration.covarianceFloor, variances: moments.variances)
       start = MixtureStart(

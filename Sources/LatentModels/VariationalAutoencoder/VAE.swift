@@ -221,6 +221,14 @@ public struct DataError: LatentError, Equatable {
   public let description: String
   /// An error that says `description`.
   public init(_ description: String) { self.description = description }
+
+  /// - Parameter column: counted from 0; nil where no single one is to blame.
+  init(tooLargeToSquare column: Int?) {
+    self.init(
+      column.map {
+        "The values of column \($0 + 1) are too large to square; rescale the column."
+      } ?? "The values are too large to square; rescale the columns.")
+  }
 }
 
 extension VAEConfiguration {
