@@ -14,6 +14,18 @@ public struct Standardization: Codable, Sendable, Equatable {
     self.scale = scale
   }
 
+  /// - Throws: `DecodingError` where there are not as many means as scales.
+  public init(from decoder: any Swift.Decoder) throws {
+    let values = try decoder.container(keyedBy: CodingKeys.self)
+    mean = try values.decode([Double].self, forKey: .mean)
+    scale = try values.decode([Double].self, forKey: .scale)
+    guard mean.count == scale.count else {
+      throw DecodingError.dataCorruptedError(
+        forKey: .scale, in: values,
+        debugDescription: "\(mean.count) means need as many scales, found \(scale.count).")
+    }
+  }
+
   /// From the rows that a model is fitted to.
   public init(_ rows: Rows) {
     try! self.init(streaming: rows)  // what is in memory can be read
@@ -74,8 +86,9 @@ public struct Standardization: Codable, Sendable, Equatable {
     value * scale[column] + mean[column]
   }
 
-  /// The rows with every value standardized, as doubles.
+  /// The rows with every value standardized, as doubles; they must have as many columns as there are means.
   public func apply(_ rows: Rows) -> Rows {
+    precondition(rows.columns == mean.count, "a standardization is of the rows' columns")
     var matrix: Matrix<Double> = rows.matrix()
     for row in 0..<matrix.rows {
       for column in 0..<matrix.columns {
@@ -103,9 +116,16 @@ public struct StandardizedRows<Source: RowSource>: RowSource {
   public var columns: Int { source.columns }
   public var chunkRows: Int { source.chunkRows }
 
+  /// - Throws: ``ShapeError`` where the standardization is of another number of columns; what reading the
+  ///   rows throws.
   public func forEachChunk(
     of size: Int, _ body: (_ first: Int, _ rows: Rows) throws -> Void
   ) throws {
+    guard columns == standardization.mean.count else {
+      throw ShapeError(
+        "The standardization is of \(standardization.mean.count) columns, the rows have \(columns)."
+      )
+    }
     try source.forEachChunk(of: size) { try body($0, standardization.apply($1)) }
   }
 }

@@ -15,7 +15,12 @@ public final class VAERun {
   /// Goes on from the directory's checkpoint where there is one.
   ///
   /// - Parameter checkpointEvery: epochs from one checkpoint to the next.
+  /// - Throws: ``SettingError`` unless `checkpointEvery` is at least 1; what reading the checkpoint throws.
   public init(_ trainer: VAETrainer, in directory: RunDirectory, checkpointEvery: Int) throws {
+    guard checkpointEvery > 0 else {
+      throw SettingError(
+        "The number of epochs between checkpoints must be at least 1, found \(checkpointEvery).")
+    }
     self.trainer = trainer
     self.directory = directory
     self.checkpointEvery = checkpointEvery

@@ -28,7 +28,9 @@ extension ExactModel where Self: LinearGaussianModel {
     try scoreSamples(rows)
   }
 
-  func draw(_ count: Int, seed: UInt64) throws -> Matrix<Double> { sample(count, seed: seed) }
+  func draw(_ count: Int, seed: UInt64) throws -> Matrix<Double> {
+    try sample(count, seed: seed)
+  }
 
   func filled(_ rows: Rows, backend: FusedBackend) throws -> Matrix<Double> { try impute(rows) }
 

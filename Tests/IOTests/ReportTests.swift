@@ -1,5 +1,8 @@
 import Foundation
 import LatentIO
+import LatentKernels
+import LatentModels
+import LatentNetworks
 import Testing
 
 @testable import LatentReport
@@ -9,6 +12,21 @@ import Testing
 #endif
 
 struct ReportTests {
+  @Test func runsNeedCheckpoints() throws {
+    let iris = try Dataset.named("iris")
+    let model = try VAE(
+      VAEConfiguration(
+        architecture: Architecture(dimensions: 4, latentDimensions: 1, likelihood: .gaussian)))
+    let trainer = try VAETrainer(
+      model, configuration: TrainingConfiguration(), data: iris, heldOut: nil,
+      backend: SIMDBackend())
+    for every in [0, -1] {
+      #expect(throws: SettingError.self) {
+        try VAERun(trainer, in: .elsewhere("run"), checkpointEvery: every)
+      }
+    }
+  }
+
   @Test func pageEscapesWhatItIsGiven() {
     let page = ReportPage(
       "a < b & \"c\"", subtitle: "<script>",

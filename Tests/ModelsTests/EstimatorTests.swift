@@ -18,7 +18,7 @@ import Testing
 
   init() throws {
     model = try truth.autoencoder()
-    rows = Rows(truth.sample(12, seed: 5))
+    rows = try Rows(truth.sample(12, seed: 5))
     data = try model.batches(of: Dataset(name: "rows", rows: rows))
     exact = try truth.scoreSamples(rows)
   }
@@ -51,7 +51,7 @@ import Testing
   @Test func naiveMonteCarloIsExactWhereItIsHopeful() throws {
     let easy = Truth(columns: 3, factors: 2)
     let model = try easy.autoencoder()
-    let rows = Rows(easy.sample(10, seed: 4))
+    let rows = try Rows(easy.sample(10, seed: 4))
     let data = try model.batches(of: Dataset(name: "rows", rows: rows))
     let exact = try easy.scoreSamples(rows)
     expectExact(try NaiveMonteCarlo(samples: 60_000).estimate(model, data, backend: backend), exact)
@@ -63,7 +63,7 @@ import Testing
   @Test func failureIsSeen() throws {
     let hard = Truth(columns: 60, factors: 20)
     let model = try hard.autoencoder()
-    let rows = Rows(hard.sample(8, seed: 4))
+    let rows = try Rows(hard.sample(8, seed: 4))
     let data = try model.batches(of: Dataset(name: "rows", rows: rows))
     let naive = EstimateSummary(
       try NaiveMonteCarlo(samples: 2000).estimate(model, data, backend: backend))

@@ -22,7 +22,7 @@ import Testing
   }
 
   @Test func densityAndPosteriorAgreeWithDenseNormal() throws {
-    let rows = removing(0.4, from: Rows(model.sample(40, seed: 3)))
+    let rows = try removing(0.4, from: Rows(model.sample(40, seed: 3)))
     let scores = try model.scoreSamples(rows)
     let posterior = try model.posterior(rows)
     for row in 0..<40 {
@@ -45,7 +45,7 @@ import Testing
   }
 
   @Test func imputationIsTheConditionalMean() throws {
-    let rows = removing(0.4, from: Rows(model.sample(30, seed: 4)))
+    let rows = try removing(0.4, from: Rows(model.sample(30, seed: 4)))
     let imputation = try model.imputation(rows)
     let draws = try model.imputationDraws(rows, count: 2000, seed: 5)
     for row in 0..<30 {
@@ -69,7 +69,7 @@ import Testing
 
   @Test func samplesHaveTheModelsMoments() throws {
     let count = 20_000
-    let samples = model.sample(count, seed: 6)
+    let samples = try model.sample(count, seed: 6)
     let accumulator = try CovarianceAccumulator(columns: 7, backend: try FusedBackend(threads: 2))
     try accumulator.add(Rows(samples))
     let moments = accumulator.finish()
@@ -84,7 +84,7 @@ import Testing
         #expect(abs(moments.covariance[i, j] - covariance[i, j]) < 5 * error)
       }
     }
-    #expect(model.sample(3, seed: 6).values == Array(samples.values.prefix(21)))
+    #expect(try model.sample(3, seed: 6).values == Array(samples.values.prefix(21)))
   }
 
   @Test func inverseTransformIsTheConditionalMean() throws {

@@ -13,7 +13,7 @@ import Testing
   @Test func fillsAsTheExactConditional() throws {
     let linear = try LinearVAE(columns: 10, factors: 2)
     let truth = linear.truth
-    let gapped = removing(0.5, from: Rows(truth.sample(24, seed: 3)))
+    let gapped = try removing(0.5, from: Rows(truth.sample(24, seed: 3)))
     let observed = (0..<24).filter { row in (0..<10).contains { !gapped.value(row, $0).isNaN } }
     let data = try Dataset(name: "gaps", rows: gapped.selecting(observed))
     let exact = DenseNormal(mean: truth.mean, covariance: truth.covariance)

@@ -23,7 +23,7 @@ import Testing
       default: break
       }
     }
-    let rows = Rows(truth.sample(15, seed: 8))
+    let rows = try Rows(truth.sample(15, seed: 8))
     let data = try model.batches(of: Dataset(name: "rows", rows: rows))
     let found = try InferenceGap(samples: 4000).measure(model, data, backend: backend)
 

@@ -20,8 +20,8 @@ import Testing
     model = try truth.autoencoder()
     model.configuration.missing = true
     // Row 0 lacks nothing.
-    var matrix: Matrix<Double> = removing(0.15, from: Rows(truth.sample(12, seed: 5))).matrix()
-    matrix.values.replaceSubrange(0..<12, with: truth.sample(12, seed: 5).values[0..<12])
+    var matrix: Matrix<Double> = try removing(0.15, from: Rows(truth.sample(12, seed: 5))).matrix()
+    try matrix.values.replaceSubrange(0..<12, with: truth.sample(12, seed: 5).values[0..<12])
     rows = Rows(matrix)
     data = try model.batches(of: Dataset(name: "gaps", rows: rows))
     exact = try truth.scoreSamples(rows)

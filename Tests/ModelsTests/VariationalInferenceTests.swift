@@ -12,7 +12,7 @@ import Testing
   /// The bound of a diagonal q on a factor model has a known optimum.
   @Test func reachesTheKnownOptimum() throws {
     let linear = try LinearVAE(columns: 12, factors: 3)
-    let rows = linear.truth.sample(16, seed: 4)
+    let rows = try linear.truth.sample(16, seed: 4)
     let exact = try linear.truth.scoreSamples(Rows(rows))
     let batches = BatchSource(Rows(rows), transform: .none)
     let found = try VariationalInference(linear.model, backend: backend).fit(batches, seed: 1)
@@ -27,7 +27,7 @@ import Testing
   /// fewer steps.
   @Test func startsFromAnEncoder() throws {
     let linear = try LinearVAE(columns: 12, factors: 3, encoderError: 0.1)
-    let rows = linear.truth.sample(16, seed: 4)
+    let rows = try linear.truth.sample(16, seed: 4)
     let exact = try linear.truth.scoreSamples(Rows(rows))
     let batches = BatchSource(Rows(rows), transform: .none)
     let inference = try VariationalInference(linear.model, backend: backend)
@@ -76,7 +76,7 @@ import Testing
 
   @Test func refusesWhatCannotBeFitted() throws {
     let linear = try LinearVAE(columns: 5, factors: 2)
-    let batches = BatchSource(Rows(linear.truth.sample(3, seed: 1)), transform: .none)
+    let batches = try BatchSource(Rows(linear.truth.sample(3, seed: 1)), transform: .none)
     var configuration = InferenceConfiguration()
     configuration.samples = 0
     #expect(throws: SettingError.self) {

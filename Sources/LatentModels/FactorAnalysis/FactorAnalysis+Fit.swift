@@ -45,7 +45,7 @@ extension FactorAnalysis {
       }
       return try fitMissing(rows, patterns, configuration, backend, share, communicator)
     }
-    return try fit(moments, configuration)
+    return try fit(checked: moments, configuration)
   }
 
   /// Fits a covariance matrix, [columns x columns], of `observations` rows. It is taken as it is, with
@@ -61,39 +61,33 @@ extension FactorAnalysis {
   ) throws -> FactorAnalysis {
     try configuration.validate()
     let mean = mean ?? [Double](repeating: 0, count: covariance.columns)
-    guard covariance.rows == covariance.columns, mean.count == covariance.columns else {
-      throw ShapeError(
-        "A covariance matrix is square with a mean for each column, found \(covariance.rows) x "
-          + "\(covariance.columns) and \(mean.count) means.")
-    }
-    guard covariance.values.allSatisfy(\.isFinite), mean.allSatisfy(\.isFinite) else {
+    let moments = SampleMoments(count: observations, mean: mean, covariance: covariance)
+    try moments.checkShape()
+    guard moments.isFinite else {
       throw DataError("The covariance matrix or its mean has a value that is not finite.")
-    }
-    for i in 0..<covariance.rows {
-      for j in 0..<i {
-        let (one, other) = (covariance[i, j], covariance[j, i])
-        guard abs(one - other) <= 1e-8 * max(abs(one), abs(other)) else {
-          throw DataError(
-            "The covariance matrix is not symmetric: row \(i + 1), column \(j + 1) is \(one), row "
-              + "\(j + 1), column \(i + 1) is \(other).")
-        }
-      }
     }
     guard FactorAlgebra.cholesky(covariance) != nil else {
       throw DataError(
         "The covariance matrix is not positive definite; a column may be a sum of others.")
     }
-    return try fit(
-      SampleMoments(count: observations, mean: mean, covariance: covariance), configuration)
+    return try fit(checked: moments, configuration)
   }
 
   /// Fits what a ``CovarianceAccumulator`` gathered.
   ///
-  /// - Throws: ``SettingError``; ``DataError``.
+  /// - Throws: ``SettingError``; ``ShapeError`` unless the covariance is square with a mean for each column;
+  ///   ``DataError`` for moments that are not finite or that no rows have.
   public static func fit(
     _ moments: SampleMoments, _ configuration: FactorConfiguration
   ) throws -> FactorAnalysis {
     try configuration.validate()
+    try moments.validate()
+    return try fit(checked: moments, configuration)
+  }
+
+  private static func fit(
+    checked moments: SampleMoments, _ configuration: FactorConfiguration
+  ) throws -> FactorAnalysis {
     try checkCount(moments.count)
     guard moments.isFinite else {
       throw DataError("The moments are not finite: values are missing, infinite or too large.")

@@ -45,8 +45,11 @@ extension LinearGaussianModel {
   /// `count` completions of the rows, each with its missing values drawn from their joint
   /// distribution given the row's observed ones: multiple imputation.
   ///
-  /// - Throws: ``ShapeError``; ``DataError`` for an infinite value.
+  /// - Throws: ``SettingError`` for a negative count, or more than this machine's memory holds;
+  ///   ``ShapeError``; ``DataError`` for an infinite value.
   public func imputationDraws(_ rows: Rows, count: Int, seed: UInt64) throws -> [Matrix<Double>] {
+    try checkCount(
+      count, of: "draws", atLeast: 0, values: Double(rows.count) * Double(rows.columns))
     var draws = [Matrix<Double>](repeating: rows.matrix(), count: count)
     let (loadings, deviations) = (dataLoadings, dataUniquenesses.map { $0.squareRoot() })
     try infer(rows) { indices, observed, means, _ in

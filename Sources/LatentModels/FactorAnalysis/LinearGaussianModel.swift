@@ -132,7 +132,10 @@ extension LinearGaussianModel {
 
   /// Ancestral samples, [count x columns]: z from the prior, x from p(x | z). A row depends on the
   /// seed and its number alone.
-  public func sample(_ count: Int, seed: UInt64) -> Matrix<Double> {
+  ///
+  /// - Throws: ``SettingError`` for a negative count, or more than this machine's memory holds.
+  public func sample(_ count: Int, seed: UInt64) throws -> Matrix<Double> {
+    try checkCount(count, of: "samples", atLeast: 0, values: Double(columns + factors))
     var latents = Matrix<Double>(rows: count, columns: factors)
     for row in 0..<count {
       let z = standardNormals(factors, seed, LATENT_PURPOSE_PRIOR, row: row)

@@ -37,16 +37,24 @@ public struct ProbabilisticPCA: LinearGaussianModel, Equatable {
     backend: FusedBackend? = nil, communicator: any Communicator = SerialCommunicator()
   ) throws -> ProbabilisticPCA {
     try fit(
-      SampleMoments(
+      checked: SampleMoments(
         rows, precision: precision, backend: backend, communicator: communicator),
       factors: factors, seed: seed)
   }
 
   /// Fits what a ``CovarianceAccumulator`` gathered.
   ///
-  /// - Throws: as ``fit(_:factors:precision:seed:backend:communicator:)``.
+  /// - Throws: as ``fit(_:factors:precision:seed:backend:communicator:)``; ``ShapeError`` unless the
+  ///   covariance is square with a mean for each column; ``DataError`` for one that no rows have.
   public static func fit(
     _ moments: SampleMoments, factors: Int, seed: UInt64 = 0
+  ) throws -> ProbabilisticPCA {
+    try moments.validate()
+    return try fit(checked: moments, factors: factors, seed: seed)
+  }
+
+  private static func fit(
+    checked moments: SampleMoments, factors: Int, seed: UInt64
   ) throws -> ProbabilisticPCA {
     let (p, n) = (moments.mean.count, Double(moments.count))
     guard factors >= 1, factors < p else {

@@ -34,6 +34,49 @@ extension SampleMoments {
     self = try accumulator.finish(over: communicator, rows: add)
   }
 
+  /// - Throws: ``ShapeError``; ``DataError`` for a covariance that is not symmetric.
+  func checkShape() throws {
+    guard covariance.rows == covariance.columns, mean.count == covariance.columns else {
+      throw ShapeError(
+        "A covariance matrix is square with a mean for each column, found \(covariance.rows) x "
+          + "\(covariance.columns) and \(mean.count) means.")
+    }
+    for i in 0..<covariance.rows {
+      for j in 0..<i {
+        let (one, other) = (covariance[i, j], covariance[j, i])
+        guard !(abs(one - other) > 1e-8 * max(abs(one), abs(other))) else {
+          throw DataError(
+            "The covariance matrix is not symmetric: row \(i + 1), column \(j + 1) is \(one), row "
+              + "\(j + 1), column \(i + 1) is \(other).")
+        }
+      }
+    }
+  }
+
+  /// What was not computed here may be anything: shapes, and whether any rows have such a covariance. It may
+  /// be singular, by what rounding leaves of zeros on either side.
+  ///
+  /// - Throws: ``ShapeError``; ``DataError`` for a covariance that is not symmetric, or that is indefinite.
+  func validate() throws {
+    try checkShape()
+    guard isFinite else { return }
+    let deviations = mean.indices.map { covariance[$0, $0].squareRoot() }
+    // As of a factor problem: what rounding leaves of a constant column has no correlations.
+    let varying = mean.indices.filter { deviations[$0] > 1e-12 * abs(mean[$0]) }
+    var correlation = Matrix<Double>(rows: varying.count, columns: varying.count)
+    for (i, row) in varying.enumerated() {
+      for (j, column) in varying.enumerated() {
+        correlation[i, j] =
+          i == j
+          ? 1 + 1e-4 : covariance[row, column] / deviations[row] / deviations[column]
+      }
+    }
+    guard FactorAlgebra.cholesky(correlation) != nil else {
+      throw DataError(
+        "The covariance matrix is indefinite: no rows have it; give that of rows without gaps.")
+    }
+  }
+
   var isFinite: Bool { mean.allSatisfy(\.isFinite) && covariance.values.allSatisfy(\.isFinite) }
 }
 

@@ -33,6 +33,7 @@ public struct AnnealedImportanceSampling: DensityEstimator {
     backend: any Backend, seed: UInt64, progress: (Int) -> Void
   ) throws -> [DensityEstimate] {
     try validate()
+    try data.check(rows: rows)
     let schedule = Self.schedule(temperatures)
     let plan = try DrawPlan(
       model, data, latents: .given(gradient: true), samples: samples, seed: seed)

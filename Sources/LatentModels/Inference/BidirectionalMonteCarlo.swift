@@ -36,9 +36,10 @@ public struct BidirectionalMonteCarlo: Sendable {
   public func simulate(
     _ model: VAE, backend: any Backend, seed: UInt64 = 0, progress: (Int) -> Void = { _ in }
   ) throws -> Result {
-    guard rows > 0 else {
-      throw SettingError("The number of simulated rows must be at least 1, found \(rows).")
-    }
+    let architecture = model.architecture
+    // Each passes through the decoder beside the others.
+    let widths = architecture.hidden + [architecture.dimensions, architecture.latentDimensions]
+    try checkCount(rows, of: "simulated rows", values: widths.reduce(0) { $0 + Double($1) })
     let latents = model.priorLatents(rows, seed: seed)
     let decoder = try Decoder(model.networks, capacity: rows, backend: backend)
     let drawn = try decoder.decode(latents).drawn(seed: seed, firstRow: 0).mean

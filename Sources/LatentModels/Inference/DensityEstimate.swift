@@ -99,7 +99,8 @@ public protocol DensityEstimator: Sendable {
   /// the seed, its number and the number of samples, not on the rows beside it.
   ///
   /// - Parameter progress: called with the draws done so far.
-  /// - Throws: ``SettingError`` for settings out of range, ``ShapeError`` for data of another width.
+  /// - Throws: ``SettingError`` for settings out of range or rows that are not there, ``ShapeError`` for
+  ///   data of another width.
   func estimate(
     _ model: VAE, _ data: BatchSource, rows: Range<Int>, backend: any Backend, seed: UInt64,
     progress: (Int) -> Void

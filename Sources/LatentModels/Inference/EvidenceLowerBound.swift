@@ -66,12 +66,13 @@ public struct EvidenceLowerBound: DensityEstimator {
 
   /// All forms of each row.
   ///
-  /// - Throws: ``SettingError`` or ``ShapeError``.
+  /// - Throws: ``SettingError``, for rows that are not there too, or ``ShapeError``.
   public func bounds(
     _ model: VAE, _ data: BatchSource, rows: Range<Int>, backend: any Backend, seed: UInt64 = 0,
     progress: (Int) -> Void = { _ in }
   ) throws -> [Bounds] {
     let plan = try DrawPlan(model, data, latents: .encoder, samples: samples, seed: seed)
+    try data.check(rows: rows)
     let jacobian = model.jacobian(of: data)
     let size = plan.latentDimensions
     var result: [Bounds] = []

@@ -25,6 +25,7 @@ public struct ImportanceSampling: DensityEstimator {
     backend: any Backend, seed: UInt64, progress: (Int) -> Void
   ) throws -> [DensityEstimate] {
     let plan = try DrawPlan(model, data, latents: latents, samples: samples, seed: seed)
+    try data.check(rows: rows)
     return plan.estimates(rows, samples: samples, model: model, backend: backend, progress) {
       plan, index in Double(plan.logDensities[index]) + Double(plan.logRatios[index])
     }

@@ -88,6 +88,10 @@ public struct InferenceGap: Sendable {
     _ model: VAE, _ data: BatchSource, exact: [Double]? = nil, backend: any Backend,
     seed: UInt64 = 0, progress: (Int) -> Void = { _ in }
   ) throws -> Result {
+    guard exact == nil || exact!.count == data.count else {
+      throw ShapeError(
+        "Exact densities are one a row: expected \(data.count), found \(exact!.count).")
+    }
     // Before the search, which takes longer.
     let rows = 0..<data.count
     let amortized = try EvidenceLowerBound(samples: samples).bounds(

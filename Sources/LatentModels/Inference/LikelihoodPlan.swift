@@ -32,7 +32,8 @@ public struct LikelihoodPlan {
   private let z, logDensity: Operand
   private let latentGradient: Operand?
 
-  /// - Throws: ``ShapeError`` when the data has another width than the model.
+  /// - Throws: ``ShapeError`` when the data has another width than the model; ``SettingError`` for a
+  ///   capacity out of range.
   public init(
     _ networks: VariationalNetworks, batches: BatchSource, capacity: Int, work: Work
   ) throws {
@@ -41,6 +42,7 @@ public struct LikelihoodPlan {
       throw ShapeError(
         "The model expects \(architecture.dimensions) columns, the data has \(batches.columns).")
     }
+    try checkCapacity(capacity)
     self.capacity = capacity
     self.batches = batches
     latentDimensions = architecture.latentDimensions
@@ -77,7 +79,7 @@ public struct LikelihoodPlan {
 
   /// Names the row of the data behind a row of the batch, and gives the place of its z, [L].
   public func place(_ position: Int, dataRow: Int) -> UnsafeMutablePointer<Float> {
-    precondition(position < capacity && dataRow < batches.count)
+    precondition(0..<capacity ~= position && 0..<batches.count ~= dataRow)
     rowIndex.pointer[position] = UInt32(dataRow)
     return workspace.pointer + Int(z.offset) + position * Int(z.stride)
   }

@@ -57,10 +57,11 @@ extension LinearGaussianModel {
   ///
   /// - Throws: ``ShapeError``; ``DataError`` for an infinite value.
   public func divergences(of q: DiagonalGaussian, from rows: Rows) throws -> [Double] {
-    guard q.mean.rows == rows.count, q.mean.columns == factors else {
+    for found in [q.mean, q.logVariance] where found.rows != rows.count || found.columns != factors
+    {
       throw ShapeError(
-        "The model has \(factors) factors of \(rows.count) rows, q has \(q.mean.columns) of "
-          + "\(q.mean.rows).")
+        "The model has \(factors) factors of \(rows.count) rows, q has \(found.columns) of "
+          + "\(found.rows).")
     }
     let posterior = try posterior(rows)
     let inverses = posterior.covariances.map { covariance -> (Matrix<Double>, Double) in

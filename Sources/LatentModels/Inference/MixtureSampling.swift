@@ -35,6 +35,11 @@
       guard 1...(1 << 24) ~= samples else {
         throw SettingError("The number of samples must be 1...\(1 << 24), found \(samples).")
       }
+      guard 0...Int(UInt32.max) - rows.count ~= firstRow else {
+        throw SettingError(
+          "The number of the first of \(rows.count) rows must be 0...\(Int(UInt32.max) - rows.count), "
+            + "found \(firstRow).")
+      }
       let size = model.components
       let densities = try model.componentDensities(rows, backend: backend)
       let shares = try proposals(model, rows, backend)

@@ -20,6 +20,7 @@ public struct NaiveMonteCarlo: DensityEstimator {
     _ model: VAE, _ data: BatchSource, rows: Range<Int>, backend: any Backend, seed: UInt64,
     progress: (Int) -> Void
   ) throws -> [DensityEstimate] {
+    try data.check(rows: rows)
     guard let box else {
       let plan = try DrawPlan(model, data, latents: .prior, samples: samples, seed: seed)
       return plan.estimates(rows, samples: samples, model: model, backend: backend, progress) {

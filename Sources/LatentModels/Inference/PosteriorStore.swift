@@ -15,8 +15,15 @@ public final class PosteriorStore: @unchecked Sendable {
   ///
   /// - Parameter path: a file for the parameters; memory if nil. Its name is taken back at once, so
   ///   that nothing is left behind however the process ends.
-  /// - Throws: ``FileError`` when the file cannot be made, or the disk lacks the room.
+  /// - Throws: ``FileError`` when the file cannot be made, or the disk lacks the room; ``SettingError``
+  ///   for negative sizes, or more than this machine's memory holds where there is no file.
   public init(count: Int, dimensions: Int, mappedTo path: String? = nil) throws {
+    let room = path == nil ? physicalMemory : 0x1p62
+    guard count >= 0, dimensions >= 0, 8 * Double(count) * Double(dimensions) <= room else {
+      throw SettingError(
+        "Posteriors of \(count) rows of \(dimensions) dimensions cannot be kept: expected sizes of at "
+          + "least 0 that memory holds.")
+    }
     self.count = count
     self.dimensions = dimensions
     let size = count * 2 * dimensions
@@ -62,9 +69,10 @@ public final class PosteriorStore: @unchecked Sendable {
     }
   }
 
-  /// The posteriors of some rows, in their order.
+  /// The posteriors of some rows, which must be in 0 ..< count, in their order.
   public func read(_ rows: [Int]) -> DiagonalGaussian {
     var result = DiagonalGaussian(standardNormals: rows.count, dimensions: dimensions)
+    precondition(rows.allSatisfy { 0..<count ~= $0 }, "there is no such row")
     for (place, row) in rows.enumerated() {
       for l in 0..<dimensions {
         result.mean[place, l] = values[row * 2 * dimensions + l]
@@ -74,8 +82,9 @@ public final class PosteriorStore: @unchecked Sendable {
     return result
   }
 
-  /// Keeps the posteriors [rows.count x L] of some rows, in their order.
+  /// Keeps the posteriors [rows.count x L] of some rows, which must be in 0 ..< count, in their order.
   public func write(_ posteriors: DiagonalGaussian, to rows: [Int]) {
+    precondition(rows.allSatisfy { 0..<count ~= $0 }, "there is no such row")
     for (place, row) in rows.enumerated() {
       for l in 0..<dimensions {
         values[row * 2 * dimensions + l] = posteriors.mean[place, l]

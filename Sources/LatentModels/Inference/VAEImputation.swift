@@ -29,9 +29,7 @@ public struct VAEImputation {
   public init(
     _ model: VAE, method: ImputationMethod = .importance, samples: Int = 1000, backend: any Backend
   ) throws {
-    guard 1...1_000_000 ~= samples else {
-      throw SettingError("The number of samples must be 1...1000000, found \(samples).")
-    }
+    try Self.check(samples)
     guard model.architecture.posterior == .diagonalGaussian else {
       throw SettingError(
         "A deterministic autoencoder says nothing about what is missing; impute with a VAE, a mixture "
@@ -41,6 +39,12 @@ public struct VAEImputation {
     self.method = method
     self.samples = samples
     self.backend = backend
+  }
+
+  private static func check(_ samples: Int) throws {
+    guard 1...1_000_000 ~= samples else {
+      throw SettingError("The number of samples must be 1...1000000, found \(samples).")
+    }
   }
 
   /// What was found of the missing values.
@@ -57,8 +61,13 @@ public struct VAEImputation {
   /// Fills every row; what was observed stays as it was.
   ///
   /// - Parameter draws: how many fillings by chance besides the means.
-  /// - Throws: ``ShapeError``; ``DataError`` for an infinite value, or a row with nothing observed.
+  /// - Throws: ``SettingError`` for a number of samples or draws out of range; ``ShapeError``;
+  ///   ``DataError`` for an infinite value, or a row with nothing observed.
   public func fill(_ data: Dataset, draws: Int = 0, seed: UInt64 = 0) throws -> Filled {
+    // They may have been set since.
+    try Self.check(samples)
+    try checkCount(
+      draws, of: "draws", atLeast: 0, values: Double(data.rows.count) * Double(data.rows.columns))
     guard method == .importance || draws <= samples else {
       throw SettingError(
         "A chain of \(samples) steps has not \(draws) states to draw; raise the number of samples.")

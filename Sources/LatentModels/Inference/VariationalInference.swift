@@ -88,7 +88,8 @@ public struct VariationalInference {
   ///   - start: where each row begins: the prior, if nil; an encoder's posteriors make the inference
   ///     semi-amortized.
   ///   - epoch: keys the noise, with the seed, and what the data's transform draws.
-  /// - Throws: ``ShapeError`` when the data or `start` do not fit the model.
+  /// - Throws: ``ShapeError`` when the data or `start` do not fit the model; ``SettingError`` for rows
+  ///   that are not there.
   public func fit(
     _ batches: BatchSource, rows: [Int]? = nil, start: DiagonalGaussian? = nil, seed: UInt64 = 0,
     epoch: UInt32 = .max
@@ -96,11 +97,13 @@ public struct VariationalInference {
     let rows = rows ?? Array(0..<batches.count)
     let size = model.architecture.latentDimensions
     let start = start ?? DiagonalGaussian(standardNormals: rows.count, dimensions: size)
-    guard start.mean.rows == rows.count, start.mean.columns == size else {
+    for found in [start.mean, start.logVariance]
+    where found.rows != rows.count || found.columns != size {
       throw ShapeError(
         "Inference of \(rows.count) rows needs as many starting points of \(size) dimensions, found "
-          + "\(start.mean.rows) x \(start.mean.columns).")
+          + "\(found.rows) x \(found.columns).")
     }
+    try batches.check(rows: rows)
     let (posterior, steps, converged) = try optimize(
       batches, rows: rows, start: start, seed: seed, epoch: epoch)
     let (means, errors) = try reconstructions(

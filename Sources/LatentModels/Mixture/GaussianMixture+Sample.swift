@@ -5,13 +5,13 @@
     /// Draws rows: z ~ Categorical(π), then x ~ N(μ_z, Σ_z). Row i is the same however many are drawn.
     ///
     /// - Returns: rows x D, and the component of each.
-    /// - Throws: ``SettingError`` unless `count` is positive, ``SingularCovarianceError``.
+    /// - Throws: ``SettingError`` unless `count` is positive and what this machine's memory holds,
+    ///   ``SingularCovarianceError``.
     public func sample(
       _ count: Int, seed: UInt64 = 0
     ) throws -> (rows: Matrix<Double>, labels: [Int]) {
-      guard count > 0 else {
-        throw SettingError("The number of samples must be at least 1, found \(count).")
-      }
+      // A label beside each row.
+      try checkCount(count, of: "samples", values: Double(columns + 1))
       let factors = try (0..<components).map { k in
         guard
           let factor = SymmetricMatrix.cholesky(covariances.matrix(k, columns: columns))

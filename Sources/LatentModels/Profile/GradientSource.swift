@@ -20,13 +20,18 @@ public enum GradientSources {
   /// "elbo", "iwae" and so on: every training objective.
   public static let names = Objective.allCases.map(\.rawValue)
 
-  /// - Throws: ``SettingError`` for a name that no objective has, or no samples.
+  /// - Throws: ``SettingError`` for a name that no objective has, no samples, or a batch size that the rows
+  ///   do not give.
   public static func source(
     _ name: String, samples: Int, model: VAE, batches: BatchSource, batchSize: Int
   ) throws -> any GradientSource {
     guard let objective = Objective(rawValue: name) else {
       throw SettingError(
         "There is no objective \"\(name)\"; there are \(names.joined(separator: ", ")).")
+    }
+    guard 1...max(1, batches.count) ~= batchSize, batches.count > 0 else {
+      throw SettingError(
+        "The batch size must be 1...\(batches.count), the rows there are; found \(batchSize).")
     }
     return try ObjectiveGradientSource(
       objective, model, batches: batches, batchSize: batchSize, samples: samples)

@@ -46,12 +46,16 @@ public struct BatchSource: Sendable {
   ///   - share: which rows of a larger whole these are; rows keep their numbers in it.
   ///   - gathersOnes: whether the first layer may add up gathered rows where batches are zeros and
   ///     ones: the same bits in less time.
+  ///   - standardization: of as many columns as the rows have.
   public init(
     _ rows: Rows, share: RowShare? = nil, transform: Transform,
     standardization: Standardization? = nil, gathersOnes: Bool = true
   ) {
     let share = share ?? RowShare(0..<rows.count, of: rows.count)
     precondition(share.count == rows.count, "a share is of the rows that are held")
+    precondition(
+      (standardization?.mean.count ?? rows.columns) == rows.columns,
+      "a standardization is of the rows' columns")
     held = share.range
     count = share.total
     columns = rows.columns

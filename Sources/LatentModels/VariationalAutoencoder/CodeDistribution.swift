@@ -47,6 +47,7 @@ public struct CodeDistribution: Codable, Sendable, Equatable {
   func place(_ draws: Matrix<Float>) -> Matrix<Float> {
     var result = draws
     let size = mean.count
+    precondition(draws.columns == size, "coordinates have the model's latent dimensions")
     for row in 0..<draws.rows {
       for i in 0..<size {
         let sum = (0...i).reduce(mean[i]) {
@@ -69,7 +70,8 @@ extension VAE {
     configuration.codes = CodeDistribution(codes.mean)
   }
 
-  /// Latents of standard normal coordinates: themselves, or where an autoencoder's codes lie.
+  /// Latents of standard normal coordinates, which must be [rows x L]: themselves, or where an
+  /// autoencoder's codes lie.
   public func latents(at coordinates: Matrix<Float>) -> Matrix<Float> {
     configuration.codes?.place(coordinates) ?? coordinates
   }

@@ -50,7 +50,7 @@ public struct ELBOPlan {
   /// Builds the plan of `work` on batches of up to `capacity` rows.
   ///
   /// - Throws: ``ShapeError`` when the data has another width than the model; ``SettingError`` for a
-  ///   number of samples out of range.
+  ///   capacity or a number of samples out of range.
   public init(
     _ networks: VariationalNetworks, batches: BatchSource, capacity: Int, work: Work,
     objective: Objective = .elbo, samples: Int = 1, freeBits: Bool = false,
@@ -61,6 +61,7 @@ public struct ELBOPlan {
       throw ShapeError(
         "The model expects \(architecture.dimensions) columns, the data has \(batches.columns).")
     }
+    try checkCapacity(capacity)
     guard 1...1_000_000 ~= samples else {
       throw SettingError("The number of samples must be 1...1000000, found \(samples).")
     }

@@ -28,9 +28,7 @@ extension VAE {
     seed: UInt64 = 0
   ) throws -> Matrix<Float> {
     try Self.check(steps)
-    for row in [first, second] where !(0..<batches.count ~= row) {
-      throw SettingError("There is no row \(row + 1): the data has \(batches.count) rows.")
-    }
+    try batches.check(rows: [first, second])
     let means = try transform(batches, backend: backend, seed: seed).mean
     var walk = Matrix<Float>(rows: steps, columns: means.columns)
     for step in 0..<steps {

@@ -3,17 +3,24 @@ import LatentNetworks
 
 extension VAE {
   /// Glorot-uniform weights, zero biases, and the output's biases where the decoder's mean is that of
-  /// the training data.
+  /// the training data, whose rows must have the model's columns.
   public func initialize(for data: Rows, seed: UInt64) {
     try! initialize(for: data, seed: seed, over: SerialCommunicator())  // which fails nobody
   }
 
   /// The same from all ranks' rows, `data` being this one's: the same bits for any number of them.
   ///
-  /// - Throws: a ``CommunicationError`` when a rank is lost.
+  /// - Throws: ``ShapeError`` when rows have another width than the model; a ``CommunicationError`` when a
+  ///   rank is lost.
   public func initialize(
     for data: Rows, seed: UInt64, over communicator: any Communicator
   ) throws {
+    try communicator.unanimously {
+      guard data.columns == architecture.dimensions else {
+        throw ShapeError(
+          "The model expects \(architecture.dimensions) columns, the rows have \(data.columns).")
+      }
+    }
     parameters.initialize(seed: seed)
     let means = try columnMeans(data, over: communicator)
     switch architecture.likelihood {

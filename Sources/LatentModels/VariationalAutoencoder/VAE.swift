@@ -1,4 +1,3 @@
-import Foundation
 import LatentIO
 import LatentKernels
 import LatentNetworks
@@ -126,10 +125,13 @@ public final class VAE {
 
   /// The ELBO of each of `rows` (all, if nil), with one draw of z from the noise that `seed` and the row's
   /// number key: the same whatever rows are asked for beside it.
+  ///
+  /// - Throws: ``SettingError`` for rows that are not there; ``ShapeError`` for data of another width.
   public func scoreSamples(
     _ batches: BatchSource, rows: Range<Int>? = nil, backend: any Backend, seed: UInt64 = 0
   ) throws -> [RowELBO] {
     let rows = rows ?? 0..<batches.count
+    try batches.check(rows: rows)
     if let inferred = try infer(batches, rows: rows, backend: backend, seed: seed) {
       return zip(inferred.reconstruction, inferred.kl).map {
         RowELBO(reconstruction: $0, kl: $1)
@@ -189,18 +191,20 @@ public final class VAE {
 
   /// `count` draws: z ~ p(z), then E[x|z], or x ~ p(x|z) where `observations` is set; in the data's
   /// own units.
+  ///
+  /// - Throws: ``SettingError`` for fewer than 1, or more than this machine's memory holds.
   public func sample(
     _ count: Int, backend: any Backend, seed: UInt64 = 0, observations: Bool = false
   ) throws -> Matrix<Float> {
-    guard count > 0 else {
-      throw SettingError("The number of samples must be at least 1, found \(count).")
-    }
+    try checkCount(
+      count, of: "samples",
+      values: Double(architecture.dimensions + architecture.latentDimensions))
     let latents = priorLatents(count, seed: seed)
     return try VAEPasses(self, backend: backend)
       .decode(latents, observationSeed: observations ? seed : nil)
   }
 
-  /// z ~ N(0, I) [count x L], or from the distribution of an autoencoder's codes.
+  /// z ~ N(0, I) [count x L], or from the distribution of an autoencoder's codes; `count` is at least 0.
   public func priorLatents(_ count: Int, seed: UInt64) -> Matrix<Float> {
     let kernels = InstructionSet.best.kernels
     let size = architecture.latentDimensions

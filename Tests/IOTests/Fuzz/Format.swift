@@ -106,7 +106,7 @@ enum Format: String, CaseIterable, Sendable {
 
   private func use(_ model: some LinearGaussianModel) throws {
     _ = try model.scoreSamples(Rows(Matrix<Double>(rows: 2, columns: model.columns)))
-    _ = model.sample(1, seed: 0)
+    _ = try model.sample(1, seed: 0)
   }
 
   /// A wide model would take its time here, not in reading.

@@ -1,0 +1,39 @@
+import Foundation
+import LatentKernels
+
+/// What this machine has, in bytes.
+var physicalMemory: Double { Double(ProcessInfo.processInfo.physicalMemory) }
+
+/// Checks a number of `things` that are held together, before memory is asked for.
+///
+/// - Parameter values: numbers in each of them, 8 bytes apiece.
+/// - Throws: ``SettingError`` for fewer than `least`, more than memory holds, or more than counters of
+///   random numbers tell apart.
+func checkCount(_ count: Int, of things: String, atLeast least: Int = 1, values: Double) throws {
+  guard count >= least else {
+    throw SettingError("The number of \(things) must be at least \(least), found \(count).")
+  }
+  let most = min(0x1p32, physicalMemory / (8 * max(1, values)))
+  guard Double(count) <= most else {
+    throw SettingError(
+      "The number of \(things) must be at most \(Int(most)) on this machine, found \(count).")
+  }
+}
+
+/// - Throws: ``SettingError`` for rows of a batch that no plan has room for.
+func checkCapacity(_ capacity: Int) throws {
+  guard 1...Int(UInt32.max) ~= capacity else {
+    throw SettingError(
+      "The capacity of a plan must be 1...\(UInt32.max) rows, found \(capacity).")
+  }
+}
+
+extension BatchSource {
+  /// - Throws: ``SettingError`` naming a row that is not there.
+  func check(rows: some Sequence<Int>) throws {
+    for row in rows where !(0..<count ~= row) {
+      let number = row < 0 ? "\(row + 1)" : "\(UInt(row) + 1)"
+      throw SettingError("There is no row \(number): the data has \(count) rows.")
+    }
+  }
+}
