@@ -161,6 +161,10 @@ struct NetworkFit {
     var chosen: VAESettings.Model?
     let seed = training.seed ?? saved?.training.seed ?? 0
     let groups = training.groups ?? saved?.training.rowGroups
+    // Before rows are dealt to so many; the other settings wait for how many rows there are.
+    var grouping = TrainingConfiguration()
+    grouping.rowGroups = groups
+    try grouping.validate()
     let (rows, heldOut) = try source.held(
       seed: seed, groups: groups, communicator: communicator
     ) { rows in

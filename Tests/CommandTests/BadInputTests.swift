@@ -112,6 +112,8 @@ extension CommandTests {
       (["--beta", "-1"], "Beta"), (["--warm-up-epochs", "-1"], "warm-up"),
       (["--free-bits", "-1"], "Free bits"), (["--patience", "-1"], "Patience"),
       (["--checkpoint-every", "0"], "--checkpoint-every"),
+      (["--row-groups", "0"], "row groups"), (["--row-groups", "-1"], "row groups"),
+      (["--row-groups", "9223372036854775807"], "row groups"),
       (["--held-out", "1"], "held-out fraction"), (["--held-out", "-0.5"], "held-out fraction"),
       (["--held-out", "0.5", "--test-data", "digits"], "found both"),
       (["--threads", "0"], "threads"), (["--threads", "-2"], "threads"),
@@ -140,6 +142,20 @@ extension CommandTests {
         #expect(outcome.status == 64, "\(arguments) \(outcome.errors)")
       }
       #expect(try place.contents.isEmpty)
+    }
+
+    /// What a file says is believed no more than what an option says.
+    @Test(arguments: ["0", "-1", "9223372036854775807"])
+    func rowGroupsOfARunToResume(_ groups: String) throws {
+      let place = try Workspace()
+      try place.latent(
+        "fit", "vae", "--data", "iris", "--hidden", "4", "--latent", "1", "--epochs", "1",
+        "--row-groups", "2", "--quiet", "--output", "run")
+      let settings = try place.text("run/config.json")
+      let damaged = settings.replacing(/"rowGroups" ?: ?2/, with: "\"rowGroups\" : \(groups)")
+      #expect(damaged != settings)
+      try place.write("run/config.json", damaged.utf8)
+      try place.latentFails(["fit", "vae", "--resume", "run"], saying: "row groups")
     }
 
     @Test func unwritableOutput() throws {
