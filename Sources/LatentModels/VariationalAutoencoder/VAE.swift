@@ -120,7 +120,8 @@ public final class VAE {
   /// log |d standardized / d original| of a row that lacks nothing: what makes densities those of the
   /// original units.
   public var logJacobian: Double {
-    configuration.standardization.map { -$0.scale.reduce(0) { $0 + naturalLogarithm($1) } } ?? 0
+    guard let scale = configuration.standardization?.scale else { return 0 }
+    return -scale.reduce(0) { $0 + InstructionSet.best.logarithm($1) }
   }
 
   /// The ELBO of each of `rows` (all, if nil), with one draw of z from the noise that `seed` and the row's
@@ -314,13 +315,4 @@ extension Architecture {
       zip(widths, widths.dropFirst()).reduce(total) { $0 + term($1.0, $1.1) }
     }
   }
-}
-
-/// log x by the kernels, so that no library decides bits; within the precision of a float.
-func naturalLogarithm(_ x: Double) -> Double {
-  var value = [Float(x)]
-  value.withUnsafeMutableBufferPointer {
-    InstructionSet.best.kernels.log(1, $0.baseAddress, $0.baseAddress)
-  }
-  return Double(value[0])
 }
