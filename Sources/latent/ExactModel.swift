@@ -77,16 +77,16 @@ extension ProbabilisticPCA: ExactModel {
     func filledByChance(
       _ rows: Rows, count: Int, seed: UInt64, backend: FusedBackend
     ) throws -> [Matrix<Double>] {
-      let shares = try predictProbabilities(rows, backend: backend)
       let gaps = (0..<rows.count).filter { row in
         (0..<columns).contains { rows.value(row, $0).isNaN }
       }
+      let shares = try predictProbabilities(rows.selecting(gaps), backend: backend)
       var results = [Matrix<Double>](repeating: rows.matrix(), count: count)
       for draw in 0..<count {
-        let chosen = gaps.map { row in
+        let chosen = gaps.enumerated().map { place, row in
           let random = CounterRandom(
             seed: seed, purpose: LATENT_PURPOSE_EPSILON, sample: UInt32(draw), row: UInt32(row))
-          return Self.choose(shares.row(row), random.uniform(0))
+          return Self.choose(shares.row(place), random.uniform(0))
         }
         for k in Set(chosen).sorted() {
           let members = zip(gaps, chosen).filter { $1 == k }.map(\.0)
@@ -95,7 +95,7 @@ extension ProbabilisticPCA: ExactModel {
             covariances: .full([covariances.matrix(k, columns: columns)]))
           let known = rows.selecting(members)
           let key = seed &+ 0x9e37_79b9_7f4a_7c15 &* UInt64(1 + draw * components + k)
-          let whole = try single.sample(members.count, seed: key).rows
+          let whole = try single.sample(rows: members, seed: key).rows
           var gappy = whole
           for i in gappy.values.indices
           where known.value(i / columns, i % columns).isNaN { gappy.values[i] = .nan }

@@ -197,6 +197,17 @@ import Testing
         let (one, two) = (try load("filled-1.csv").rows, try load("filled-2.csv").rows)
         #expect(one.value(0, 0) == 1.8 && one.value(1, 1) == 80)
         #expect(one.value(0, 1) != two.value(0, 1))
+        // A row's draws depend on its number and itself, not on which others have gaps.
+        try place.write("fewer.csv", "eruptions,waiting\n1.8,50\n,80\n,\n3,70\n".utf8)
+        try place.latent(
+          "impute", "run", "--data", "fewer.csv", "--output", "fewer-filled.csv", "--draws", "2")
+        for number in 1...2 {
+          let (all, few) = try (
+            place.text("filled-\(number).csv"), place.text("fewer-filled-\(number).csv")
+          )
+          #expect(
+            all.split(separator: "\n").dropFirst(2) == few.split(separator: "\n").dropFirst(2))
+        }
         try place.latent("fit", "mixture", "--data", "gaps.csv", "--missing", "--components", "1")
         try place.latentFails(["fit", "mixture", "--data", "gaps.csv"], saying: "missing value")
       }

@@ -74,6 +74,24 @@ import Testing
     #expect(filled.draws.allSatisfy { $0.values.allSatisfy { $0.isFinite } })
   }
 
+  /// A row's filling depends on the model, the seed, its number and itself: not on which others have gaps.
+  @Test(arguments: ImputationMethod.allCases)
+  func dependsOnNoOtherRow(_ method: ImputationMethod) throws {
+    let linear = try LinearVAE(columns: 6, factors: 2)
+    let whole = try linear.truth.sample(12, seed: 3)
+    var gapped = whole
+    for row in 0..<12 { gapped[row, row % 6] = .nan }
+    var fewer = gapped
+    for row in [0, 4] { fewer[row, row % 6] = whole[row, row % 6] }
+    let imputation = try VAEImputation(linear.model, method: method, samples: 20, backend: backend)
+    let all = try imputation.fill(Dataset(name: "all", rows: Rows(gapped)), draws: 3, seed: 1)
+    let few = try imputation.fill(Dataset(name: "few", rows: Rows(fewer)), draws: 3, seed: 1)
+    for row in 0..<12 where row != 0 && row != 4 {
+      #expect(few.mean.row(row) == all.mean.row(row))
+      for (few, all) in zip(few.draws, all.draws) { #expect(few.row(row) == all.row(row)) }
+    }
+  }
+
   /// The bound over what was observed: its gradient, on every backend, for complete and for gapped
   /// rows; a complete row's bits do not change.
   @Test(arguments: [Likelihood.gaussianDiagonal, .gaussianShared, .gaussian, .bernoulli])

@@ -196,6 +196,10 @@
       let (rows, labels) = try model.sample(4000, seed: 8)
       let few = try model.sample(10, seed: 8).rows
       #expect(few.values == Array(rows.values.prefix(80)))
+      let some = try model.sample(rows: [2000, 7], seed: 8)
+      #expect(some.rows.row(0) == rows.row(2000) && some.rows.row(1).elementsEqual(rows.row(7)))
+      #expect(some.labels == [labels[2000], labels[7]])
+      #expect(throws: SettingError.self) { try model.sample(rows: [3, -1]) }
       for (k, weight) in model.weights.enumerated() {
         let share = Double(labels.count { $0 == k }) / 4000
         #expect(abs(share - weight) < 0.03)

@@ -30,7 +30,7 @@ extension VAEImputation {
         }
         let decoded = try passes.decoder.decode(z)
         let drawn = decoded.drawn(
-          seed: seed &+ 0x9e37_79b9_7f4a_7c15 &* UInt64(step + 1), firstRow: first)
+          seed: seed &+ 0x9e37_79b9_7f4a_7c15 &* UInt64(step + 1), rows: part)
         // The states to keep: the last one of each of `draws` equal parts.
         let kept = step - samples + 1
         let finished = kept > 0 ? kept * draws / samples : 0

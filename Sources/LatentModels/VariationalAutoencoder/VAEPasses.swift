@@ -86,15 +86,20 @@ struct VAEPasses {
 }
 
 extension Reconstruction {
-  /// One draw from p(x|z) in place of its mean.
+  /// One draw from p(x|z) in place of its mean, keyed by the numbers of consecutive rows.
   func drawn(seed: UInt64, firstRow: Int) -> Reconstruction {
+    drawn(seed: seed, rows: Array(firstRow..<firstRow + mean.rows))
+  }
+
+  /// The same for rows of any numbers.
+  func drawn(seed: UInt64, rows numbers: [Int]) -> Reconstruction {
     let kernels = InstructionSet.best.kernels
     let columns = mean.columns
     var drawn = mean
     var noise = [Float](repeating: 0, count: columns)
     var bits = [UInt32](repeating: 0, count: columns)
     for row in 0..<mean.rows {
-      let key = UInt32(firstRow + row)
+      let key = UInt32(numbers[row])
       if let logVariance {
         kernels.random_normal(columns, seed, LATENT_PURPOSE_OBSERVATION, 0, key, 0, &noise)
         let sigma = logVariance.row(row).map { $0 / 2 }.applying(kernels.exp)
