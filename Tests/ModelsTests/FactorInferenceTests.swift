@@ -87,6 +87,24 @@ import Testing
     #expect(try model.sample(3, seed: 6).values == Array(samples.values.prefix(21)))
   }
 
+  /// Where squares overflow there is no density; what is finite all the same is filled.
+  @Test(arguments: [1e155, -1e200, 1.7e308]) func rowsFarOff(value: Double) throws {
+    var matrix = try model.sample(2, seed: 1)
+    for column in 0..<7 { matrix[1, column] = column % 2 == 0 ? value : -value }
+    matrix[1, 3] = .nan
+    let scores = try model.scoreSamples(Rows(matrix))
+    #expect(scores[0].isFinite && scores[1] == -.infinity)
+    do {
+      #expect(try model.impute(Rows(matrix))[1, 3].isFinite)
+      #expect(abs(value) < 1e300)
+    } catch {
+      #expect("\(error)".hasPrefix("Column 4 of row 2 cannot be filled") && abs(value) > 1e300)
+      #expect(throws: DataError.self) {
+        try model.imputationDraws(Rows(matrix), count: 1, seed: 0)
+      }
+    }
+  }
+
   @Test func inverseTransformIsTheConditionalMean() throws {
     let latents = try Matrix(rows: 1, columns: 2, values: [0.5, -1.0])
     let expected = (0..<7).map {

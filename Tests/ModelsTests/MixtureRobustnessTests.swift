@@ -84,6 +84,27 @@
     }
 
     /// A component that starts where no row is stays empty, keeps its parameters and is reported.
+    /// Where squares overflow there is no density, and so nothing to tell of the row but that.
+    @Test(arguments: kinds, [1e155, -1e200, 1.7e308])
+    func rowsFarOff(kind: CovarianceKind, value: Double) throws {
+      let (model, _) = try GaussianMixture.fit(
+        rows(noise(100, 3)), MixtureConfiguration(components: 2, covariance: kind))
+      let far = try rows([
+        [0, 0.1, 0.2], [0, value, -value], [.nan, .nan, .nan], [value, .nan, 0],
+      ])
+      let scores = try model.scoreSamples(far)
+      #expect(scores[0].isFinite && scores[1] == -.infinity && scores[3] == -.infinity)
+      #expect(scores[2] == 0)
+      let sentence = { (row: Int, column: Int) in
+        DataError(
+          "Row \(row) lies so far from all components that none has a density there: column \(column) is "
+            + "\(value); check it, or drop the row.")
+      }
+      #expect(throws: sentence(2, 2)) { try model.predictProbabilities(far) }
+      #expect(throws: sentence(4, 1)) { try model.impute(far) }
+      #expect(try model.impute(far.selecting([0, 1, 2])).values.allSatisfy(\.isFinite))
+    }
+
     @Test func emptyComponent() throws {
       let start = try GaussianMixture(
         weights: [0.5, 0.5], means: Matrix(rows: 2, columns: 1, values: [0, 1e6]),

@@ -11,14 +11,14 @@ public struct Imputation: Sendable {
 extension LinearGaussianModel {
   /// Missing values (NaN) by their exact mean given the row's observed ones, [rows x columns].
   ///
-  /// - Throws: ``ShapeError``; ``DataError`` for an infinite value.
+  /// - Throws: ``ShapeError``; ``DataError`` for an infinite value, or a row too far off to be filled.
   public func impute(_ rows: Rows) throws -> Matrix<Double> {
     try imputation(rows).values
   }
 
   /// Conditional means and standard errors of missing values.
   ///
-  /// - Throws: ``ShapeError``; ``DataError`` for an infinite value.
+  /// - Throws: ``ShapeError``; ``DataError`` for an infinite value, or a row too far off to be filled.
   public func imputation(_ rows: Rows) throws -> Imputation {
     var values: Matrix<Double> = rows.matrix()
     var errors = Matrix<Double>(rows: rows.count, columns: rows.columns)
@@ -35,6 +35,7 @@ extension LinearGaussianModel {
         for (i, row) in indices.enumerated() {
           values[row, column] =
             mean[column] + (0..<factors).reduce(0) { $0 + loadings[column, $1] * means[i, $1] }
+          try checkFilled(values[row, column], row: row, column: column)
           errors[row, column] = variance.squareRoot()
         }
       }
@@ -46,7 +47,7 @@ extension LinearGaussianModel {
   /// distribution given the row's observed ones: multiple imputation.
   ///
   /// - Throws: ``SettingError`` for a negative count, or more than this machine's memory holds;
-  ///   ``ShapeError``; ``DataError`` for an infinite value.
+  ///   ``ShapeError``; ``DataError`` for an infinite value, or a row too far off to be filled.
   public func imputationDraws(_ rows: Rows, count: Int, seed: UInt64) throws -> [Matrix<Double>] {
     try checkCount(
       count, of: "draws", atLeast: 0, values: Double(rows.count) * Double(rows.columns))
@@ -71,11 +72,21 @@ extension LinearGaussianModel {
             draws[draw][row, column] =
               mean[column] + deviations[column] * Double(noise[column])
               + (0..<factors).reduce(0) { $0 + loadings[column, $1] * z[$1] }
+            try checkFilled(draws[draw][row, column], row: row, column: column)
           }
         }
       }
     }
     return draws
+  }
+
+  /// - Throws: ``DataError`` where a row's observed values are so large that what follows from them is none.
+  private func checkFilled(_ value: Double, row: Int, column: Int) throws {
+    guard value.isFinite else {
+      throw DataError(
+        "Column \(column + 1) of row \(row + 1) cannot be filled: what was observed of the row lies too far "
+          + "from the model for double precision; check it, or drop the row.")
+    }
   }
 
   private func missing(_ observed: ObservedFactors) -> [Int] {

@@ -74,7 +74,8 @@ extension LinearGaussianModel {
     return result
   }
 
-  /// log p(x) of each row over its observed columns, nats, every constant included.
+  /// log p(x) of each row over its observed columns, nats, every constant included; -∞ for a row so far off that
+  /// squares overflow.
   ///
   /// - Throws: ``ShapeError``; ``DataError`` for an infinite value.
   public func scoreSamples(_ rows: Rows) throws -> [Double] {

@@ -45,7 +45,8 @@ struct ObservedFactors {
     logNormalizer = normalizer
   }
 
-  /// For rows less their mean, [rows x observed]: posterior means [rows x factors] and log p(x), nats.
+  /// For rows less their mean, [rows x observed]: posterior means [rows x factors] and log p(x), nats; that is
+  /// -∞ so far off that squares overflow.
   func infer(_ centred: Matrix<Double>) -> (means: Matrix<Double>, logDensities: [Double]) {
     let whitened = FactorAlgebra.product(centred, weights)
     let means = FactorAlgebra.product(whitened, inverseFactor)
@@ -58,7 +59,8 @@ struct ObservedFactors {
           square += value * value * precisions[i]
         }
         for k in 0..<q { square -= whitened.values[row * q + k] * whitened.values[row * q + k] }
-        return -(logNormalizer + square) / 2
+        // ∞ − ∞ among them.
+        return square.isFinite ? -(logNormalizer + square) / 2 : -.infinity
       }
     }
     return (means, logDensities)

@@ -82,7 +82,7 @@
     ) throws -> Matrix<Double> {
       var shares = Matrix<Double>(rows: rows.count, columns: model.components)
       if proposal == .importance {
-        shares = try model.withoutCorrelations.predictProbabilities(rows, backend: backend)
+        shares = try model.withoutCorrelations.responsibilities(rows, backend: backend)
       }
       for row in 0..<rows.count {
         for k in 0..<model.components {

@@ -6,7 +6,8 @@
     /// Σₖ p(k | x_o) (μ_m + Σ_mo Σ_oo⁻¹ (x_o - μ_o)). Observed values are returned as they are.
     ///
     /// - Returns: rows x D.
-    /// - Throws: ``ShapeError`` when the columns do not fit, ``DataError`` for an infinite value.
+    /// - Throws: ``ShapeError`` when the columns do not fit, ``DataError`` for an infinite value or a row so
+    ///   far off that no component has a density there.
     public func impute(_ rows: Rows, backend: FusedBackend? = nil) throws -> Matrix<Double> {
       try imputation(rows, backend: backend).values
     }
@@ -14,7 +15,8 @@
     /// Conditional means and standard errors of missing values: within and between components,
     /// Σₖ p(k | x_o) (Varₖ[x_m | x_o] + Eₖ[x_m | x_o]²) - E[x_m | x_o]².
     ///
-    /// - Throws: ``ShapeError`` when the columns do not fit, ``DataError`` for an infinite value.
+    /// - Throws: ``ShapeError`` when the columns do not fit, ``DataError`` for an infinite value or a row so
+    ///   far off that no component has a density there.
     public func imputation(_ rows: Rows, backend: FusedBackend? = nil) throws -> Imputation {
       let (sample, model) = try prepared(rows, .double, backend)
       var result: Matrix<Double> = rows.matrix()
@@ -24,6 +26,9 @@
         let shares = try sample.evaluate(
           group, model, logDensity: false, responsibilities: true, labels: false
         ).responsibilities
+        for (i, row) in indices.enumerated() {
+          try check(shares[i * components..<(i + 1) * components], of: rows, row: row)
+        }
         let completions = try (0..<components).map { k in
           try group.observed.isEmpty
             ? nil : Completion(covariances.matrix(k, columns: columns), observed: group.observed)

@@ -3,14 +3,17 @@
 
   extension GaussianMixture {
     /// log p(x) of each row in nats, every constant included; a NaN is a missing value, and the density is
-    /// then that of the observed columns.
+    /// then that of the observed columns. -∞ for a row so far off that squares overflow.
     ///
     /// - Throws: ``ShapeError`` when the columns do not fit, ``DataError`` for an infinite value.
     public func scoreSamples(
       _ rows: Rows, precision: MixturePrecision = .double, backend: FusedBackend? = nil
     ) throws -> [Double] {
       let (sample, model) = try prepared(rows, precision, backend)
-      return try sample.evaluate(model, logDensity: true).logDensity
+      // ∞ − ∞ among what is whitened.
+      return try sample.evaluate(model, logDensity: true).logDensity.map {
+        $0.isNaN ? -.infinity : $0
+      }
     }
 
     /// The mean of log p(x) over the rows, in nats.
@@ -30,7 +33,29 @@
     }
 
     /// p(z = k | x), rows x K.
+    ///
+    /// - Throws: ``ShapeError`` when the columns do not fit, ``DataError`` for an infinite value or a row so
+    ///   far off that no component has a density there.
     public func predictProbabilities(
+      _ rows: Rows, precision: MixturePrecision = .double, backend: FusedBackend? = nil
+    ) throws -> Matrix<Double> {
+      let shares = try responsibilities(rows, precision: precision, backend: backend)
+      for row in 0..<rows.count { try check(shares.row(row), of: rows, row: row) }
+      return shares
+    }
+
+    /// - Throws: ``DataError`` unless the shares of a row are probabilities.
+    func check(_ shares: ArraySlice<Double>, of rows: Rows, row: Int) throws {
+      guard !(shares.reduce(0, +) > 0.5) else { return }
+      let column = (0..<rows.columns).filter { !rows.value(row, $0).isNaN }
+        .max { abs(rows.value(row, $0)) < abs(rows.value(row, $1)) }!
+      throw DataError(
+        "Row \(row + 1) lies so far from all components that none has a density there: column \(column + 1) "
+          + "is \(rows.value(row, column)); check it, or drop the row.")
+    }
+
+    /// The same, of which the shares of a row so far off are all 0.
+    func responsibilities(
       _ rows: Rows, precision: MixturePrecision = .double, backend: FusedBackend? = nil
     ) throws -> Matrix<Double> {
       let (sample, model) = try prepared(rows, precision, backend)
