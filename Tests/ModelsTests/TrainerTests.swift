@@ -123,6 +123,7 @@ import Testing
     }
     #expect(rates(.constant) == [1, 1, 1, 1, 1, 1, 1, 1])
     #expect(rates(.linear) == [1, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125])
+    #expect([8, 9, 1000].map { configuration.learningRate(epoch: $0) } == [0, 0, 0])
     let stages = rates(.stages)
     #expect(stages[0] == 1 && Set(stages[1...3]).count == 1 && Set(stages[4...7]).count == 1)
     for (i, rate) in TrainingProtocol.IWAE2016.rates.enumerated() {

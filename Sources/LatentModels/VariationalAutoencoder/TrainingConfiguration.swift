@@ -8,7 +8,7 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
   public enum Schedule: String, CaseIterable, Codable, Sendable {
     /// It does not.
     case constant
-    /// Down to zero at the last epoch.
+    /// Down by equal steps, from the rate in the first epoch to its part `1 / epochs` in the last; then zero.
     case linear
     /// Half after 1/2, 3/4, 7/8 ... of the epochs.
     case halving
@@ -134,7 +134,7 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
   public func learningRate(epoch: Int) -> Double {
     switch schedule {
     case .constant: return learningRate
-    case .linear: return learningRate * Double(epochs - epoch) / Double(epochs)
+    case .linear: return max(0, learningRate * Double(epochs - epoch) / Double(epochs))
     case .stages:
       return learningRate
         * TrainingProtocol.IWAE2016.rates[TrainingProtocol.IWAE2016.stage(of: epoch)]
