@@ -1,5 +1,6 @@
 import Foundation
 import LatentKernels
+import LatentNetworks
 
 /// What this machine has, in bytes.
 var physicalMemory: Double { Double(ProcessInfo.processInfo.physicalMemory) }
@@ -20,11 +21,33 @@ func checkCount(_ count: Int, of things: String, atLeast least: Int = 1, values:
   }
 }
 
-/// - Throws: ``SettingError`` for rows of a batch that no plan has room for.
-func checkCapacity(_ capacity: Int) throws {
+/// - Throws: ``SettingError`` for rows of a batch, or draws of them, that no plan has room for.
+func checkCapacity(_ capacity: Int, samples: Int = 1) throws {
   guard 1...Int(UInt32.max) ~= capacity else {
     throw SettingError(
       "The capacity of a plan must be 1...\(UInt32.max) rows, found \(capacity).")
+  }
+  // Any matrix has a cache line a row.
+  try checkMemory(64 * Double(capacity) * Double(samples), rows: capacity, samples: samples)
+}
+
+private func checkMemory(_ bytes: Double, rows: Int, samples: Int) throws {
+  guard bytes <= physicalMemory else {
+    throw SettingError(
+      "Batches of \(rows) rows with \(samples) \(samples == 1 ? "draw" : "draws") of z each take more memory "
+        + "to work in than this machine has; choose smaller batches or fewer samples.")
+  }
+}
+
+extension StepBuilder {
+  /// Checks the room that the operations so far need, before it is asked for.
+  ///
+  /// - Throws: ``SettingError`` where it is more than this machine's memory.
+  func checkWorkspace(samples: Int = 1) throws {
+    var builder = self
+    // What would come next begins where the others end.
+    let end = builder.vector(count: 0).offset
+    try checkMemory(4 * Double(end), rows: capacity, samples: samples)
   }
 }
 

@@ -114,6 +114,10 @@ extension CommandTests {
       (["--checkpoint-every", "0"], "--checkpoint-every"),
       (["--row-groups", "0"], "row groups"), (["--row-groups", "-1"], "row groups"),
       (["--row-groups", "9223372036854775807"], "row groups"),
+      (
+        ["--hidden", "8192", "--objective", "iwae", "--samples", "100000", "--batch-size", "1500"],
+        "more memory to work in than this machine has"
+      ),
       (["--held-out", "1"], "held-out fraction"), (["--held-out", "-0.5"], "held-out fraction"),
       (["--held-out", "0.5", "--test-data", "digits"], "found both"),
       (["--threads", "0"], "threads"), (["--threads", "-2"], "threads"),

@@ -118,6 +118,11 @@ import Testing
     Case("a huge capacity of a likelihood", SettingError.self, "capacity of a plan must be 1...") {
       _ = try LikelihoodPlan($0.model.networks, batches: $0.data, capacity: .max, work: .step)
     },
+    Case("draws that memory does not hold", SettingError.self, "choose smaller batches") {
+      _ = try ELBOPlan(
+        $0.model.networks, batches: $0.data, capacity: .init(UInt32.max), work: .step,
+        objective: .iwae, samples: 1_000_000)
+    },
     Case("kept posteriors", SettingError.self, "-1 rows") { _ in
       _ = try PosteriorStore(count: -1, dimensions: 2)
     },

@@ -33,7 +33,7 @@ public struct LikelihoodPlan {
   private let latentGradient: Operand?
 
   /// - Throws: ``ShapeError`` when the data has another width than the model; ``SettingError`` for a
-  ///   capacity out of range.
+  ///   capacity out of range, or that memory does not hold.
   public init(
     _ networks: VariationalNetworks, batches: BatchSource, capacity: Int, work: Work
   ) throws {
@@ -73,6 +73,7 @@ public struct LikelihoodPlan {
       latentGradient = nil
     }
     phases = builder.phases
+    try builder.checkWorkspace()
     (plan, workspace) = builder.finish()
     try plan.check(rows: capacity)
   }

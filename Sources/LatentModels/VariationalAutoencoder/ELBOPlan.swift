@@ -50,7 +50,7 @@ public struct ELBOPlan {
   /// Builds the plan of `work` on batches of up to `capacity` rows.
   ///
   /// - Throws: ``ShapeError`` when the data has another width than the model; ``SettingError`` for a
-  ///   capacity or a number of samples out of range.
+  ///   capacity or a number of samples out of range, or of which a batch does not fit in memory.
   public init(
     _ networks: VariationalNetworks, batches: BatchSource, capacity: Int, work: Work,
     objective: Objective = .elbo, samples: Int = 1, freeBits: Bool = false,
@@ -61,10 +61,10 @@ public struct ELBOPlan {
       throw ShapeError(
         "The model expects \(architecture.dimensions) columns, the data has \(batches.columns).")
     }
-    try checkCapacity(capacity)
     guard 1...1_000_000 ~= samples else {
       throw SettingError("The number of samples must be 1...1000000, found \(samples).")
     }
+    try checkCapacity(capacity, samples: samples)
     self.capacity = capacity
     self.objective = objective
     self.samples = samples
@@ -149,6 +149,7 @@ public struct ELBOPlan {
     kl = latent?.kl
     self.latents = latent
     phases = builder.phases
+    try builder.checkWorkspace(samples: samples)
     (plan, workspace) = builder.finish()
     try plan.check(rows: capacity)
   }
