@@ -113,6 +113,29 @@ import Testing
     }
   }
 
+  /// Steps compute in float: what is 0, 1 or infinite there is refused.
+  @Test(
+    arguments: [
+      (\TrainingConfiguration.learningRate, 1e-60, "The learning rate"),
+      (\.learningRate, 1e60, "The learning rate"), (\.epsilon, 1e-300, "Adam's epsilon"),
+      (\.beta, 1e300, "Beta"), (\.freeBits, 1e300, "Free bits"),
+      (\.beta1, 1 - 1e-12, "Adam's beta 1"), (\.beta2, 1 - 1e-12, "Adam's beta 2"),
+    ] as [(WritableKeyPath<TrainingConfiguration, Double> & Sendable, Double, String)])
+  func settingsThatNoFloatHolds(
+    _ setting: WritableKeyPath<TrainingConfiguration, Double> & Sendable, _ value: Double,
+    _ name: String
+  ) throws {
+    var configuration = TrainingConfiguration()
+    try configuration.validate()
+    configuration[keyPath: setting] = value
+    do {
+      try configuration.validate()
+      Issue.record("no error")
+    } catch {
+      #expect("\(error)".hasPrefix("\(name) must be ") && "\(error)".hasSuffix("found \(value)."))
+    }
+  }
+
   @Test func schedulesAreExact() {
     var configuration = TrainingConfiguration()
     configuration.epochs = 8

@@ -62,7 +62,8 @@ public struct VAEImputation {
   ///
   /// - Parameter draws: how many fillings by chance besides the means.
   /// - Throws: ``SettingError`` for a number of samples or draws out of range; ``ShapeError``;
-  ///   ``DataError`` for an infinite value, or a row with nothing observed.
+  ///   `FileError`, with the data's name in place of a file's, for an infinite value; ``DataError`` for a
+  ///   value that the likelihood does not take, or a row with nothing observed.
   public func fill(_ data: Dataset, draws: Int = 0, seed: UInt64 = 0) throws -> Filled {
     // They may have been set since.
     try Self.check(samples)

@@ -90,19 +90,24 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
     func need(_ holds: Bool, _ name: String, _ range: String, _ found: Any) throws {
       guard holds else { throw SettingError("\(name) must be \(range), found \(found).") }
     }
+    // Steps compute in float: what is left of a setting there is what counts.
+    func isPositive(_ value: Double) -> Bool { Float(value) > 0 && Float(value).isFinite }
+    func isNotNegative(_ value: Double) -> Bool { value >= 0 && Float(value).isFinite }
+    func isDecay(_ value: Double) -> Bool { value >= 0 && Float(value) < 1 }
+    let positive = "above 0 within the range of floats"
+    let notNegative = "at least 0 within the range of floats"
     try need(epochs > 0, "The number of epochs", "at least 1", epochs)
     try need(1...1_000_000 ~= batchSize, "The batch size", "1...1000000", batchSize)
-    try need(
-      learningRate > 0 && learningRate.isFinite, "The learning rate", "above 0", learningRate)
-    try need(beta >= 0 && beta.isFinite, "Beta", "at least 0", beta)
+    try need(isPositive(learningRate), "The learning rate", positive, learningRate)
+    try need(isNotNegative(beta), "Beta", notNegative, beta)
     try need(
       warmUpEpochs >= 0 && warmUpEpochs.isFinite, "The number of warm-up epochs", "at least 0",
       warmUpEpochs)
-    try need(freeBits >= 0 && freeBits.isFinite, "Free bits", "at least 0", freeBits)
+    try need(isNotNegative(freeBits), "Free bits", notNegative, freeBits)
     try need(patience >= 0, "Patience", "at least 0", patience)
-    try need(0..<1 ~= beta1, "Adam's beta 1", "in [0, 1)", beta1)
-    try need(0..<1 ~= beta2, "Adam's beta 2", "in [0, 1)", beta2)
-    try need(epsilon > 0 && epsilon.isFinite, "Adam's epsilon", "above 0", epsilon)
+    try need(isDecay(beta1), "Adam's beta 1", "in [0, 1), rounded to a float too", beta1)
+    try need(isDecay(beta2), "Adam's beta 2", "in [0, 1), rounded to a float too", beta2)
+    try need(isPositive(epsilon), "Adam's epsilon", positive, epsilon)
     try need(
       gradientLimit >= 0 && gradientLimit.isFinite, "The limit of gradients", "at least 0",
       gradientLimit)

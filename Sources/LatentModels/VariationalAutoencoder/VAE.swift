@@ -91,8 +91,9 @@ public final class VAE {
   ///   - share: which rows of a larger whole these are.
   ///   - allowMissing: whether NaN may stand for a value that was not observed; as the model was
   ///     fitted, if nil.
-  /// - Throws: ``ShapeError`` when the width is not the model's; ``DataError`` when a likelihood on
-  ///   [0, 1] meets a value outside it, or a row has nothing observed.
+  /// - Throws: ``ShapeError`` when the width is not the model's; `FileError`, with the data's name in place of
+  ///   a file's, for an infinite value, or a missing one where none may be; ``DataError`` when a likelihood
+  ///   on [0, 1] meets a value outside it, a row has nothing observed, or no float holds a value.
   public func batches(
     of data: Dataset, share: RowShare? = nil, allowMissing: Bool? = nil
   ) throws -> BatchSource {
