@@ -1,9 +1,5 @@
-import Foundation
 import LatentKernels
 import LatentNetworks
-
-/// What this machine has, in bytes.
-var physicalMemory: Double { Double(ProcessInfo.processInfo.physicalMemory) }
 
 /// Checks a number of `things` that are held together, before memory is asked for.
 ///
@@ -14,7 +10,7 @@ func checkCount(_ count: Int, of things: String, atLeast least: Int = 1, values:
   guard count >= least else {
     throw SettingError("The number of \(things) must be at least \(least), found \(count).")
   }
-  let most = min(0x1p32, physicalMemory / (8 * max(1, values)))
+  let most = min(0x1p32, Double(physicalMemory) / (8 * max(1, values)))
   guard Double(count) <= most else {
     throw SettingError(
       "The number of \(things) must be at most \(Int(most)) on this machine, found \(count).")
@@ -32,7 +28,7 @@ func checkCapacity(_ capacity: Int, samples: Int = 1) throws {
 }
 
 private func checkMemory(_ bytes: Double, rows: Int, samples: Int) throws {
-  guard bytes <= physicalMemory else {
+  guard bytes <= Double(physicalMemory) else {
     throw SettingError(
       "Batches of \(rows) rows with \(samples) \(samples == 1 ? "draw" : "draws") of z each take more memory "
         + "to work in than this machine has; choose smaller batches or fewer samples.")

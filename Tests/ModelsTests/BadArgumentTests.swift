@@ -231,7 +231,7 @@ import Testing
   /// Fewer rows than columns: singular, and right.
   @Test(arguments: [Precision.double, .float])
   func singularMomentsAreTaken(_ precision: Precision) throws {
-    let accumulator = CovarianceAccumulator(
+    let accumulator = try CovarianceAccumulator(
       columns: 8, precision: precision, backend: try FusedBackend(threads: 1))
     try accumulator.add(factorRows(4, columns: 8, factors: 2))
     let moments = accumulator.finish()

@@ -18,7 +18,7 @@ public final class PosteriorStore: @unchecked Sendable {
   /// - Throws: ``FileError`` when the file cannot be made, or the disk lacks the room; ``SettingError``
   ///   for negative sizes, or more than this machine's memory holds where there is no file.
   public init(count: Int, dimensions: Int, mappedTo path: String? = nil) throws {
-    let room = path == nil ? physicalMemory : 0x1p62
+    let room = path == nil ? Double(physicalMemory) : 0x1p62
     guard count >= 0, dimensions >= 0, 8 * Double(count) * Double(dimensions) <= room else {
       throw SettingError(
         "Posteriors of \(count) rows of \(dimensions) dimensions cannot be kept: expected sizes of at "
