@@ -17,6 +17,12 @@ struct DataSettings: Codable, Equatable {
   var stream: Bool?
   /// Whether values may be missing (NaN).
   var missing: Bool?
+  /// What the columns have to fit, by name; not kept.
+  var expected: ExpectedColumns?
+
+  private enum CodingKeys: CodingKey {
+    case source, testSource, heldOutFraction, columns, label, weights, stream, missing
+  }
 
   var isShipped: Bool { Dataset.shippedNames.contains(source) }
 
@@ -41,7 +47,7 @@ struct DataSettings: Codable, Equatable {
   func load(seed: UInt64) throws -> (training: Dataset, heldOut: Dataset?) {
     let data = try load(source)
     if let testSource {
-      let test = try load(testSource)
+      let test = try expecting(data.columnNames, of: data.name).load(testSource)
       guard test.rows.columns == data.rows.columns else {
         throw ShapeError(
           "\(test.name) has \(test.rows.columns) columns, \(data.name) has \(data.rows.columns).")
@@ -66,20 +72,18 @@ struct DataSettings: Codable, Equatable {
     func hold(_ data: Dataset) throws -> HeldRows {
       try HeldRows(data, groups: groups, communicator: communicator)
     }
-    func open(_ source: String) throws -> HeldRows {
+    func open(_ source: String, _ settings: DataSettings) throws -> HeldRows {
       let rows =
         communicator.size == 1 || Dataset.shippedNames.contains(source)
-        ? try hold(communicator.unanimously { try load(source) })
-        : try HeldRows(
-          file: source, options: loadOptions, allowMissing: missing ?? false, groups: groups,
-          communicator: communicator)
+        ? try hold(communicator.unanimously { try settings.load(source) })
+        : try settings.openHeld(source, groups: groups, communicator: communicator)
       // Before rows are held out, while messages can count as the file does.
       try check(rows)
       return rows
     }
-    let rows = try open(source)
+    let rows = try open(source, self)
     if let testSource {
-      let test = try open(testSource)
+      let test = try open(testSource, expecting(rows.data.columnNames, of: rows.data.name))
       guard test.data.rows.columns == rows.data.rows.columns else {
         throw ShapeError(
           "\(test.data.name) has \(test.data.rows.columns) columns, \(rows.data.name) has "
@@ -100,21 +104,43 @@ struct DataSettings: Codable, Equatable {
     LoadOptions(columns: columns, label: label, weights: weights)
   }
 
+  /// These settings for held-out rows in a file of their own. Columns that were chosen stay as they are.
+  private func expecting(_ names: [String]?, of name: String) -> DataSettings {
+    var settings = self
+    if columns == nil { settings.expected = ExpectedColumns(owner: name, names: names) }
+    return settings
+  }
+
+  /// One file of which each of several ranks holds its part.
+  ///
+  /// - Throws: on all ranks, where one fails.
+  func openHeld(
+    _ source: String, groups: Int?, communicator: any Communicator
+  ) throws -> HeldRows {
+    try matched(source, names: \.data.columnNames) { settings in
+      try HeldRows(
+        file: source, options: settings.loadOptions, allowMissing: missing ?? false,
+        groups: groups, communicator: communicator)
+    }
+  }
+
   /// One data set, with the columns of these settings.
   func load(_ source: String) throws -> Dataset {
-    let data: Dataset
+    let data = try matched(source, names: \.columnNames) { try $0.read(source) }
+    try data.validateFinite(allowMissing: missing ?? false)
+    return data
+  }
+
+  private func read(_ source: String) throws -> Dataset {
     if Dataset.shippedNames.contains(source) {
       guard columns == nil, label == nil, weights == nil else {
         throw SettingError(
           "--columns, --label and --weights choose from the columns of a file; \(source) ships as it is."
         )
       }
-      data = try Dataset.named(source)
-    } else {
-      data = try Dataset.load(source, options: loadOptions)
+      return try Dataset.named(source)
     }
-    try data.validateFinite(allowMissing: missing ?? false)
-    return data
+    return try Dataset.load(source, options: loadOptions)
   }
 }
 

@@ -70,13 +70,9 @@ struct ExactRun {
   }
 
   private func settings(_ options: NewDataOptions) -> DataSettings {
-    var source = about?.data ?? DataSettings(source: "")
+    var source = (about?.data ?? DataSettings(source: "")).asked(options, of: columnNames)
     // These models integrate over what is missing.
     source.missing = true
-    if options.columns != nil || options.label != nil {
-      (source.columns, source.label) = (options.columns?.elements, options.label)
-      source.weights = nil
-    }
     return source
   }
 

@@ -73,18 +73,13 @@ struct SavedModel {
         seed: seed, groups: nil, communicator: communicator, check: { _ in })
       return heldOut ?? training
     }
-    return try HeldRows(
-      file: DataSettings.source(path), options: source.loadOptions,
-      allowMissing: source.missing ?? false, groups: nil, communicator: communicator)
+    return try source.openHeld(
+      DataSettings.source(path), groups: nil, communicator: communicator)
   }
 
   private func source(_ options: NewDataOptions) -> DataSettings {
-    var source = settings?.data ?? DataSettings(source: "")
-    if options.columns != nil || options.label != nil {
-      source.columns = options.columns?.elements
-      source.label = options.label
-    }
-    return source
+    (settings?.data ?? DataSettings(source: ""))
+      .asked(options, of: model.configuration.columnNames)
   }
 }
 
@@ -101,6 +96,23 @@ struct NewDataOptions: ParsableArguments {
 
   @Option(help: "The column that is a label, not data. (default: the run's)")
   var label: String?
+}
+
+extension DataSettings {
+  /// A run's settings for the rows that a command names, or its own.
+  ///
+  /// - Parameter names: of the model's columns. A choice of columns for this command stands.
+  func asked(_ options: NewDataOptions, of names: [String]?) -> DataSettings {
+    var settings = self
+    if options.columns != nil || options.label != nil {
+      (settings.columns, settings.label) = (options.columns?.elements, options.label)
+      settings.weights = nil
+    }
+    if options.columns == nil {
+      settings.expected = ExpectedColumns(owner: "The model", names: names)
+    }
+    return settings
+  }
 }
 
 /// A file for numbers, its format told by its name.

@@ -109,7 +109,9 @@ extension DataSettings {
     guard !Dataset.shippedNames.contains(source) else {
       throw SettingError("\(source) ships with the program and is small; drop --stream.")
     }
-    let file = try RowFile(source, options: loadOptions, communicator: communicator)
+    let file = try matched(source, names: \.columnNames) { settings in
+      try RowFile(source, options: settings.loadOptions, communicator: communicator)
+    }
     try file.validateFinite(allowMissing: missing ?? false)
     return file
   }

@@ -79,6 +79,23 @@ extension TableCommandTests {
       #expect(usage.status == 64)
     }
 
+    /// A VAE's columns go by name, too, and so do held-out rows in a file of their own.
+    @Test func columnsGoByName() throws {
+      try place.write("a.csv", "a,b\n0,5\n1,4\n2,7\n3,1\n".utf8)
+      try place.write("swapped.csv", "b,a\n5,0\n4,1\n7,2\n1,3\n".utf8)
+      try place.write("other.csv", "b,c\n5,0\n4,1\n".utf8)
+      let fit = ["fit", "vae", "--data", "a.csv", "--output", "run", "--quiet"]
+      try place.latentFails(
+        fit + ["--test-data", "other.csv"], saying: #"a.csv expects 2 columns ("a", "b"), "#)
+      let outcome = try Command.run(
+        fit + ["--test-data", "swapped.csv", "--json"] + small, in: place)
+      let heldOut = try outcome.json()["heldOutELBO"] as? Double
+      #expect(try place.latent("score", "run", "--json").json()["elbo"] as? Double == heldOut)
+      let asked = try place.latent("score", "run", "--data", "swapped.csv", "--json").json()
+      #expect(asked["elbo"] as? Double == heldOut)
+      try place.latentFails(["score", "run", "--data", "other.csv"], saying: "The model expects")
+    }
+
     @Test func damagedModels() throws {
       let whole = try place.read("digits/model.safetensors")
       func fails(_ old: String, _ new: String, saying fragment: String) throws {

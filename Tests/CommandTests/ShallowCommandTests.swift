@@ -212,6 +212,36 @@ import Testing
         try place.latentFails(["fit", "mixture", "--data", "gaps.csv"], saying: "missing value")
       }
 
+      /// Columns are known by their names, where model and file have some.
+      @Test func columnsGoByName() throws {
+        try mixture()
+        let rows = [(3.6, 79.0), (1.8, 54), (4.1, 70)]
+        func write(_ name: String, _ header: String, swapped: Bool = false) throws {
+          let lines = rows.map { swapped ? "\($1),\($0)" : "\($0),\($1)" }
+          try place.write(name, ([header] + lines).joined(separator: "\n").utf8)
+        }
+        try write("same.csv", "eruptions,waiting")
+        try write("swapped.csv", "waiting,eruptions", swapped: true)
+        try write("other.csv", "length,wait")
+        try write("bare.csv", "3.6,79")
+        func score(_ arguments: String...) throws -> Double {
+          let outcome = try Command.run(["score", "run", "--json"] + arguments, in: place)
+          return try #require(outcome.json()["meanLogLikelihood"] as? Double)
+        }
+        let expected = try score("--data", "same.csv")
+        #expect(try score("--data", "swapped.csv") == expected)
+        #expect(try score("--data", "swapped.csv", "--stream") == expected)
+        // A choice of columns stands.
+        #expect(try score("--data", "swapped.csv", "--columns", "1-2") < expected - 100)
+        #expect(try score("--data", "other.csv", "--columns", "1-2") == expected)
+        _ = try score("--data", "bare.csv")
+        for stream in [[], ["--stream"]] {
+          try place.latentFails(
+            ["score", "run", "--data", "other.csv"] + stream,
+            saying: #"other.csv has 2 columns ("length", "wait"); choose the columns that stand"#)
+        }
+      }
+
       @Test func verbsThatAModelLacks() throws {
         try mixture()
         try place.latent("fit", "factors", "--output", "factors")
