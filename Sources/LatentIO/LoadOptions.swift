@@ -8,6 +8,8 @@ public struct LoadOptions: Sendable, Equatable {
   public var label: String?
   /// The column that says how much each row counts, by name or number from 1; taken out of the data too.
   public var weights: String?
+  /// Whether a file may lack the columns of ``label`` and ``weights``: then they are left out of account.
+  public var mayLackLabels = false
   /// A file of labels, one a row: IDX or NPY of integers, or CSV of one column.
   public var labelsPath: String?
   /// Whether a CSV starts with a header; nil lets the first two lines decide.
@@ -36,6 +38,9 @@ struct ColumnSelection {
   init(_ options: LoadOptions, count: Int, names: [String]?, file: String) throws {
     func single(_ text: String?, _ option: String) throws -> Int? {
       guard let text else { return nil }
+      if options.mayLackLabels, names?.contains(text) != true, !(1...count ~= Int(text) ?? 0) {
+        return nil
+      }
       let found = try Self.indices(
         of: text, option: option, count: count, names: names, file: file)
       guard found.count == 1 else {

@@ -19,6 +19,8 @@ struct DataSettings: Codable, Equatable {
   var missing: Bool?
   /// What the columns have to fit, by name; not kept.
   var expected: ExpectedColumns?
+  /// Whether a file may lack the columns of labels and weights, as new rows may; not kept.
+  var mayLackLabels = false
 
   private enum CodingKeys: CodingKey {
     case source, testSource, heldOutFraction, columns, label, weights, stream, missing
@@ -101,7 +103,9 @@ struct DataSettings: Codable, Equatable {
   }
 
   var loadOptions: LoadOptions {
-    LoadOptions(columns: columns, label: label, weights: weights)
+    var options = LoadOptions(columns: columns, label: label, weights: weights)
+    options.mayLackLabels = mayLackLabels
+    return options
   }
 
   /// These settings for held-out rows in a file of their own. Columns that were chosen stay as they are.

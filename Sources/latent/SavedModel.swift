@@ -94,7 +94,7 @@ struct NewDataOptions: ParsableArguments {
   @Option(help: "Columns to keep, by name or number: 1-4,7. (default: the run's)")
   var columns: CommaSeparated<String>?
 
-  @Option(help: "The column that is a label, not data. (default: the run's)")
+  @Option(help: "The column that is a label, not data. (default: the run's, where there is one)")
   var label: String?
 }
 
@@ -104,9 +104,10 @@ extension DataSettings {
   /// - Parameter names: of the model's columns. A choice of columns for this command stands.
   func asked(_ options: NewDataOptions, of names: [String]?) -> DataSettings {
     var settings = self
+    settings.mayLackLabels = options.data != nil
     if options.columns != nil || options.label != nil {
       (settings.columns, settings.label) = (options.columns?.elements, options.label)
-      settings.weights = nil
+      (settings.weights, settings.mayLackLabels) = (nil, false)
     }
     if options.columns == nil {
       settings.expected = ExpectedColumns(owner: "The model", names: names)

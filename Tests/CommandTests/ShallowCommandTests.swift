@@ -242,6 +242,26 @@ import Testing
         }
       }
 
+      /// New rows may lack the columns of labels and weights that the fit took out.
+      @Test func newRowsWithoutLabels() throws {
+        let lines = (0..<40).map { "\($0 % 7),\($0 * $0 % 11),\($0 % 3),r\($0)" }
+        try place.write("fit.csv", ("a,b,times,name\n" + lines.joined(separator: "\n")).utf8)
+        try place.write("new.csv", "b,a\n1,2\n5,3\n".utf8)
+        try place.write("plain.csv", "2,1\n3,5\n".utf8)
+        try place.latent(
+          "fit", "mixture", "--data", "fit.csv", "--label", "name", "--weights", "times",
+          "--output", "run")
+        func score(_ data: String...) throws -> Double? {
+          let outcome = try Command.run(["score", "run", "--json", "--data"] + data, in: place)
+          return try outcome.json()["logLikelihood"] as? Double
+        }
+        let expected = try #require(try score("plain.csv"))
+        #expect(try score("new.csv") == expected && score("new.csv", "--stream") == expected)
+        try place.latentFails(
+          ["score", "run", "--data", "new.csv", "--label", "name"],
+          saying: "--label asks for column \"name\"")
+      }
+
       @Test func verbsThatAModelLacks() throws {
         try mixture()
         try place.latent("fit", "factors", "--output", "factors")
