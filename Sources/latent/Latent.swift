@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import LatentIO
 import LatentKernels
 
 @main struct Latent: ParsableCommand {
@@ -31,12 +32,22 @@ import LatentKernels
       Processes.fail(error)
       exit(withError: ExitCode.failure)
     } catch {
-      if exitCode(for: error).isSuccess {
-        if !Processes.speaks { Foundation.exit(EXIT_SUCCESS) }  // help, which rank 0 prints
-      } else {
+      guard exitCode(for: error).isSuccess else {
         Processes.letTheFirstTell()
+        exit(withError: error)
       }
-      exit(withError: error)
+      if Processes.speaks { printHelp(fullMessage(for: error)) }
+      Foundation.exit(EXIT_SUCCESS)
+    }
+  }
+
+  private static func printHelp(_ text: String) {
+    if !text.isEmpty { print(text) }
+    do {
+      try flushOutput()
+    } catch {
+      printError("error: \(error)")
+      Foundation.exit(EXIT_FAILURE)
     }
   }
 }
@@ -59,6 +70,17 @@ struct Fit: ParsableCommand {
 /// One line on standard error.
 func printError(_ line: String) {
   FileHandle.standardError.write(Data((line + "\n").utf8))
+}
+
+/// Sends what was printed on its way: a disk may be full, and a command whose answer is lost has failed.
+///
+/// - Throws: ``FileError``.
+func flushOutput() throws {
+  // Nothing else is written by streams of C.
+  guard fflush(nil) == 0 else {
+    let reason = String(cString: strerror(errno))
+    throw FileError("standard output", "it cannot be written: \(reason).")
+  }
 }
 
 /// One JSON object on standard output.

@@ -23,9 +23,13 @@ enum Processes {
   /// Runs a command, together with the others if it can.
   ///
   /// - Throws: ``SettingError`` where several processes would do the same work, or this build knows
-  ///   nothing of MPI; ``CommunicationError`` where MPI cannot start; and what the command throws.
+  ///   nothing of MPI; ``CommunicationError`` where MPI cannot start; ``FileError`` where what it prints
+  ///   is lost; and what the command throws.
   static func run(_ command: inout any ParsableCommand) throws {
-    guard let launched else { return try command.run() }
+    guard let launched else {
+      try command.run()
+      return try flushOutput()
+    }
     guard launched.size == 1 || command is any SharedCommand else {
       throw SettingError(
         "latent \(type(of: command)._commandName) is the work of one process, found \(launched.size) "
@@ -34,6 +38,7 @@ enum Processes {
     try join(launched.size)
     do {
       try command.run()
+      try flushOutput()
     } catch let code as ExitCode {
       try leave()
       throw code
