@@ -85,7 +85,10 @@ struct NetworkFit {
         + "\(grouped(model.parameters.learnedCount)) parameters; Latent \(Latent.version)",
       sections: sections + [
         .settings(settings.pairs),
-        .repeating(settings.repetition, digest: model.parameters.digest),
+        .repeating(
+          settings.repetition(
+            threads: run.trainer.backend.hardware.threads, ranks: communicator.size),
+          digest: settings.isRepeatable ? model.parameters.digest : nil),
       ]
     ).write(to: run.directory.report)
     if tensorboard { try run.directory.writeEvents(history) }

@@ -1,7 +1,7 @@
 import Foundation
 import LatentModels
 
-// The commands that make runs again: every setting that decides bits, and nothing of the machine.
+// The commands that make runs again: every setting that decides bits, and of the machine only what does so, too.
 
 extension String {
   /// As a shell takes it for one word.
@@ -16,7 +16,7 @@ extension String {
 /// This command without what no result depends on: where it writes, how it prints, and threads.
 func givenCommand(withThreads: Bool = false) -> String {
   let dropped = withThreads ? ["--output", "--trace"] : ["--output", "--threads"]
-  var words = ["latent"]
+  var words = launcher(ranks: Processes.communicator.size) + ["latent"]
   var arguments = CommandLine.arguments.dropFirst()
   while let word = arguments.popFirst() {
     let name = String(word.prefix { $0 != "=" })
@@ -30,11 +30,14 @@ func givenCommand(withThreads: Bool = false) -> String {
   return words.map(\.shellQuoted).joined(separator: " ")
 }
 
+/// Sums of several ranks have other bits than those of one.
+private func launcher(ranks: Int) -> [String] { ranks > 1 ? ["mpirun", "-n", "\(ranks)"] : [] }
+
 /// Words of a command line.
 struct CommandWords {
   private(set) var words: [String]
 
-  init(_ words: String...) { self.words = words }
+  init(_ words: [String]) { self.words = words }
 
   mutating func add(_ option: String, _ value: (some LosslessStringConvertible)?) {
     guard let value else { return }
@@ -59,15 +62,19 @@ extension CommandWords {
 }
 
 extension VAESettings {
-  var repetition: String {
-    var words = CommandWords("latent", "fit")
+  /// The command that makes this run again.
+  ///
+  /// - Parameters:
+  ///   - threads: of the backend, where it has some.
+  ///   - ranks: processes that trained together.
+  func repetition(threads: Int?, ranks: Int) -> String {
+    // Groups of rows give the same bits for any number of ranks.
+    var words = CommandWords(
+      launcher(ranks: training.rowGroups == nil ? ranks : 1) + ["latent", "fit"])
     words.add(String(command.split(separator: " ").last ?? "vae"))
     words.add(data)
-    if training.schedule == .stages {
-      // Stages of 3^0, 3^1 ... epochs.
-      var (stages, epochs) = (1, 1)
-      while epochs < training.epochs { (stages, epochs) = (stages + 1, 3 * epochs + 1) }
-      words.add("--protocol", TrainingProtocol.iwae2016.rawValue)
+    if let (chosen, stages) = decidingProtocol {
+      words.add("--protocol", chosen.rawValue)
       words.add("--stages", stages)
     } else {
       addModel(to: &words)
@@ -79,7 +86,10 @@ extension VAESettings {
     words.add("--patience", training.patience)
     if training.gradientLimit > 0 { words.add("--gradient-limit", training.gradientLimit) }
     words.add("--seed", training.seed)
+    words.add("--row-groups", training.rowGroups)
     words.add("--backend", backend.rawValue)
+    // OpenBLAS parts its sums among threads.
+    if backend == .openblas { words.add("--threads", threads) }
     guard model.posterior != .point else { return words.text }
     words.add("--beta", training.beta)
     words.add("--warm-up-epochs", training.warmUpEpochs)
@@ -89,6 +99,34 @@ extension VAESettings {
     words.add("--inference", training.inference.rawValue)
     if training.inference != .amortized { words.add("--inner-steps", training.innerSteps) }
     return words.text
+  }
+
+  /// Whether the command of ``repetition(threads:ranks:)`` can say all that decides bits: not what a protocol
+  /// left behind whose run was resumed with other options.
+  var isRepeatable: Bool {
+    let usual = TrainingConfiguration()
+    return decidingProtocol != nil
+      || (training.beta1, training.beta2, training.epsilon)
+        == (usual.beta1, usual.beta2, usual.epsilon)
+  }
+
+  /// The protocol that these settings are all of, and how many of its stages.
+  private var decidingProtocol: (TrainingProtocol, stages: Int)? {
+    for chosen in TrainingProtocol.allCases {
+      let network = chosen.architecture(dimensions: 1)
+      guard
+        (model.hidden, model.latentDimensions) == (network.hidden, network.latentDimensions),
+        (model.activation, model.likelihood) == (network.activation, network.likelihood),
+        model.transform == .sample, !model.standardize
+      else { continue }
+      for stages in 1...TrainingProtocol.IWAE2016.stages {
+        var expected = training
+        if (try? chosen.configure(&expected, stages: stages)) != nil, expected == training {
+          return (chosen, stages)
+        }
+      }
+    }
+    return nil
   }
 
   private func addModel(to words: inout CommandWords) {
@@ -131,6 +169,7 @@ extension VAESettings {
     if training.warmUpEpochs > 0 { add("warm-up epochs", String(training.warmUpEpochs)) }
     if training.gradientLimit > 0 { add("gradient limit", "\(training.gradientLimit)") }
     if training.freeBits > 0 { add("free bits", "\(training.freeBits) nats") }
+    if let groups = training.rowGroups { add("row groups", String(groups)) }
     if training.patience > 0 { add("patience", "\(training.patience) epochs") }
     add("objective", training.objective.rawValue)
     add("samples", String(training.samples))

@@ -78,6 +78,30 @@ extension CommandTests {
       #expect(abs(a - b) < 1e-3 * max(1, abs(a)))
     }
 
+    /// The report's command makes the same model again.
+    @Test(arguments: [
+      "", "--reproducible", "--row-groups 5 --schedule linear", "--schedule stages",
+      "--backend openblas --threads 1",
+      "--protocol iwae2016 --stages 1 --samples 2 --objective iwae",
+    ])
+    func repetition(_ options: String) throws {
+      let place = try Workspace()
+      let words = options.split(separator: " ").map(String.init)
+      let size = words.contains("--protocol") ? [] : small
+      let fit = ["fit", "vae", "--output", "run", "--json"]
+      let digest = try Command.run(fit + size + words, in: place).json()["digest"] as? String
+      let page = try place.text("run/report.html")
+      #expect(page.contains("digest of all parameters is \(try #require(digest))"))
+      let command = try #require(page.firstMatch(of: /latent (fit vae [^<]*)/)).1
+      for word in words where word.hasPrefix("--") && word != "--reproducible" {
+        #expect(command.contains(word))
+      }
+      #expect(!options.contains("reproducible") || command.contains("--row-groups 16"))
+      let again = command.split(separator: " ").map(String.init)
+      let other = try Command.run(again + ["--output", "again", "--json"], in: place).json()
+      #expect(other["digest"] as? String == digest)
+    }
+
     @Test func ownData() throws {
       let place = try Workspace()
       try place.write("iris.csv", "a,b,kind\n".utf8)
