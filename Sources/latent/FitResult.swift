@@ -3,6 +3,9 @@ import LatentReport
 
 /// What a fit ends with; the metrics are those of the epoch that the saved model is of.
 struct FitResult: Encodable {
+  /// What stands under "elbo" and "heldOutELBO"; absent for a deterministic autoencoder, whose log p(x|z)
+  /// stands there.
+  var bound: String?
   var elbo, reconstruction, kl: Double
   var heldOutELBO, heldOutReconstruction, heldOutKL: Double?
   var epochs: Int
@@ -29,6 +32,7 @@ struct FitResult: Encodable {
     heldOutELBO = metrics.heldOutELBO
     heldOutReconstruction = metrics.heldOutReconstruction
     heldOutKL = metrics.heldOutKL
+    bound = model.isDeterministic ? nil : "ELBO"
     epochs = run.trainer.progress.epoch
     modelEpoch = run.modelEpoch
     digest = model.parameters.digest
@@ -47,7 +51,7 @@ struct FitResult: Encodable {
   }
 
   var summary: String {
-    if kl == 0 {
+    guard bound != nil else {
       let score =
         heldOutReconstruction.map { "held-out log p(x|z) \(decimal($0, 3)), training " }
         ?? "log p(x|z) "

@@ -126,6 +126,18 @@ extension CommandTests {
       #expect(tested["heldOutELBO"] != nil)
     }
 
+    /// A posterior that is the prior makes no autoencoder of a VAE.
+    @Test func noKL() throws {
+      let place = try Workspace()
+      try place.write("zeros.csv", "a,b\n0,0\n0,0\n0,0\n0,0\n".utf8)
+      let arguments = [
+        "fit", "vae", "--data", "zeros.csv", "--no-standardize", "--learning-rate", "1e-30",
+        "--epochs", "1", "--held-out", "0", "--hidden", "4",
+      ]
+      let outcome = try Command.run(arguments, in: place)
+      #expect(outcome.errors.contains("KL 0.000") && outcome.output.hasPrefix("ELBO "))
+    }
+
     @Test func likelihoodFitsTheData() throws {
       let place = try Workspace()
       func fit(_ options: String...) throws -> [String: Any] {
