@@ -2,6 +2,7 @@ import Foundation
 import LatentIO
 import LatentKernels
 import LatentModels
+import LatentReport
 
 /// Progress on standard error: a bar within an epoch on a terminal, a line an epoch everywhere.
 final class EpochProgress {
@@ -90,14 +91,15 @@ final class EpochProgress {
     epochBegin = clock.now
     guard !quiet else { return }
     clear()
+    let bound = trainer.configuration.boundName
     printError(
       trainer.model.isDeterministic
         ? "\(epochTitle(metrics.epoch))  log p(x|z) \(decimal(metrics.reconstruction, 3))"
           + (metrics.heldOutReconstruction.map { "  held-out \(decimal($0, 3))" } ?? "")
           + "  \(grouped(Int(rate))) \(noun)/s"
-        : "\(epochTitle(metrics.epoch))  ELBO \(decimal(metrics.elbo, 3))  "
+        : "\(epochTitle(metrics.epoch))  \(bound) \(decimal(metrics.elbo, 3))  "
           + "reconstruction \(decimal(metrics.reconstruction, 3))  KL \(decimal(metrics.kl, 3))"
-          + (metrics.heldOutELBO.map { "  held-out ELBO \(decimal($0, 3))" } ?? "")
+          + (metrics.heldOutELBO.map { "  held-out \(bound) \(decimal($0, 3))" } ?? "")
           + "  \(grouped(Int(rate))) \(noun)/s")
   }
 

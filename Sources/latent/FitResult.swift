@@ -32,7 +32,7 @@ struct FitResult: Encodable {
     heldOutELBO = metrics.heldOutELBO
     heldOutReconstruction = metrics.heldOutReconstruction
     heldOutKL = metrics.heldOutKL
-    bound = model.isDeterministic ? nil : "ELBO"
+    bound = model.isDeterministic ? nil : run.trainer.configuration.boundName
     epochs = run.trainer.progress.epoch
     modelEpoch = run.modelEpoch
     digest = model.parameters.digest
@@ -51,7 +51,7 @@ struct FitResult: Encodable {
   }
 
   var summary: String {
-    guard bound != nil else {
+    guard let bound else {
       let score =
         heldOutReconstruction.map { "held-out log p(x|z) \(decimal($0, 3)), training " }
         ?? "log p(x|z) "
@@ -62,8 +62,9 @@ struct FitResult: Encodable {
         """
     }
     let score =
-      heldOutELBO.map { "held-out ELBO \(decimal($0, 3)), training ELBO \(decimal(elbo, 3)) nats" }
-      ?? "ELBO \(decimal(elbo, 3)) nats"
+      heldOutELBO.map {
+        "held-out \(bound) \(decimal($0, 3)), training \(bound) \(decimal(elbo, 3)) nats"
+      } ?? "\(bound) \(decimal(elbo, 3)) nats"
     return """
       \(score) after epoch \(modelEpoch) of \(epochs), \(decimal(seconds, 1)) s
       \(output)

@@ -115,7 +115,7 @@ struct TrainingOptions: ParsableArguments {
   @Option(
     parsing: .unconditional,
     help:
-      "Stop after so many epochs without a better held-out ELBO; keep the best. (default: 0, never)"
+      "Stop after so many epochs without a better held-out bound; keep the best. (default: 0, never)"
   )
   var patience: Int?
 

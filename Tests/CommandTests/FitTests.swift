@@ -138,6 +138,27 @@ extension CommandTests {
       #expect(outcome.errors.contains("KL 0.000") && outcome.output.hasPrefix("ELBO "))
     }
 
+    /// A bound over several draws is not called the ELBO, which `score` gives.
+    @Test func boundsByTheirNames() throws {
+      let place = try Workspace()
+      let fit = ["fit", "vae", "--data", "iris"] + small + ["--objective"]
+      let name = "IWAE bound (K = 5)"
+      for objective in ["iwae", "dreg"] {
+        let outcome = try Command.run(
+          fit + [objective, "--samples", "5", "--output", objective], in: place)
+        #expect(outcome.output.hasPrefix("held-out \(name) "))
+        let lines = outcome.errors.split(separator: "\n").filter { $0.hasPrefix("epoch") }
+        #expect(lines.count == 3)
+        #expect(lines.allSatisfy { $0.contains("  \(name) ") && $0.contains("held-out \(name) ") })
+        let page = try place.text("\(objective)/report.html")
+        #expect(page.contains(name) && !page.contains("ELBO"))
+      }
+      let other = try Command.run(
+        fit + ["sampled-elbo", "--samples", "5", "--output", "other", "--json"], in: place)
+      #expect(try other.json()["bound"] as? String == "ELBO")
+      #expect(try place.latent("score", "iwae").output.hasPrefix("ELBO "))
+    }
+
     @Test func likelihoodFitsTheData() throws {
       let place = try Workspace()
       func fit(_ options: String...) throws -> [String: Any] {

@@ -87,7 +87,11 @@ public struct LineChart: Sendable {
 
 extension LineChart {
   /// The ELBO and its two sides over epochs, of the training rows and those held out.
-  public static func learningCurves(_ history: [EpochMetrics]) -> [LineChart] {
+  ///
+  /// - Parameter bound: what the history's ELBO is, `TrainingConfiguration.boundName`.
+  public static func learningCurves(
+    _ history: [EpochMetrics], bound: String = "ELBO"
+  ) -> [LineChart] {
     func chart(
       _ title: String, _ training: KeyPath<EpochMetrics, Double>,
       _ heldOut: KeyPath<EpochMetrics, Double?>
@@ -103,7 +107,7 @@ extension LineChart {
         ])
     }
     return [
-      chart("ELBO", \.elbo, \.heldOutELBO),
+      chart(bound, \.elbo, \.heldOutELBO),
       chart("Reconstruction, log p(x|z)", \.reconstruction, \.heldOutReconstruction),
       chart("KL of posterior and prior", \.kl, \.heldOutKL),
     ]

@@ -13,10 +13,11 @@ public struct VAEReport {
   /// - Parameters:
   ///   - directory: whose pictures are shown.
   ///   - examples: rows for the latent map; the first ``maximumRows`` of them.
+  ///   - bound: what the history's ELBO is, `TrainingConfiguration.boundName`.
   /// - Throws: `LatentError` for rows that the model does not take.
   public init(
     _ model: VAE, history: [EpochMetrics], modelEpoch: Int, directory: RunDirectory,
-    examples: Dataset, backend: any Backend
+    examples: Dataset, bound: String = "ELBO", backend: any Backend
   ) throws {
     var sections: [ReportPage.Section] = []
     let last = history.first { $0.epoch == modelEpoch } ?? history.last
@@ -31,12 +32,12 @@ public struct VAEReport {
             .table(
               ["nats a row, epoch \(last.epoch)", "training", "held out"],
               rows: [
-                row("ELBO", last.elbo, last.heldOutELBO),
+                row(bound, last.elbo, last.heldOutELBO),
                 row("reconstruction", last.reconstruction, last.heldOutReconstruction),
                 row("KL", last.kl, last.heldOutKL),
               ]),
             .figures(
-              LineChart.learningCurves(history).compactMap { chart in
+              LineChart.learningCurves(history, bound: bound).compactMap { chart in
                 chart.picture.map { .init($0, chart.caption) }
               }),
           ]))
