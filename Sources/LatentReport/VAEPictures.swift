@@ -2,7 +2,7 @@ import LatentIO
 import LatentKernels
 import LatentModels
 
-/// The pictures of a fitted variational autoencoder on images.
+/// The pictures of a fitted autoencoder on images, variational or deterministic.
 public struct VAEPictures {
   let model: VAE
   let backend: any Backend
@@ -25,13 +25,13 @@ public struct VAEPictures {
       inputs: rows.rows.matrix(of: Float.self), outputs: outputs, shape: shape)
   }
 
-  /// E[x|z] for draws from the prior.
+  /// E[x|z] for draws from the prior; of a deterministic autoencoder from the distribution of its codes.
   public func samples(count: Int = 100, seed: UInt64 = 0) throws -> GreyImage {
     try ImageGrid().image(of: model.sample(count, backend: backend, seed: seed), shape: shape)
   }
 
   /// E[x|z] over a square of a two-dimensional latent space, `side` by `side` quantiles of the prior
-  /// (Kingma and Welling 2014, figure 4); nil for other latent spaces.
+  /// (Kingma and Welling 2014, figure 4), or of where an autoencoder's codes lie; nil for other latent spaces.
   public func manifold(side: Int = 15) throws -> GreyImage? {
     guard model.architecture.latentDimensions == 2 else { return nil }
     let quantiles = (0..<side).map {

@@ -74,7 +74,8 @@ struct NetworkFit {
     let history = run.trainer.progress.history
     let sections = try VAEReport(
       model, history: history, modelEpoch: run.modelEpoch, directory: run.directory,
-      examples: examples, bound: settings.training.boundName, backend: run.trainer.backend
+      examples: examples, bound: settings.training.boundName,
+      beside: beside?.path, backend: run.trainer.backend
     ).sections
     let architecture = model.architecture
     let title = name == "vae" ? "Variational autoencoder" : "Autoencoder"

@@ -165,15 +165,18 @@ extension VAESettings {
     add("epochs", String(training.epochs))
     add("batch size", String(training.batchSize))
     add("learning rate", "\(training.learningRate), \(training.schedule.rawValue)")
-    add("beta", String(training.beta))
+    let isVariational = model.posterior != .point
+    if isVariational { add("beta", String(training.beta)) }
     if training.warmUpEpochs > 0 { add("warm-up epochs", String(training.warmUpEpochs)) }
     if training.gradientLimit > 0 { add("gradient limit", "\(training.gradientLimit)") }
     if training.freeBits > 0 { add("free bits", "\(training.freeBits) nats") }
     if let groups = training.rowGroups { add("row groups", String(groups)) }
     if training.patience > 0 { add("patience", "\(training.patience) epochs") }
-    add("objective", training.objective.rawValue)
-    add("samples", String(training.samples))
-    add("inference", training.inference.rawValue)
+    if isVariational {
+      add("objective", training.objective.rawValue)
+      add("samples", String(training.samples))
+      add("inference", training.inference.rawValue)
+    }
     add("seed", String(training.seed))
     add("backend", backend.rawValue)
     for note in notes { add("note", note) }

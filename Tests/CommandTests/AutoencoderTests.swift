@@ -15,6 +15,14 @@ extension CommandTests {
       #expect(fit["kl"] as? Double == 0 && fit["likelihood"] as? String == "bernoulli")
       let files = Set(try FileManager.default.contentsOfDirectory(atPath: place.path + "/run"))
       #expect(files.isSuperset(of: ["beside.png", "samples.png", "reconstructions.png"]))
+      // The report has one curve, all pictures, and nothing that only a VAE has.
+      let page = try place.text("run/report.html")
+      #expect(page.ranges(of: "data:image/png").count == 3)
+      #expect(page.contains("Draws from this model, left, and vae, right."))
+      let words = page.replacing(/base64,[^"]*/, with: "")
+      for word in ["ELBO", "KL", "prior", "osterior", "Active", "<td>beta", "objective"] {
+        #expect(!words.contains(word), "\(word)")
+      }
       let score = try place.latent("score", "run", "--json").json()
       #expect(score["reconstruction"] as? Double == fit["heldOutReconstruction"] as? Double)
       let reconstruction = try place.latent(

@@ -58,6 +58,7 @@ struct ReportTests {
       ScatterChart.picture(
         "map", x: "x", y: "y", points: [(0, 0), (1, 1), (.nan, 1)], labels: ["<a>", "b", "b"]),
       ActiveUnits(variances: [0.5, 1e-9, 0]).picture,
+      ActiveUnits(variances: [0.5, 30, 0]).codePicture,
     ]
     for chart in charts {
       let text = chart?.text ?? ""

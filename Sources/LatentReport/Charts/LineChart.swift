@@ -88,9 +88,10 @@ public struct LineChart: Sendable {
 extension LineChart {
   /// The ELBO and its two sides over epochs, of the training rows and those held out.
   ///
-  /// - Parameter bound: what the history's ELBO is, `TrainingConfiguration.boundName`.
+  /// - Parameter bound: what the history's ELBO is, `TrainingConfiguration.boundName`; nil for a
+  ///   deterministic autoencoder, which has the reconstruction alone.
   public static func learningCurves(
-    _ history: [EpochMetrics], bound: String = "ELBO"
+    _ history: [EpochMetrics], bound: String? = "ELBO"
   ) -> [LineChart] {
     func chart(
       _ title: String, _ training: KeyPath<EpochMetrics, Double>,
@@ -106,9 +107,11 @@ extension LineChart {
             dashed: true),
         ])
     }
+    let reconstruction = chart(
+      "Reconstruction, log p(x|z)", \.reconstruction, \.heldOutReconstruction)
+    guard let bound else { return [reconstruction] }
     return [
-      chart(bound, \.elbo, \.heldOutELBO),
-      chart("Reconstruction, log p(x|z)", \.reconstruction, \.heldOutReconstruction),
+      chart(bound, \.elbo, \.heldOutELBO), reconstruction,
       chart("KL of posterior and prior", \.kl, \.heldOutKL),
     ]
   }

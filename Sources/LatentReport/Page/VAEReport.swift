@@ -3,7 +3,7 @@ import LatentIO
 import LatentKernels
 import LatentModels
 
-/// The sections about a fitted variational autoencoder.
+/// The sections about a fitted autoencoder, variational or deterministic.
 public struct VAEReport {
   /// Learning, pictures and the latent space, as far as there are any.
   public let sections: [ReportPage.Section]
@@ -14,44 +14,77 @@ public struct VAEReport {
   ///   - directory: whose pictures are shown.
   ///   - examples: rows for the latent map; the first ``maximumRows`` of them.
   ///   - bound: what the history's ELBO is, `TrainingConfiguration.boundName`.
+  ///   - other: names the model whose samples stand beside this one's; nil where none do.
   /// - Throws: `LatentError` for rows that the model does not take.
   public init(
     _ model: VAE, history: [EpochMetrics], modelEpoch: Int, directory: RunDirectory,
-    examples: Dataset, bound: String = "ELBO", backend: any Backend
+    examples: Dataset, bound: String = "ELBO", beside other: String? = nil, backend: any Backend
   ) throws {
     var sections: [ReportPage.Section] = []
-    let last = history.first { $0.epoch == modelEpoch } ?? history.last
-    if let last {
-      func row(_ name: String, _ training: Double, _ heldOut: Double?) -> [String] {
-        [name, Self.nats(training), heldOut.map(Self.nats) ?? ""]
-      }
-      sections.append(
-        .init(
-          "Learning",
-          [
-            .table(
-              ["nats a row, epoch \(last.epoch)", "training", "held out"],
-              rows: [
-                row(bound, last.elbo, last.heldOutELBO),
-                row("reconstruction", last.reconstruction, last.heldOutReconstruction),
-                row("KL", last.kl, last.heldOutKL),
-              ]),
-            .figures(
-              LineChart.learningCurves(history, bound: bound).compactMap { chart in
-                chart.picture.map { .init($0, chart.caption) }
-              }),
-          ]))
+    let bound = model.isDeterministic ? nil : bound
+    if let last = history.first(where: { $0.epoch == modelEpoch }) ?? history.last {
+      sections.append(Self.learning(history, last, bound: bound))
     }
-    let pictures = try [
-      (directory.reconstructions, "Rows of the data, what the model makes of them below each."),
-      (directory.samples, "Draws from the prior, decoded: E[x|z] for z ~ N(0, I)."),
-      (directory.manifold, "E[x|z] over quantiles of the prior in both latent dimensions."),
-    ].compactMap { try ReportPage.Figure(file: $0.0, $0.1) }
+    let pictures = try Self.pictures(of: model, in: directory, beside: other)
     if !pictures.isEmpty { sections.append(.init("Pictures", [.figures(pictures)])) }
     if examples.rows.count > 0 {
       sections.append(try Self.latentSpace(model, examples, backend))
     }
     self.sections = sections
+  }
+
+  /// - Parameter bound: nil for an autoencoder without one.
+  private static func learning(
+    _ history: [EpochMetrics], _ last: EpochMetrics, bound: String?
+  ) -> ReportPage.Section {
+    func row(_ name: String, _ training: Double, _ heldOut: Double?) -> [String] {
+      [name, nats(training), heldOut.map(nats) ?? ""]
+    }
+    let reconstruction = row(
+      bound == nil ? "log p(x|z) at the code" : "reconstruction", last.reconstruction,
+      last.heldOutReconstruction)
+    return .init(
+      "Learning",
+      [
+        .table(
+          ["nats a row, epoch \(last.epoch)", "training", "held out"],
+          rows: bound.map {
+            [
+              row($0, last.elbo, last.heldOutELBO), reconstruction,
+              row("KL", last.kl, last.heldOutKL),
+            ]
+          } ?? [reconstruction]),
+        .figures(
+          LineChart.learningCurves(history, bound: bound).compactMap { chart in
+            chart.picture.map { .init($0, chart.caption) }
+          }),
+      ])
+  }
+
+  private static func pictures(
+    of model: VAE, in directory: RunDirectory, beside other: String?
+  ) throws -> [ReportPage.Figure] {
+    let isDeterministic = model.isDeterministic
+    let pictures = [
+      (directory.reconstructions, "Rows of the data, what the model makes of them below each."),
+      (
+        directory.samples,
+        isDeterministic
+          ? "Draws from a normal distribution with the mean and covariance of the codes, decoded."
+          : "Draws from the prior, decoded: E[x|z] for z ~ N(0, I)."
+      ),
+      (
+        directory.manifold,
+        isDeterministic
+          ? "Decoded quantiles of the codes' normal distribution in both dimensions."
+          : "E[x|z] over quantiles of the prior in both latent dimensions."
+      ),
+    ]
+    // Only where this fit wrote it: a resumed run may have an older one.
+    let beside = other.map {
+      [(directory.beside, "Draws from this model, left, and \($0), right.")]
+    }
+    return try (pictures + (beside ?? [])).compactMap { try ReportPage.Figure(file: $0.0, $0.1) }
   }
 
   private static func latentSpace(
@@ -70,21 +103,31 @@ public struct VAEReport {
     let points = (0..<means.rows).map { row in
       (x: Double(means[row, first]), y: second.map { Double(means[row, $0]) } ?? 0)
     }
+    let isDeterministic = model.isDeterministic
+    func axis(_ dimension: Int) -> String {
+      (isDeterministic ? "code" : "posterior mean of") + " z\(dimension + 1)"
+    }
     let map = ScatterChart.picture(
-      "Latent map", x: "posterior mean of z\(first + 1)",
-      y: second.map { "posterior mean of z\($0 + 1)" } ?? "", points: points, labels: rows.labels)
-    let which = second == nil ? "the latent dimension" : "the two most active latent dimensions"
+      "Latent map", x: axis(first), y: second.map(axis) ?? "", points: points, labels: rows.labels)
+    let which =
+      second == nil
+      ? "the latent dimension"
+      : isDeterministic
+        ? "the two dimensions where they vary most" : "the two most active latent dimensions"
     return .init(
       "Latent space",
       [
         .figures([
           .init(
             map,
-            "Posterior means of \(means.rows) rows in \(which)"
+            "\(isDeterministic ? "Codes" : "Posterior means") of \(means.rows) rows in \(which)"
               + (rows.labels == nil ? "." : "; labels stand at the medians of their rows.")),
-          .init(
-            units.picture,
-            "The variance of each posterior mean over these rows, in units of the prior's."),
+          isDeterministic
+            ? .init(
+              units.codePicture, "The variance of each dimension of the code over these rows.")
+            : .init(
+              units.picture,
+              "The variance of each posterior mean over these rows, in units of the prior's."),
         ])
       ])
   }
