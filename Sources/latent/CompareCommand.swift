@@ -159,7 +159,7 @@ struct CompareCommand: ParsableCommand {
               unreliableRows: $0.summary.unreliableRows, seconds: $0.seconds)
           }, exact: comparison.exact, rows: examples.rows.count, data: examples.name, output: path))
     }
-    print("log p(x) in nats a row, \(grouped(examples.rows.count)) rows of \(examples.name)")
+    print("log p(x) in nats a row, \(counted(examples.rows.count, "row")) of \(examples.name)")
     let lines = comparison.estimators.flatMap { name in
       comparison.entries(of: name).map { entry in
         let summary = entry.summary

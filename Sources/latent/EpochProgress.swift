@@ -47,8 +47,8 @@ final class EpochProgress {
     guard !quiet else { return }
     let model = trainer.model
     printError(
-      "\(settings.data.shortName): \(grouped(trainer.rowsPerEpoch)) \(noun) of "
-        + "\(model.architecture.dimensions) columns"
+      "\(settings.data.shortName): \(counted(trainer.rowsPerEpoch, String(noun.dropLast()))) of "
+        + counted(model.architecture.dimensions, "column")
         + (heldOut.map { ", \(grouped($0)) held out" } ?? ", none held out"))
     printError(
       "\(model.architecture.description) \(model.architecture.activation.rawValue), "
@@ -149,4 +149,9 @@ func grouped(_ number: Int) -> String {
     index -= 3
   }
   return text
+}
+
+/// "1 row" or "1,234 rows".
+func counted(_ number: Int, _ noun: String) -> String {
+  "\(grouped(number)) \(noun)\(number == 1 ? "" : "s")"
 }

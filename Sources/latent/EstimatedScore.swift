@@ -116,7 +116,7 @@ extension ScoreCommand {
       "ELBO \(decimal(elbo, 4))"
         + (variance.isFinite ? " ± \(decimal(result.standardError, 4))" : "")
         + "  reconstruction \(decimal(reconstruction, 4))  KL \(decimal(kl, 4)) nats a row, "
-        + "\(grouped(result.samples)) samples each, \(grouped(result.rows)) rows of \(data.data.name)"
+        + "\(counted(result.samples, "sample")) each, \(counted(result.rows, "row")) of \(data.data.name)"
     ])
   }
 
@@ -183,13 +183,13 @@ extension ScoreCommand {
     var lines = [
       "log p(x) \(decimal(summary.mean, 4))"
         + (summary.standardError.isFinite ? " ± \(decimal(summary.standardError, 4))" : "")
-        + " nats a row, \(grouped(summary.samples)) samples each, \(grouped(summary.rows)) rows of "
+        + " nats a row, \(counted(summary.samples, "sample")) each, \(counted(summary.rows, "row")) of "
         + "\(data), \(decimal(seconds, 1)) s"
     ]
     if let caution = summary.caution { lines.append(caution) }
     if let simulated {
       lines.append(
-        "\(simulated.rows) rows drawn from the model: between \(decimal(simulated.lower, 4)) ± "
+        "\(counted(simulated.rows, "row")) drawn from the model: between \(decimal(simulated.lower, 4)) ± "
           + "\(decimal(simulated.lowerStandardError, 4)) and \(decimal(simulated.upper, 4)) ± "
           + "\(decimal(simulated.upperStandardError, 4)), \(decimal(simulated.gap, 4)) ± "
           + "\(decimal(simulated.gapStandardError, 4)) nats apart")

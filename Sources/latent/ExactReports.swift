@@ -53,7 +53,7 @@ extension FactorResult {
     sections.append(.repeating(givenCommand(), digest: nil))
     return ReportPage(
       "\(kind == "ppca" ? "Probabilistic PCA" : "Factor analysis") of \(dataTitle(data))",
-      subtitle: "\(factors) factor\(factors == 1 ? "" : "s") of \(columns) columns; "
+      subtitle: "\(counted(factors, "factor")) of \(counted(columns, "column")); "
         + "Latent \(Latent.version)", sections: sections)
   }
 }
@@ -91,7 +91,7 @@ extension FactorResult {
       sections.append(.repeating(givenCommand(), digest: nil))
       return ReportPage(
         "Mixture of Gaussians on \(dataTitle(data))",
-        subtitle: "\(components) component\(components == 1 ? "" : "s") of \(columns) columns, "
+        subtitle: "\(counted(components, "component")) of \(counted(columns, "column")), "
           + "\(covariance) covariance; Latent \(Latent.version)", sections: sections)
     }
 

@@ -82,7 +82,7 @@ extension ScoreCommand {
     if json { return try printJSON(result) }
     var text =
       "log p(x) \(decimal(result.meanLogLikelihood, 4)) nats a row, \(decimal(total, 3)) in all, "
-      + "\(grouped(scores.count)) rows of \(rows.name)"
+      + "\(counted(scores.count, "row")) of \(rows.name)"
     if let threshold, let flagged {
       let names = flagged.prefix(20).map { String($0 + 1) }.joined(separator: ", ")
       text += "\n\(grouped(flagged.count)) below \(decimal(threshold, 4))"

@@ -137,11 +137,11 @@ struct GapCommand: ParsableCommand {
           line("amortization gap", result.amortizationGap, result.amortizationGapStandardError),
         ]),
       "\(result.activeUnits) of \(result.latentDimensions) latent units active, "
-        + "\(grouped(result.rows)) rows of \(result.data), \(decimal(result.seconds, 1)) s",
+        + "\(counted(result.rows, "row")) of \(result.data), \(decimal(result.seconds, 1)) s",
     ]
     if result.rowsNotConverged > 0 {
       lines.append(
-        "\(result.rowsNotConverged) rows stopped at \(grouped(steps)) steps: their best q may be "
+        "\(counted(result.rowsNotConverged, "row")) stopped at \(counted(steps, "step")): their best q may be "
           + "better still; raise --steps.")
     }
     if let caution = result.caution { lines.append(caution) }

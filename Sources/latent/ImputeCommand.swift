@@ -144,8 +144,8 @@ struct ImputeCommand: ParsableCommand {
       try printJSON(result)
     } else if output != nil {
       print(
-        "\(grouped(result.values)) values filled in \(grouped(result.rowsWithGaps)) of "
-          + "\(grouped(result.rows)) rows: \(target)")
+        "\(counted(result.values, "value")) filled in \(grouped(result.rowsWithGaps)) of "
+          + "\(counted(result.rows, "row")): \(target)")
     }
   }
 }

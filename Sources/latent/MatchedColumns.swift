@@ -50,7 +50,7 @@ extension DataSettings {
     let same = zip(names, others).prefix { $0 == $1 }.count
     let first = names.count > most ? max(0, min(same, names.count - most)) : 0
     let shown = names[first...].prefix(most).map { excerpt($0) }.joined(separator: ", ")
-    return "\(names.count) column\(names.count == 1 ? "" : "s") (\(first > 0 ? "…, " : "")\(shown)"
+    return "\(counted(names.count, "column")) (\(first > 0 ? "…, " : "")\(shown)"
       + "\(first + most < names.count ? ", …" : ""))"
   }
 }

@@ -108,7 +108,7 @@ struct NetworkFit {
     let resumed = try communicator.unanimously {
       try resume.map { isFirst ? try RunDirectory.resume($0) : .elsewhere($0) }
     }
-    let saved = try communicator.first { try resumed?.readConfiguration(VAESettings.self) }
+    let saved = try communicator.first { try resumed?.readNetworkSettings() }
     guard saved == nil || saved!.command == "fit \(name)" else {
       throw SettingError(
         "\(resumed!.path) was begun with \(saved!.command); resume it with that.")

@@ -38,7 +38,7 @@ struct ReconstructCommand: ParsableCommand {
   func run() throws {
     let target = output ?? TableFile.standardOutput
     let isPicture = TableFile.fileExtension(target) == "png"
-    if !isPicture { try TableFile.check(target) }
+    if !isPicture { try TableFile.check(target, orPicture: true) }
     if let exact = try ExactRun(model) {
       throw SettingError(
         "\(model) is \(exact.model.title), which cannot reconstruct; it can \(exact.model.verbs).")
@@ -70,7 +70,7 @@ struct ReconstructCommand: ParsableCommand {
       try printJSON(result)
     } else if output != nil {
       print(
-        "squared error \(decimal(result.squaredError, 4)) a row, \(grouped(result.rows)) rows of "
+        "squared error \(decimal(result.squaredError, 4)) a row, \(counted(result.rows, "row")) of "
           + "\(rows.name): \(target)")
     }
   }

@@ -80,7 +80,7 @@ struct SampleCommand: ParsableCommand {
       let grid = ImageGrid(columns: isWalk ? steps : nil)
       try PNG.write(grid.image(of: draw(saved, backend), shape: shape), to: target)
     } else {
-      try TableFile.check(target)
+      try TableFile.check(target, orPicture: vae.configuration.imageShape != nil)
       try TableFile.write(
         draw(saved, backend), columnNames: vae.configuration.columnNames, to: target)
     }

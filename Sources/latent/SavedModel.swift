@@ -30,7 +30,7 @@ struct SavedModel {
       return
     }
     let run = try RunDirectory.open(path)
-    settings = try run.readConfiguration(VAESettings.self)
+    settings = try run.readNetworkSettings()
     guard FileManager.default.fileExists(atPath: run.model) else {
       throw FileError(
         path, "the run has no model yet; let it end, or go on with fit vae --resume \(path).")
@@ -98,6 +98,27 @@ struct NewDataOptions: ParsableArguments {
   var label: String?
 }
 
+extension RunDirectory {
+  /// The settings of a run of `fit vae` or `fit autoencoder`.
+  ///
+  /// - Throws: ``SettingError`` that names what takes another kind of run, or ``FileError``.
+  func readNetworkSettings() throws -> VAESettings {
+    struct Kind: Decodable {
+      var command: String
+    }
+    let takers = [
+      "fit mixture": "score, sample, predict and impute",
+      "fit factors": "score, sample, transform and impute",
+    ]
+    if let command = (try? readConfiguration(Kind.self))?.command, let verbs = takers[command] {
+      throw SettingError(
+        "\(path) is a run of \(command), expected one of fit vae or fit autoencoder; \(verbs) take it."
+      )
+    }
+    return try readConfiguration(VAESettings.self)
+  }
+}
+
 extension DataSettings {
   /// A run's settings for the rows that a command names, or its own.
   ///
@@ -118,10 +139,12 @@ extension DataSettings {
 
 /// A file for numbers, its format told by its name.
 enum TableFile {
+  /// - Parameter orPicture: whether a picture would do, too, and is written elsewhere.
   /// - Throws: ``SettingError`` for a name that says neither CSV nor NPY.
-  static func check(_ path: String) throws {
+  static func check(_ path: String, orPicture: Bool = false) throws {
     guard ["csv", "npy"].contains(fileExtension(path)) || path.hasPrefix("/dev/") else {
-      throw SettingError("\(path): expected a name that ends in .csv or .npy.")
+      throw SettingError(
+        "\(path): expected a name that ends in \(orPicture ? ".png, " : "").csv or .npy.")
     }
   }
 

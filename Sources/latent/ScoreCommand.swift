@@ -90,9 +90,9 @@ struct ScoreCommand: SharedCommand {
       let line =
         saved.model.isDeterministic
         ? "log p(x|z) \(decimal(mean.reconstruction, 4)) nats a row at its code (an autoencoder has "
-          + "no log p(x)), \(grouped(scores.count)) rows of \(rows.data.name)"
+          + "no log p(x)), \(counted(scores.count, "row")) of \(rows.data.name)"
         : "ELBO \(decimal(mean.elbo, 4))  reconstruction \(decimal(mean.reconstruction, 4))  "
-          + "KL \(decimal(mean.kl, 4)) nats a row, \(grouped(scores.count)) rows of \(rows.data.name)"
+          + "KL \(decimal(mean.kl, 4)) nats a row, \(counted(scores.count, "row")) of \(rows.data.name)"
       if output == TableFile.standardOutput { printError(line) } else { print(line) }
     }
   }

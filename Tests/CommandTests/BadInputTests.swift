@@ -59,7 +59,7 @@ extension CommandTests {
         fragment: "row 2, column 2 is 7.0", options: ["--likelihood", "bernoulli"]),
       BadFile(
         name: "outside.csv", bytes: Array("a,b\n0,1\n0,7\n1,1\n".utf8),
-        fragment: "[0, 1]", options: ["--binarize", "sample"]),
+        fragment: "--binarize needs values in [0, 1]", options: ["--binarize", "sample"]),
       BadFile(
         name: "table.csv", bytes: Array("a,b\n0,1\n0,7\n1,1\n".utf8), fragment: "asks for column",
         options: ["--columns", "a,c"]),

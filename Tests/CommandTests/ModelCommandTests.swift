@@ -73,7 +73,11 @@ extension TableCommandTests {
       try place.latentFails(["sample", "digits", "--count", "0"], saying: "at least 1")
       try place.latentFails(["sample", "digits", "--count", "-3"], saying: "at least 1")
       try place.latentFails(["sample", "iris", "--output", "a.png"], saying: "not images")
-      try place.latentFails(["sample", "iris", "--output", "a.xls"], saying: ".csv or .npy")
+      try place.latentFails(["sample", "iris", "--output", "a.xls"], saying: "in .csv or .npy")
+      try place.latentFails(
+        ["sample", "digits", "--output", "a.jpg"], saying: "in .png, .csv or .npy")
+      let one = try place.latent("score", "iris", "--rows", "1").output
+      #expect(one.contains(", 1 row of iris"))
       try place.latentFails(["transform", "iris", "--output", "no/a.csv"], saying: "no/a.csv")
       let usage = try Command.run(["transform", "iris", "--json"], in: place)
       #expect(usage.status == 64)

@@ -72,6 +72,12 @@ import Testing
         #expect(abs(try load("c/selection.csv").rows.value(1, 2) - one) < 1e-2)
       }
 
+      /// What to do is said in the command's own options.
+      @Test func tooFewIterations() throws {
+        let outcome = try place.latent("fit", "mixture", "--iterations", "1", "--output", "run")
+        #expect(outcome.errors.contains("raise --iterations or --tolerance"))
+      }
+
       @Test func choosesTwoComponentsByBIC() throws {
         let result = try place.latent(
           "fit", "mixture", "--components", "1...4", "--restarts", "2", "--output", "run", "--json"
@@ -275,6 +281,13 @@ import Testing
         try place.latentFails(["predict", "vae"], saying: "autoencoder, which cannot predict")
         try place.latentFails(["score", "vae", "--flag", "0.1"], saying: "exact densities")
         try place.latentFails(["predict", "nowhere"], saying: "no such run")
+        for arguments in [["fit", "vae", "--resume", "run"], ["profile", "run"]] {
+          try place.latentFails(
+            arguments,
+            saying:
+              "run is a run of fit mixture, expected one of fit vae or fit autoencoder; score, ")
+        }
+        try place.latentFails(["profile", "factors"], saying: "a run of fit factors")
         try place.latentFails(["score", "run", "--data", "iris"], saying: "expects 2 columns")
         try place.latentFails(
           ["fit", "mixture", "--output", "run"], saying: "already; choose another name")

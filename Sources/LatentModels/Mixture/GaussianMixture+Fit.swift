@@ -194,7 +194,7 @@
       if !report.converged[report.best] {
         result.append(
           "EM did not converge in \(report.iterations[report.best]) iterations to a tolerance of "
-            + "\(configuration.tolerance) nats a row; raise maximumIterations or the tolerance.")
+            + "\(configuration.tolerance) nats a row; raise --iterations or --tolerance.")
       }
       for k in 0..<model.components where model.weights[k] * sample.totalWeight < 0.5 {
         result.append(

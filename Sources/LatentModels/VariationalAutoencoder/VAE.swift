@@ -286,8 +286,11 @@ extension VAEConfiguration {
         let value = data.rows.value(row, column)
         guard !(0...1 ~= value), !value.isNaN else { continue }
         let cause =
-          transform != .none
-          ? "--binarize and --dequantize" : "the \(architecture.likelihood.rawValue) likelihood"
+          switch transform {
+          case .none: "the \(architecture.likelihood.rawValue) likelihood"
+          case .dequantize: "--dequantize"
+          case .threshold, .sample: "--binarize"
+          }
         throw DataError(
           "\(data.name): row \(first + row + 1), column \(column + 1) is \(value), but \(cause) "
             + "needs values in [0, 1]; rescale the data, or use --likelihood gaussian.")
