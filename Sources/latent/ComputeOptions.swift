@@ -48,11 +48,33 @@ struct ComputeOptions: ParsableArguments {
   ///
   /// - Throws: ``SettingError``.
   func makeFusedBackend() throws -> FusedBackend {
-    let backend = try makeBackend()
+    try Self.makeFusedBackend(backend, threads: threads)
+  }
+
+  fileprivate static func makeFusedBackend(
+    _ name: BackendName?, threads: Int?
+  ) throws -> FusedBackend {
+    let backend = try makeBackend(name ?? .fused, threads: threads ?? Processes.defaultThreads)
     guard let fused = backend as? FusedBackend else {
       throw SettingError(
         "Mixtures and factor analysis compute with the fused backend, found \(backend.name).")
     }
     return fused
+  }
+}
+
+/// What computes, in commands that have the fused kernels alone.
+struct FusedComputeOptions: ParsableArguments {
+  @Option(
+    parsing: .unconditional,
+    help: "Threads that compute. (default: all cores that this process may use)")
+  var threads: Int?
+
+  /// Others are refused in a sentence.
+  @Option(help: .hidden) var backend: BackendName?
+
+  /// - Throws: ``SettingError``.
+  func makeFusedBackend() throws -> FusedBackend {
+    try ComputeOptions.makeFusedBackend(backend, threads: threads)
   }
 }

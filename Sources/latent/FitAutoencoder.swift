@@ -21,6 +21,7 @@ struct FitAutoencoder: ParsableCommand {
       """)
 
   @OptionGroup(title: "Data") var data: FitDataOptions
+  @OptionGroup(visibility: .hidden) var gaps: MissingOptions
 
   @Option(help: "Widths of the encoder's hidden layers; the decoder mirrors them.")
   var hidden: CommaSeparated<Int>?
@@ -74,7 +75,8 @@ struct FitAutoencoder: ParsableCommand {
   func run() throws {
     let other = try beside.map { try SavedModel($0) }
     try NetworkFit(
-      name: "autoencoder", data: data, training: training, compute: compute, output: output,
+      name: "autoencoder", data: data, missing: gaps.missing, training: training, compute: compute,
+      output: output,
       resume: resume, checkpointEvery: checkpointEvery, beside: other, json: json, quiet: quiet,
       chooseModel: { data, saved in
         if let other { try check(other, for: data) }

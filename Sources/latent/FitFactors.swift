@@ -80,7 +80,7 @@ struct FitFactors: SharedCommand {
 
   @OptionGroup(title: "Data and output") var table: TableOptions
   @OptionGroup(title: "Model") var options: FactorOptions
-  @OptionGroup(title: "Computing") var compute: ComputeOptions
+  @OptionGroup(title: "Computing") var compute: FusedComputeOptions
 
   struct Settings: Codable {
     var kind: String

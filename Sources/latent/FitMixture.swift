@@ -16,7 +16,7 @@
 
     @OptionGroup(title: "Data and output") var table: TableOptions
     @OptionGroup(title: "Model") var model: MixtureOptions
-    @OptionGroup(title: "Computing") var compute: ComputeOptions
+    @OptionGroup(title: "Computing") var compute: FusedComputeOptions
 
     func run() throws {
       let clock = ContinuousClock()

@@ -15,6 +15,7 @@ struct FitVAE: SharedCommand {
       """)
 
   @OptionGroup(title: "Data") var data: FitDataOptions
+  @OptionGroup(title: "Data") var gaps: MissingOptions
   @OptionGroup(title: "Model") var model: VAEModelOptions
   @OptionGroup(title: "Training") var training: TrainingOptions
   @OptionGroup(title: "The bound") var bound: BoundOptions
@@ -48,7 +49,8 @@ struct FitVAE: SharedCommand {
 
   func run() throws {
     try NetworkFit(
-      name: "vae", data: data, training: training, bound: bound, compute: compute, output: output,
+      name: "vae", data: data, missing: gaps.missing, training: training, bound: bound,
+      compute: compute, output: output,
       resume: resume, checkpointEvery: checkpointEvery, posteriorsOnDisk: posteriorsOnDisk,
       tensorboard: tensorboard, json: json, quiet: quiet,
       chooseModel: { data, saved in

@@ -10,6 +10,7 @@ struct NetworkFit {
   /// "vae" or "autoencoder".
   var name: String
   var data: FitDataOptions
+  var missing: Bool
   var training: TrainingOptions
   var bound: BoundOptions?
   var compute: ComputeOptions
@@ -157,7 +158,7 @@ struct NetworkFit {
   private func build(
     resuming saved: VAESettings?
   ) throws -> (VAESettings, training: HeldRows, heldOut: HeldRows?, VAE) {
-    let source = try VAESettings.data(data, resuming: saved?.data)
+    let source = try VAESettings.data(data, missing: missing, resuming: saved?.data)
     guard name == "vae" || source.missing != true else {
       throw SettingError(
         "A deterministic autoencoder has no bound over what was observed; drop --missing.")

@@ -11,7 +11,7 @@
     @Argument(help: ArgumentHelp("A run directory or a model file.", valueName: "run"))
     var model: String
     @OptionGroup(title: "Data") var data: NewDataOptions
-    @OptionGroup(title: "Computing") var compute: ComputeOptions
+    @OptionGroup(title: "Computing") var compute: FusedComputeOptions
 
     @Flag(help: "The probability of every component beside the label.") var probabilities = false
 

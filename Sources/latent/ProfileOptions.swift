@@ -61,15 +61,24 @@ struct ProfileNetworkOptions: ParsableArguments {
 
 /// What is set side by side.
 struct ProfileSidesOptions: ParsableArguments {
-  @Option(help: "What computes: fused, openblas, simd, reference. (default: fused)")
+  @Option(
+    help: ArgumentHelp(
+      "What computes, one or several between commas: fused, openblas, simd, reference. (default: fused)",
+      valueName: "backends"))
   var backend: CommaSeparated<String>?
 
-  @Option(parsing: .unconditional, help: "Rows a step. (default: 128, or the run's)")
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Rows a step, one number or several: 32,128. (default: 128, or the run's)",
+      valueName: "counts"))
   var batchSize: CommaSeparated<Int>?
 
   @Option(
     parsing: .unconditional,
-    help: "Threads that compute. (default: all cores that this process may use)")
+    help: ArgumentHelp(
+      "Threads that compute, one number or several: 1,2. (default: all cores that this process may use)",
+      valueName: "counts"))
   var threads: CommaSeparated<Int>?
 
   /// - Throws: ``SettingError`` for a name that is no backend's, or more than eight sides.

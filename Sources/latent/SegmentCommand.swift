@@ -17,7 +17,7 @@
 
     @Argument(help: ArgumentHelp("A PNG picture.", valueName: "picture"))
     var picture: String
-    @OptionGroup(title: "Computing") var compute: ComputeOptions
+    @OptionGroup(title: "Computing") var compute: FusedComputeOptions
 
     @Option(parsing: .unconditional, help: "How many colours.") var components = 4
 

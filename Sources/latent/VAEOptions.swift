@@ -49,11 +49,13 @@ struct FitDataOptions: ParsableArguments {
 
   @Option(help: "The column that is a label, not data.")
   var label: String?
+}
 
+/// What an autoencoder without a bound over the observed values hides and refuses.
+struct MissingOptions: ParsableArguments {
   @Flag(
-    help: """
-      Values may be missing (NaN, empty cells): the bound is over what was observed of a row (vae).
-      """)
+    help:
+      "Values may be missing (NaN, empty cells): the bound is over what was observed of a row.")
   var missing = false
 }
 

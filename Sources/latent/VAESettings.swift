@@ -28,8 +28,9 @@ struct VAESettings: Codable, Equatable {
 // Options that were given come first, then those of the run that is resumed, then defaults that fit
 // the data.
 extension VAESettings {
-  static func data(_ options: FitDataOptions, resuming saved: DataSettings?) throws -> DataSettings
-  {
+  static func data(
+    _ options: FitDataOptions, missing: Bool, resuming saved: DataSettings?
+  ) throws -> DataSettings {
     guard options.testData == nil || options.heldOut == nil else {
       throw SettingError("Held-out rows come from --test-data or --held-out, found both.")
     }
@@ -51,7 +52,7 @@ extension VAESettings {
     }
     if let columns = options.columns { data.columns = columns.elements }
     if let label = options.label { data.label = label }
-    if options.missing { data.missing = true }
+    if missing { data.missing = true }
     return data
   }
 

@@ -174,6 +174,24 @@ extension CommandTests {
       try place.latentFails(["fit", "vae", "--output", "run"], saying: "--resume run")
     }
 
+    /// What a command always refuses is no part of its help.
+    @Test func helpOffersWhatWorks() throws {
+      let place = try Workspace()
+      func help(_ command: String) throws -> String {
+        let words = command.split(separator: " ").map(String.init)
+        return try Command.run(words + ["--help"], in: place).output
+      }
+      #if OpenBLAS
+        for command in ["fit mixture", "fit factors", "predict", "segment"] {
+          #expect(try !help(command).contains("--backend") && help(command).contains("--threads"))
+        }
+      #endif
+      #expect(try help("fit vae").contains("--missing"))
+      #expect(try !help("fit autoencoder").contains("--missing"))
+      try place.latentFails(["fit", "autoencoder", "--missing"], saying: "drop --missing")
+      #expect(try help("profile").contains("--batch-size <counts>"))
+    }
+
     #if os(Linux)
       /// A command whose answer is lost has failed.
       @Test func fullStandardOutput() throws {
