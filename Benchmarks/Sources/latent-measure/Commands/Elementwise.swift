@@ -14,6 +14,12 @@ struct Elementwise: ParsableCommand {
   @Option(help: "Elements: 2,048 take 8 KB, and as much for the result.") var count = 2048
   @OptionGroup var options: SessionOptions
 
+  func validate() throws {
+    guard 1...(1 << 28) ~= count else {
+      throw ValidationError("--count must be 1...\(1 << 28), found \(count).")
+    }
+  }
+
   func run() throws {
     let x = Storage<Float>(count: count)
     let positive = Storage<Float>(count: count)
