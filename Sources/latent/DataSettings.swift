@@ -112,6 +112,8 @@ struct DataSettings: Codable, Equatable {
   private func expecting(_ names: [String]?, of name: String) -> DataSettings {
     var settings = self
     if columns == nil { settings.expected = ExpectedColumns(owner: name, names: names) }
+    // What ships has no choice of columns, and one choice is for both files.
+    if isShipped { settings.expected?.advice = "give them the same names" }
     return settings
   }
 

@@ -8,6 +8,8 @@ struct ExpectedColumns: Equatable {
   var owner: String
   /// Nil where it knows no names: positions decide.
   var names: [String]?
+  /// What to do about other names.
+  var advice = "choose the columns that stand for them, in their order, with --columns"
 }
 
 extension DataSettings {
@@ -29,7 +31,7 @@ extension DataSettings {
       let advice =
         Dataset.shippedNames.contains(source)
         ? "give rows of the same columns with --data"
-        : "choose the columns that stand for them, in their order, with --columns"
+        : expected.advice
       throw ShapeError(
         "\(expected.owner) expects \(Self.list(wanted, besides: found)), \(source) has "
           + "\(Self.list(found, besides: wanted)); \(advice).")

@@ -232,10 +232,15 @@ extension CommandTests {
 
     @Test func hopelessHeldOutRows() throws {
       let place = try Workspace()
-      try place.write("test.csv", "a,b,c,d\n1,2,3,1e30\n".utf8)
+      let names = "sepal_length,sepal_width,petal_length,petal_width"
+      try place.write("test.csv", "\(names)\n1,2,3,1e30\n".utf8)
+      try place.write("other.csv", "a,b,c,d\n1,2,3,4\n".utf8)
       try place.latentFails(
         ["fit", "vae", "--data", "iris", "--test-data", "test.csv", "--quiet"],
         saying: "held-out ELBO")
+      try place.latentFails(
+        ["fit", "vae", "--data", "iris", "--test-data", "other.csv", "--quiet"],
+        saying: "give them the same names")
     }
 
     @Test func divergenceInTheFirstEpochLeavesNothing() throws {
