@@ -27,7 +27,8 @@ func checkCapacity(_ capacity: Int, samples: Int = 1) throws {
   try checkMemory(64 * Double(capacity) * Double(samples), rows: capacity, samples: samples)
 }
 
-private func checkMemory(_ bytes: Double, rows: Int, samples: Int) throws {
+/// - Throws: ``SettingError`` where a batch takes more memory than there is.
+func checkMemory(_ bytes: Double, rows: Int, samples: Int) throws {
   guard bytes <= Double(physicalMemory) else {
     throw SettingError(
       "Batches of \(rows) rows with \(samples) \(samples == 1 ? "draw" : "draws") of z each take more memory "

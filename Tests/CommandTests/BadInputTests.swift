@@ -118,6 +118,10 @@ extension CommandTests {
         ["--hidden", "8192", "--objective", "iwae", "--samples", "100000", "--batch-size", "1500"],
         "more memory to work in than this machine has"
       ),
+      (
+        ["--hidden", "8192", "--inference", "svi", "--samples", "100000", "--batch-size", "1500"],
+        "more memory to work in than this machine has"
+      ),
       (["--learning-rate", "1e-60"], "learning rate"), (["--beta", "1e300"], "Beta"),
       (["--held-out", "1"], "held-out fraction"), (["--held-out", "-0.5"], "held-out fraction"),
       (["--held-out", "0.5", "--test-data", "digits"], "found both"),

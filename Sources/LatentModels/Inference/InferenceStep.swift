@@ -64,9 +64,13 @@ final class InferenceStep: TrainingStep {
         model.networks, batches: batches, capacity: capacity, work: .step, subject: .encoder) : nil
     decoder = try LikelihoodPlan(
       model.networks, batches: batches, capacity: capacity * samples, work: .step)
+    let pairs = (samples + 1) / 2
+    // The next plan is about as wide, and lies beside it.
+    try checkMemory(
+      decoder.workspaceBytes * (1 + Double(2 * pairs) / Double(samples)), rows: capacity,
+      samples: samples)
     refinement = try LikelihoodPlan(
-      model.networks, batches: batches, capacity: capacity * 2 * ((samples + 1) / 2),
-      work: .latentGradient)
+      model.networks, batches: batches, capacity: capacity * 2 * pairs, work: .latentGradient)
   }
 
   func execute(on backend: any Backend, rows: ArraySlice<UInt32>, run: Run) throws {

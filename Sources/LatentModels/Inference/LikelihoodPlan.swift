@@ -93,6 +93,9 @@ public struct LikelihoodPlan {
     plan.execute(on: backend, run: run)
   }
 
+  /// What the plan works in.
+  var workspaceBytes: Double { 4 * Double(workspace.count) }
+
   /// What of the last batch is not finite.
   var diagnosis: StepDiagnosis {
     StepDiagnosis(plan: plan, phases: phases, hasMissing: batches.hasMissing)
