@@ -40,8 +40,7 @@ static latent_status check(const latent_mixture *pass) {
   if ((columns && !pass->shift) || (values && (!pass->centers || !pass->whiteners)) ||
       (components && !pass->constants) || (columns && pass->rows && !pass->x))
     return LATENT_ERROR_OPERAND;
-  const bool whole = pass->rows % RANGE_ROWS == 0 || !pass->more;
-  return whole && pass->waiting < WAVE_RANGES ? LATENT_OK : LATENT_ERROR_OPERAND;
+  return pass->waiting < WAVE_RANGES ? LATENT_OK : LATENT_ERROR_OPERAND;
 }
 
 typedef struct mixture_job {

@@ -19,7 +19,8 @@ extension FusedBackend {
       let bytes = latent_mixture_workspace(pool, pass)
       if workspace.storage.count < bytes { workspace.storage = Storage(count: bytes) }
       let status = latent_mixture_run(pool, pass, workspace.storage.pointer)
-      precondition(status == LATENT_OK, "A pass of a mixture needs all its arrays, and rows of whole ranges.")
+      precondition(
+        status == LATENT_OK, "a pass of a mixture has all its arrays, and sizes of this world")
     }
   }
 }
