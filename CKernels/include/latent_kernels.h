@@ -110,7 +110,7 @@ typedef enum latent_op_kind {
   // Lists the ones of input[rows x columns], in memory of the pool's own: each row's columns, for a
   // LINEAR_FORWARD on the same input; with split_columns and after a barrier, each column's rows, for
   // its LINEAR_BACKWARD_WEIGHTS. Where all values are 0 or 1, and few are 1, these two then add up
-  // gathered rows: the same bits for finite weights, in less time. Other backends ignore it.
+  // gathered rows: the same bits for finite weights and gradients, in less time. Other backends ignore it.
   LATENT_OP_LIST_ONES,
   // From log_density[rows], log p(x|z) of each draw, and input[rows], its log p(z) - log q(z|x): the
   // objective's bound, output[batch rows], and the weight of each draw in its gradient, draw_weight
@@ -173,7 +173,7 @@ typedef enum latent_transform {
   LATENT_TRANSFORM_NONE = 0,    // floats as they are, bytes / 255
   LATENT_TRANSFORM_THRESHOLD,   // 1 where the value is above 1/2, else 0
   LATENT_TRANSFORM_BINARIZE,    // 1 with the value as its probability, drawn afresh
-  LATENT_TRANSFORM_DEQUANTIZE,  // bytes: (byte + u) / 256, u uniform on [0, 1)
+  LATENT_TRANSFORM_DEQUANTIZE,  // bytes: (byte + u) / 256, u uniform on [0, 1); by rounding, 1 itself is possible
 } latent_transform;
 
 // Plans load floats and bytes.
@@ -271,14 +271,14 @@ typedef enum latent_purpose {
 typedef struct latent_run {
   uint32_t rows;            // of this batch, at most what the buffers hold
   uint32_t epoch;           // keys random numbers
-  uint32_t sample;          // keys epsilon: which draw of z for the same row
+  uint32_t sample;          // keys epsilon: which draw of z for the same row, below 2^24
   uint32_t step;            // Adam's: moments below 2^-95 become zero at multiples of 64. Left 0: always
   uint64_t seed;
   float objective_scale;    // 1 / rows for a mean over rows
   float beta;               // weight of the KL
   float free_bits;          // nats a latent dimension
   // Adam. The moments are held scaled, m / (1 - beta1) and v / (1 - beta2):
-  // m = decay1 m + g, v = decay2 v + g^2, w = w - rate * m / (sqrt(v) + epsilon).
+  // m = decay1 m + g, v = decay2 v + g^2, w = w - rate * m / (sqrt(v) + epsilon), epsilon above 0.
   float decay1, decay2, rate, epsilon;
 } latent_run;
 
