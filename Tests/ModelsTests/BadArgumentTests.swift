@@ -123,6 +123,14 @@ import Testing
         $0.model.networks, batches: $0.data, capacity: .init(UInt32.max), work: .step,
         objective: .iwae, samples: 1_000_000)
     },
+    Case("a box without end", SettingError.self, "at most 1e18") {
+      try $0.estimate(NaiveMonteCarlo(samples: 2, box: 1e300), 0..<2)
+    },
+    Case("the weight of the KL", SettingError.self, "Beta must be at least 0") {
+      var configuration = InferenceConfiguration()
+      configuration.beta = .nan
+      _ = try VariationalInference($0.model, configuration: configuration, backend: $0.backend)
+    },
     Case("kept posteriors", SettingError.self, "-1 rows") { _ in
       _ = try PosteriorStore(count: -1, dimensions: 2)
     },

@@ -81,6 +81,10 @@ import Testing
       try ProbabilisticPCA.fit(removing(0.1, from: rows), factors: 1)
     }
     #expect(throws: DataError.self) { try ProbabilisticPCA.fit(rows.selecting([0]), factors: 1) }
+    var far = rows.matrix(of: Double.self)
+    for row in 0..<far.rows { far[row, 1] = row % 2 == 0 ? 1e155 : -1e155 }
+    let error = #expect(throws: DataError.self) { try ProbabilisticPCA.fit(Rows(far), factors: 1) }
+    #expect(error?.description.hasPrefix("The values of column 2 are too large to square") == true)
     #expect(throws: DataError.self) {
       try ProbabilisticPCA.fit(rows.selecting([0, 1]), factors: 1)
     }

@@ -65,6 +65,11 @@ public struct ProbabilisticPCA: LinearGaussianModel, Equatable {
       throw DataError("Probabilistic PCA needs at least 2 observations, found \(moments.count).")
     }
     guard moments.isFinite else {
+      // Where a value is missing its column has no mean.
+      guard !moments.mean.allSatisfy(\.isFinite) else {
+        throw DataError(
+          tooLargeToSquare: moments.mean.indices.first { !moments.covariance[$0, $0].isFinite })
+      }
       throw DataError(
         "Probabilistic PCA needs finite values without gaps; factor analysis fits through gaps.")
     }

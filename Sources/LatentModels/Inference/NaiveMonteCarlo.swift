@@ -27,8 +27,9 @@ public struct NaiveMonteCarlo: DensityEstimator {
         plan, index in Double(plan.logDensities[index])
       }
     }
-    guard box > 0, box.isFinite else {
-      throw SettingError("Half the side of the box must be above 0, found \(box).")
+    // Far beyond any prior's mass, and its square is a float.
+    guard box > 0, box <= 1e18 else {
+      throw SettingError("Half the side of the box must be above 0 and at most 1e18, found \(box).")
     }
     let plan = try DrawPlan(
       model, data, latents: .given(gradient: false), samples: samples, seed: seed)

@@ -36,6 +36,8 @@ public struct InferenceConfiguration: Codable, Sendable, Equatable {
       learningRate > 0 && learningRate.isFinite, "The inner learning rate", "above 0", learningRate)
     try need(tolerance >= 0 && tolerance.isFinite, "The tolerance", "at least 0", tolerance)
     try need(
+      beta >= 0 && Float(beta).isFinite, "Beta", "at least 0 within the range of floats", beta)
+    try need(
       0...1_000_000 ~= maximumSteps, "The number of inner steps", "0...1000000", maximumSteps)
   }
 }
