@@ -50,6 +50,39 @@ import Testing
     #expect(squares / count < 1.6, "\(squares / count)")
   }
 
+  /// What was observed, |z|, leaves two modes of z, of which a normal fits one.
+  @Test func findsBothModes() throws {
+    let model = try VAE(
+      VAEConfiguration(
+        architecture: Architecture(
+          dimensions: 2, hidden: [2], latentDimensions: 1, activation: .relu,
+          likelihood: .gaussianShared)))
+    func set(_ name: String, _ values: [Float]) throws {
+      let slot = try #require(model.parameters.slots.first { $0.name == name })
+      model.parameters.write(values, to: slot)
+    }
+    for slot in model.parameters.slots {
+      model.parameters.write([Float](repeating: 0, count: slot.count), to: slot)
+    }
+    // relu(z) + relu(-z) and relu(z) - relu(-z), with noise of e^-2.
+    try set("encoder.mean.bias", [1])
+    try set("encoder.rawLogVariance.bias", [-4])
+    try set("decoder.layers.0.weight", [1, -1])
+    try set("decoder.mean.weight", [1, 1, 1, -1])
+    try set("decoder.rawLogVariance", [Float(10 * atanh(-0.4))])
+    model.parameters.refreshTransposed()
+    let rows = try Matrix<Double>(rows: 3, columns: 2, values: [1, .nan, 1.5, .nan, 0.7, .nan])
+    let filled = try VAEImputation(model, samples: 20_000, backend: backend)
+      .fill(Dataset(name: "modes", rows: Rows(rows)), draws: 400, seed: 5)
+    for row in 0..<3 {
+      // By symmetry the mean is zero, and half of the draws lie on either side.
+      #expect(abs(filled.mean[row, 1]) < 0.15, "\(filled.mean[row, 1])")
+      let positive = filled.draws.count { $0[row, 1] > 0 }
+      #expect(140...260 ~= positive, "\(positive)")
+      #expect(filled.effectiveSamples![row] < 15_000)
+    }
+  }
+
   /// The chain is right where the encoder is: here it was told of zeros, so only nearly.
   @Test func chainFillsNearTheConditional() throws {
     let linear = try LinearVAE(columns: 10, factors: 2)

@@ -4,8 +4,8 @@ import LatentNetworks
 
 /// How a VAE fills what is missing.
 public enum ImputationMethod: String, CaseIterable, Codable, Sendable {
-  /// Importance sampling from the posterior of what was observed (Mattei and Frellsen 2019): consistent
-  /// in the number of samples.
+  /// Importance sampling from the posterior of what was observed (Mattei and Frellsen 2019), and for one
+  /// draw in ten from the prior: consistent in the number of samples.
   case importance
   /// A chain that draws z given the filled row and the missing values given z in turn (Rezende et al.
   /// 2014): cheap, and right where the encoder is.
@@ -132,8 +132,7 @@ public struct VAEImputation {
     }
   }
 
-  /// Normals fitted to what was observed of each row, some wider than they are so that the weights'
-  /// tails stay bounded.
+  /// Normals fitted to what was observed of each row.
   private func proposals(_ batches: BatchSource, rows: [Int], seed: UInt64) throws -> Proposals {
     var settings = InferenceConfiguration()
     settings.samples = 32
@@ -222,37 +221,52 @@ private func normalized(_ logWeights: [Double]) -> [Double] {
   return weights.map { $0 / sum }
 }
 
-/// What importance sampling draws from.
+/// What importance sampling draws from: a normal near the posterior for most draws, and the prior for some,
+/// without which a second mode far from the normal would never be met, and no weight would tell (Hesterberg
+/// 1995). All count by the density of both, so that no weight is above ten times its likelihood.
 private struct Proposals {
   /// A proposal is this much wider than the fitted normal: for a posterior with correlated dimensions
   /// a diagonal normal is too narrow.
   static let widening: Float = 1.2
+  /// One draw of so many is the prior's.
+  static let priorEvery = 10
   let posterior: DiagonalGaussian
 
-  /// Draws of z [samples x L], and log p(z) − log q(z) of each.
+  /// Draws of z [samples x L], and log p(z) − log q(z) of each; the last ones are the prior's.
   func draw(_ samples: Int, place: Int, row: Int, seed: UInt64) -> (
     z: Matrix<Float>, logRatios: [Double]
   ) {
-    let kernels = InstructionSet.best.kernels
+    let (set, kernels) = (InstructionSet.best, InstructionSet.best.kernels)
     let size = posterior.mean.columns
+    let mean = posterior.mean.row(place)
     let logWidening = Double([Self.widening].applying(kernels.log)[0])
     let sigma = posterior.logVariance.row(place).map { $0 / 2 }.applying(kernels.exp)
       .map { $0 * Self.widening }
     let logSigmas = posterior.logVariance.row(place).reduce(0.0) {
       $0 + Double($1) / 2 + logWidening
     }
+    let priors = samples / Self.priorEvery
+    let share = Double(priors) / Double(samples)
     var z = Matrix<Float>(rows: samples, columns: size)
-    var ratios = [Double](repeating: logSigmas, count: samples)
+    var ratios = [Double](repeating: 0, count: samples)
     var noise = [Float](repeating: 0, count: size)
     for sample in 0..<samples {
       kernels.random_normal(
         size, seed, LATENT_PURPOSE_EPSILON, UInt32(sample), UInt32(row), .max, &noise)
-      for l in 0..<size {
-        let value = posterior.mean[place, l] + sigma[l] * noise[l]
+      let isPrior = sample >= samples - priors
+      // log p(z) less that of the fitted normal.
+      var difference = logSigmas
+      for (l, center) in zip(0..<size, mean) {
+        let value = isPrior ? noise[l] : center + sigma[l] * noise[l]
         z[sample, l] = value
-        ratios[sample] +=
-          (Double(noise[l]) * Double(noise[l]) - Double(value) * Double(value)) / 2
+        let error = isPrior ? (value - center) / sigma[l] : noise[l]
+        difference += (Double(error) * Double(error) - Double(value) * Double(value)) / 2
       }
+      // log p − log ((1 − share) q + share p), by the larger of both.
+      let largest = max(0, -difference)
+      let mixed =
+        (1 - share) * set.exponential(-difference - largest) + share * set.exponential(-largest)
+      ratios[sample] = -largest - set.logarithm(mixed)
     }
     return (z, ratios)
   }
