@@ -250,6 +250,7 @@ static void execute_likelihood_forward(const latent_task *task) {
     tiles[i].targets = targets;
     tiles[i].scale = task->run->objective_scale;
     tiles[i].rows = 0;
+    tiles[i].whole = true;
   }
   int current = 0;
   for (int b = 0; b < count; ++b)
