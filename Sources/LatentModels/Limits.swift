@@ -29,11 +29,10 @@ func checkCapacity(_ capacity: Int, samples: Int = 1) throws {
 
 /// - Throws: ``SettingError`` where a batch takes more memory than there is.
 func checkMemory(_ bytes: Double, rows: Int, samples: Int) throws {
-  guard bytes <= Double(physicalMemory) else {
-    throw SettingError(
-      "Batches of \(rows) rows with \(samples) \(samples == 1 ? "draw" : "draws") of z each take more memory "
-        + "to work in than this machine has; choose smaller batches or fewer samples.")
-  }
+  try expectMemory(
+    for: bytes,
+    "Work on \(rows) rows with \(samples) \(samples == 1 ? "draw" : "draws") of z each",
+    "choose smaller batches or fewer samples")
 }
 
 extension StepBuilder {

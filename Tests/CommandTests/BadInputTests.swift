@@ -116,11 +116,11 @@ extension CommandTests {
       (["--row-groups", "9223372036854775807"], "row groups"),
       (
         ["--hidden", "8192", "--objective", "iwae", "--samples", "100000", "--batch-size", "1500"],
-        "more memory to work in than this machine has"
+        "takes more memory than this machine has; choose smaller batches"
       ),
       (
         ["--hidden", "8192", "--inference", "svi", "--samples", "100000", "--batch-size", "1500"],
-        "more memory to work in than this machine has"
+        "takes more memory than this machine has; choose smaller batches"
       ),
       (["--learning-rate", "1e-60"], "learning rate"), (["--beta", "1e300"], "Beta"),
       (["--held-out", "1"], "held-out fraction"), (["--held-out", "-0.5"], "held-out fraction"),

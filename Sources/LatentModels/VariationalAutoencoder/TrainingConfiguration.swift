@@ -113,7 +113,7 @@ public struct TrainingConfiguration: Codable, Sendable, Equatable {
       gradientLimit)
     try need(1...10_000 ~= innerSteps, "The number of inner steps", "1...10000", innerSteps)
     try need(1...100_000 ~= samples, "The number of samples", "1...100000", samples)
-    try need(2...4096 ~= (rowGroups ?? 2), "The number of row groups", "2...4096", rowGroups ?? 0)
+    try RowGroups.check(rowGroups)
     guard rowGroups == nil || inference == .amortized else {
       throw SettingError(
         "Sums in groups of rows go with amortized inference, found \(inference.rawValue).")
