@@ -78,7 +78,7 @@ final class EpochProgress {
     let filled = done * width / trainer.rowsPerEpoch
     let rate = Double(done - rowsBefore) / (now - epochBegin).seconds
     let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
-    draw("\(epochTitle(trainer.progress.epoch + 1)) \(bar) \(grouped(Int(rate))) \(noun)/s")
+    drawLine("\(epochTitle(trainer.progress.epoch + 1)) \(bar) \(grouped(Int(rate))) \(noun)/s")
   }
 
   func finish(_ metrics: EpochMetrics) {
@@ -104,7 +104,7 @@ final class EpochProgress {
   }
 
   func clear() {
-    if drawsBar { draw("") }
+    if drawsBar { drawLine("") }
   }
 
   private func epochTitle(_ epoch: Int) -> String {
@@ -112,11 +112,6 @@ final class EpochProgress {
     let number = String(epoch)
     let padding = String(repeating: " ", count: max(0, total.count - number.count))
     return "epoch \(padding)\(number)/\(total)"
-  }
-
-  /// Over the line that is there.
-  private func draw(_ text: String) {
-    FileHandle.standardError.write(Data("\r\u{1B}[K\(text)".utf8))
   }
 }
 

@@ -1,7 +1,7 @@
 import Foundation
 import Synchronization
 
-/// While one of these lives, SIGINT and SIGTERM are noted in place of ending the process, each of them
+/// While one of these lives, SIGINT, SIGTERM and SIGHUP are noted in place of ending the process, each of them
 /// once: the second one of its kind ends it at once. What was ignored stays ignored, as under nohup.
 final class Interruption {
   private static let received = Atomic<Int32>(0)
@@ -10,7 +10,7 @@ final class Interruption {
 
   /// - Parameter more: signals that are noted, too.
   init(also more: [Int32] = []) {
-    signals = [SIGINT, SIGTERM] + more
+    signals = [SIGINT, SIGTERM, SIGHUP] + more
     Self.received.store(0, ordering: .relaxed)
     // Threads of Swift's dispatch block them, and a process that is started by one inherits that.
     var set = sigset_t()

@@ -25,6 +25,7 @@ import LatentKernels
 
   /// What a user can mend is one sentence on standard error.
   static func main() {
+    occupyStandardStreams()
     do {
       var command = try parseAsRoot()
       try Processes.run(&command)
@@ -65,30 +66,4 @@ struct Fit: ParsableCommand {
       FitVAE.self, FitAutoencoder.self, FitFactors.self,
     ]
   #endif
-}
-
-/// One line on standard error.
-func printError(_ line: String) {
-  FileHandle.standardError.write(Data((line + "\n").utf8))
-}
-
-/// Sends what was printed on its way: a disk may be full, and a command whose answer is lost has failed.
-///
-/// - Throws: ``FileError``.
-func flushOutput() throws {
-  // Nothing else is written by streams of C.
-  guard fflush(nil) == 0 else {
-    let reason = String(cString: strerror(errno))
-    throw FileError("standard output", "it cannot be written: \(reason).")
-  }
-}
-
-/// One JSON object on standard output.
-func printJSON(_ value: some Encodable) throws {
-  let encoder = JSONEncoder()
-  encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-  // JSON has no infinity, and a score of hopeless rows may be one.
-  encoder.nonConformingFloatEncodingStrategy = .convertToString(
-    positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
-  print(String(decoding: try encoder.encode(value), as: UTF8.self))
 }

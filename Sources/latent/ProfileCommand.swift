@@ -118,7 +118,6 @@ struct ProfileCommand: ParsableCommand {
   /// A line that is written over, on a terminal.
   private func progress(_ done: Int, _ all: Int) {
     guard !quiet, isatty(STDERR_FILENO) == 1 else { return }
-    let line = done < all ? "measuring, \(done) of \(all)" : ""
-    FileHandle.standardError.write(Data("\r\u{1B}[K\(line)".utf8))
+    drawLine(done < all ? "measuring, \(done) of \(all)" : "")
   }
 }

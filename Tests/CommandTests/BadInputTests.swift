@@ -196,26 +196,6 @@ extension CommandTests {
       #expect(try help("profile").contains("--batch-size <counts>"))
     }
 
-    #if os(Linux)
-      /// A command whose answer is lost has failed.
-      @Test func fullStandardOutput() throws {
-        let place = try Workspace()
-        try place.latent("fit", "factors", "--output", "run")
-        for arguments in [
-          "score run --json", "score run", "fit factors --output other --json",
-          "sample run --count 3", "--help",
-        ] {
-          let outcome = try Command.run(
-            ["-c", "'\(Command.executable.path)' \(arguments) > /dev/full"], in: place,
-            executable: URL(fileURLWithPath: "/bin/sh"))
-          #expect(outcome.status == 1, "\(arguments)")
-          let lines = outcome.errors.split(separator: "\n")
-          let last = try #require(lines.last, "\(arguments)")
-          #expect(last.hasPrefix("error: ") && last.contains("cannot be written: No space left"))
-        }
-      }
-    #endif
-
     @Test func instructionSets() throws {
       let place = try Workspace()
       for set in ["sse9", ""] {

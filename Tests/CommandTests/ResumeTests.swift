@@ -24,8 +24,7 @@ extension RunCommandTests {
         guard FileManager.default.fileExists(atPath: "\(place.path)/\(name)/config.json") else {
           continue
         }
-        var resume = ["fit", "vae", "--resume", name, "--quiet"]
-        if settings.contains("--checkpoint-every") { resume += ["--checkpoint-every", "7"] }
+        let resume = ["fit", "vae", "--resume", name, "--quiet"]
         // And once more on the way.
         if index == 1 { try killAfter(time * 0.4, resume, in: place) }
         let outcome = try Command.run(resume, in: place)
@@ -53,7 +52,7 @@ extension RunCommandTests {
 
     @Test(
       arguments: [
-        ("vae", SIGINT, []), ("vae", SIGTERM, ["--patience", "30"]), ("autoencoder", SIGTERM, []),
+        ("vae", SIGINT, []), ("vae", SIGTERM, ["--patience", "30"]), ("autoencoder", SIGHUP, []),
       ] as [(String, Int32, [String])])
     func aSignalLeavesACheckpointThatGoesOn(_ model: String, _ number: Int32, _ more: [String])
       throws

@@ -1,0 +1,49 @@
+import Foundation
+import LatentIO
+
+/// Opens what the process was started without (`2>&-`): else the first file that is opened takes its place,
+/// and gets what is printed. Writing there fails, as it would have.
+func occupyStandardStreams() {
+  for stream in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] where fcntl(stream, F_GETFD) == -1 {
+    // The lowest free number, which is this one.
+    _ = open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY)
+  }
+}
+
+/// One line on standard error.
+func printError(_ line: String) { writeError(line + "\n") }
+
+/// Over the line that is there, on a terminal.
+func drawLine(_ text: String) { writeError("\r\u{1B}[K\(text)") }
+
+/// Nobody can be told that this fails: the terminal may be gone, and work goes on without it.
+private func writeError(_ text: String) {
+  var bytes = Array(text.utf8)[...]
+  while !bytes.isEmpty {
+    let count = bytes.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+    if count < 0, errno == EINTR { continue }
+    guard count > 0 else { return }
+    bytes = bytes.dropFirst(count)
+  }
+}
+
+/// Sends what was printed on its way: a disk may be full, and a command whose answer is lost has failed.
+///
+/// - Throws: ``FileError``.
+func flushOutput() throws {
+  // Nothing else is written by streams of C.
+  guard fflush(nil) == 0 else {
+    let reason = String(cString: strerror(errno))
+    throw FileError("standard output", "it cannot be written: \(reason).")
+  }
+}
+
+/// One JSON object on standard output.
+func printJSON(_ value: some Encodable) throws {
+  let encoder = JSONEncoder()
+  encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+  // JSON has no infinity, and a score of hopeless rows may be one.
+  encoder.nonConformingFloatEncodingStrategy = .convertToString(
+    positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
+  print(String(decoding: try encoder.encode(value), as: UTF8.self))
+}
