@@ -51,7 +51,8 @@ struct FitAutoencoder: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "A VAE of the same images: beside.png shows samples of both.", valueName: "run"))
+      "A VAE of the same images: beside.png shows samples of both; to be named again with --resume.",
+      valueName: "run"))
   var beside: String?
 
   @Option(
@@ -66,8 +67,9 @@ struct FitAutoencoder: ParsableCommand {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Epochs from one checkpoint to the next.", valueName: "epochs"))
-  var checkpointEvery = 1
+    help: ArgumentHelp(
+      "Epochs from one checkpoint to the next. (default: 1)", valueName: "epochs"))
+  var checkpointEvery: Int?
 
   @Flag(help: "Print one JSON object on standard output.") var json = false
   @Flag(help: "No progress on standard error.") var quiet = false
@@ -77,7 +79,8 @@ struct FitAutoencoder: ParsableCommand {
     try NetworkFit(
       name: "autoencoder", data: data, missing: gaps.missing, training: training, compute: compute,
       output: output,
-      resume: resume, checkpointEvery: checkpointEvery, beside: other, json: json, quiet: quiet,
+      resume: resume, files: VAESettings.Files(checkpointEvery: checkpointEvery), beside: other,
+      json: json, quiet: quiet,
       chooseModel: { data, saved in
         if let other { try check(other, for: data) }
         return try settings(for: data, resuming: saved)

@@ -32,8 +32,9 @@ struct FitVAE: SharedCommand {
 
   @Option(
     parsing: .unconditional,
-    help: ArgumentHelp("Epochs from one checkpoint to the next.", valueName: "epochs"))
-  var checkpointEvery = 1
+    help: ArgumentHelp(
+      "Epochs from one checkpoint to the next. (default: 1)", valueName: "epochs"))
+  var checkpointEvery: Int?
 
   @Flag(
     help: """
@@ -51,8 +52,11 @@ struct FitVAE: SharedCommand {
     try NetworkFit(
       name: "vae", data: data, missing: gaps.missing, training: training, bound: bound,
       compute: compute, output: output,
-      resume: resume, checkpointEvery: checkpointEvery, posteriorsOnDisk: posteriorsOnDisk,
-      tensorboard: tensorboard, json: json, quiet: quiet,
+      resume: resume,
+      files: VAESettings.Files(
+        checkpointEvery: checkpointEvery, tensorboard: tensorboard ? true : nil,
+        posteriorsOnDisk: posteriorsOnDisk ? true : nil),
+      json: json, quiet: quiet,
       chooseModel: { data, saved in
         try bound.protocol.map { try VAESettings.model($0, model, for: data) }
           ?? VAESettings.model(model, for: data, resuming: saved)

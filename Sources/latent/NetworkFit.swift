@@ -15,12 +15,9 @@ struct NetworkFit {
   var bound: BoundOptions?
   var compute: ComputeOptions
   var output, resume: String?
-  var checkpointEvery: Int
-  var posteriorsOnDisk = false
+  var files: VAESettings.Files
   /// A model to show beside this one.
   var beside: SavedModel?
-  /// Whether TensorBoard's event files are wanted, too.
-  var tensorboard = false
   var json, quiet: Bool
   /// The model's settings from data and, where a run is resumed, its own.
   var chooseModel: (Dataset, VAESettings.Model?) throws -> VAESettings.Model
@@ -93,16 +90,13 @@ struct NetworkFit {
           digest: settings.isRepeatable ? model.parameters.digest : nil),
       ]
     ).write(to: run.directory.report)
-    if tensorboard { try run.directory.writeEvents(history) }
+    if settings.files?.tensorboard == true { try run.directory.writeEvents(history) }
   }
 
   /// Checks everything; only then makes the directory.
   private func prepare() throws -> (
     VAERun, VAESettings, data: (training: HeldRows, heldOut: HeldRows?)
   ) {
-    guard checkpointEvery > 0 else {
-      throw SettingError("--checkpoint-every must be at least 1, found \(checkpointEvery).")
-    }
     guard resume == nil || output == nil else {
       throw SettingError("A resumed run stays in its directory; drop --output.")
     }
@@ -121,6 +115,7 @@ struct NetworkFit {
     let backend = try communicator.unanimously {
       try compute.makeBackend(default: settings.backend)
     }
+    let posteriorsOnDisk = settings.files?.posteriorsOnDisk == true
     guard !posteriorsOnDisk || settings.training.inference == .svi else {
       throw SettingError("--posteriors-on-disk needs --inference svi; other kinds keep none.")
     }
@@ -142,7 +137,8 @@ struct NetworkFit {
     }
     do {
       let run = try VAERun(
-        trainer ?? makeTrainer(in: directory), in: directory, checkpointEvery: checkpointEvery)
+        trainer ?? makeTrainer(in: directory), in: directory,
+        checkpointEvery: settings.files?.checkpointEvery ?? 1)
       try communicator.unanimously {
         guard isFirst else { return }
         try directory.write(configuration: settings)
@@ -190,6 +186,7 @@ struct NetworkFit {
       command: "fit \(name)", backend: backend, data: source, model: chosen!,
       training: try VAESettings.training(
         training, bound, rows: rows.share.total, resuming: saved?.training),
+      files: try VAESettings.files(files, resuming: saved?.files),
       notes: try VAESettings.notes(chosen!, for: rows.data))
     var facts = try Agreement(command: settings.command, settings)
     facts.add("rows in the data", rows.share.total)

@@ -15,12 +15,21 @@ struct VAESettings: Codable, Equatable {
     var posterior: PosteriorFamily?
   }
 
+  /// What a run keeps where, how often: it decides no bits.
+  struct Files: Codable, Equatable {
+    var checkpointEvery: Int?
+    var tensorboard: Bool?
+    var posteriorsOnDisk: Bool?
+  }
+
   var command = "fit vae"
   var version = Latent.version
   var backend: BackendName
   var data: DataSettings
   var model: Model
   var training: TrainingConfiguration
+  /// Nil in runs of earlier versions, and where nothing of it was asked for.
+  var files: Files?
   /// What a reader of the numbers must know.
   var notes: [String] = []
 }
@@ -28,6 +37,17 @@ struct VAESettings: Codable, Equatable {
 // Options that were given come first, then those of the run that is resumed, then defaults that fit
 // the data.
 extension VAESettings {
+  static func files(_ options: Files, resuming saved: Files?) throws -> Files? {
+    let files = Files(
+      checkpointEvery: options.checkpointEvery ?? saved?.checkpointEvery,
+      tensorboard: options.tensorboard ?? saved?.tensorboard,
+      posteriorsOnDisk: options.posteriorsOnDisk ?? saved?.posteriorsOnDisk)
+    if let every = files.checkpointEvery, every < 1 {
+      throw SettingError("--checkpoint-every must be at least 1, found \(every).")
+    }
+    return files == Files() ? nil : files
+  }
+
   static func data(
     _ options: FitDataOptions, missing: Bool, resuming saved: DataSettings?
   ) throws -> DataSettings {

@@ -13,7 +13,6 @@ extension RunCommandTests {
       var testDescription: String
       /// How it begins, the directory aside.
       var begin: [String]
-      var resume: [String] = []
       /// In the ordinary tests, too.
       var isQuick = false
     }
@@ -23,12 +22,11 @@ extension RunCommandTests {
       Training(testDescription: "vae with pictures", begin: ["fit", "vae"] + network),
       Training(
         testDescription: "patience",
-        begin: ["fit", "vae", "--data", "iris", "--patience", "2", "--tensorboard"] + network,
-        resume: ["--tensorboard"]),
+        begin: ["fit", "vae", "--data", "iris", "--patience", "2", "--tensorboard"] + network),
       Training(
         testDescription: "posteriors on disk",
         begin: ["fit", "vae", "--inference", "svi", "--posteriors-on-disk", "--inner-steps", "2"]
-          + ["--data", "iris"] + network, resume: ["--posteriors-on-disk"]),
+          + ["--data", "iris"] + network),
       Training(
         testDescription: "autoencoder",
         begin: ["fit", "autoencoder", "--data", "iris", "--hidden", "8", "--latent", "2"]
@@ -100,7 +98,7 @@ extension RunCommandTests {
 
     @Test(arguments: trainings) func aTrainingGoesOn(_ training: Training) throws {
       let begin = training.begin + ["--output", "run"]
-      let resume = Array(training.begin.prefix(2)) + ["--resume", "run"] + training.resume
+      let resume = Array(training.begin.prefix(2)) + ["--resume", "run"]
       var outcome = try run(begin)
       try #require(outcome.status == 0, "\(outcome.errors)")
       let calls = try Faults.calls(in: place)
