@@ -63,12 +63,15 @@ struct Axes {
     let room = { (length: Double) in max(4, Int(length) / (BitmapFont.advance * 2)) }
     let middle = ((frame.left + frame.right) / 2, (frame.top + frame.bottom) / 2)
     canvas.text(
-      xName.shortened(to: room(frame.width)), x: middle.0, y: frame.bottom + 40, anchor: .middle)
+      xName.inBitmapFont.shortened(to: room(frame.width)), x: middle.0, y: frame.bottom + 40,
+      anchor: .middle)
     canvas.text(
-      yName.shortened(to: room(frame.height)), x: frame.left - 28 - Double(widest), y: middle.1,
+      yName.inBitmapFont.shortened(to: room(frame.height)), x: frame.left - 28 - Double(widest),
+      y: middle.1,
       anchor: .middle, upwards: true)
     canvas.text(
-      title.shortened(to: room(frame.width)), x: middle.0, y: frame.top - 16, anchor: .middle)
+      title.inBitmapFont.shortened(to: room(frame.width)), x: middle.0, y: frame.top - 16,
+      anchor: .middle)
   }
 
   /// A range with some air at both ends.

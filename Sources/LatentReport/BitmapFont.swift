@@ -1,3 +1,5 @@
+import Foundation
+
 /// Printable ASCII, 5 x 7 pixels a character, and one more below the line for g, j, p, q and y.
 enum BitmapFont {
   static let width = 5
@@ -35,5 +37,13 @@ enum BitmapFont {
       let digits = glyph.map { UInt8($0.hexDigitValue!) }
       return stride(from: 0, to: digits.count, by: 2).map { digits[$0] << 4 | digits[$0 + 1] }
     }
+  }
+}
+
+extension String {
+  /// As the font has letters for it: "Größe" as "Grosse", "возраст" as "vozrast".
+  var inBitmapFont: String {
+    guard !utf8.allSatisfy({ $0 < 128 }) else { return self }
+    return self.applyingTransform(StringTransform("Any-Latin; Latin-ASCII"), reverse: false) ?? self
   }
 }

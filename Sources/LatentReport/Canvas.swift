@@ -79,7 +79,7 @@ struct Canvas {
       upwards
       ? (Int((x - half).rounded()), Int((y + shift).rounded()))
       : (Int((x - shift).rounded()), Int((y - half).rounded()))
-    for (index, character) in text.enumerated() {
+    for (index, character) in text.inBitmapFont.enumerated() {
       for v in 0..<(BitmapFont.height + BitmapFont.heightBelow) * scale {
         for u in 0..<BitmapFont.width * scale
         where BitmapFont.isSet(character, x: u / scale, y: v / scale) {
@@ -93,7 +93,7 @@ struct Canvas {
   }
 
   static func width(of text: String, scale: Int = 2) -> Int {
-    max(0, text.count * BitmapFont.advance - 1) * scale
+    max(0, text.inBitmapFont.count * BitmapFont.advance - 1) * scale
   }
 
   private mutating func paint(

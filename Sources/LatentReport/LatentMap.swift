@@ -56,7 +56,7 @@ public struct LatentMap {
     for (number, name) in names.enumerated() {
       let y = 56 + 26 * Double(number)
       canvas.disc(x: 764, y: y, radius: 6, .of(number))
-      canvas.text(name.shortened(to: 10), x: 780, y: y)
+      canvas.text(name.inBitmapFont.shortened(to: 10), x: 780, y: y)
     }
     return canvas.image
   }

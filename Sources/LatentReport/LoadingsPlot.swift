@@ -15,7 +15,7 @@ public enum LoadingsPlot {
     let (columns, factors) = (model.columns, model.factors)
     guard columns <= maximumColumns, factors <= 50 else { return nil }
     let names = (columnNames ?? (0..<columns).map { "column \($0 + 1)" }).map {
-      $0.shortened(to: 20)
+      $0.inBitmapFont.shortened(to: 20)
     }
     let (loadings, uniquenesses, _) = model.onCorrelationScale
     let cellHeight = Double(max(2, min(36, 1400 / columns)))

@@ -114,6 +114,21 @@ import Testing
         #expect(abs(try #require(score["logLikelihood"] as? Double) + 404.96278) < 1e-4)
       }
 
+      /// The font of pictures has no letters beyond ASCII: it shows what comes nearest.
+      @Test func namesOfAllScripts() throws {
+        let rows = (0..<40).map { i in
+          let x = Double(i % 7)
+          let y = Double(i % 5)
+          return "\(x),\(2 * x + y),\(y - x)\n"
+        }.joined()
+        for (name, header) in [("ascii", "Grosse,vozrast,a->b"), ("all", "Größe,возраст,α→β")] {
+          try place.write("\(name).csv", "\(header)\n\(rows)".utf8)
+          try place.latent(
+            "fit", "factors", "--data", "\(name).csv", "--factors", "1", "--output", name)
+        }
+        #expect(try place.read("all/loadings.png") == place.read("ascii/loadings.png"))
+      }
+
       /// The ability tests of 112 people (Smith and Stanley 1983), as R's `ability.cov` has them.
       static let ability = """
         general,picture,blocks,maze,reading,vocab
