@@ -29,13 +29,17 @@ extension Dataset {
     case .csv: data = try CSVReader.read(stream, options)
     }
     guard let path = options.labelsPath else { return data }
-    return try data.labelled(readLabels(ByteStream(contentsOf: path), count: data.rows.count))
+    return try data.labelled(by: path)
   }
 
-  private func labelled(_ labels: [String]) -> Dataset {
+  /// The same rows with labels from a file of their own, one a row: IDX, NPY or a CSV of one column.
+  ///
+  /// - Throws: ``FileError``.
+  public func labelled(by path: String) throws -> Dataset {
     Dataset(
-      name: name, rows: rows, imageShape: imageShape, columnNames: columnNames, labels: labels,
-      lines: lines, weights: weights)
+      name: name, rows: rows, imageShape: imageShape, columnNames: columnNames,
+      labels: try Self.readLabels(ByteStream(contentsOf: path), count: rows.count), lines: lines,
+      weights: weights)
   }
 
   /// One label for each of `count` rows.

@@ -21,6 +21,12 @@ struct TransformCommand: ParsableCommand {
       "Also a map of the means as PNG, coloured by the label (VAE).", valueName: "path"))
   var map: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "Labels of the rows of --data in a file of their own, for the map: IDX, NPY or CSV.",
+      valueName: "path"))
+  var labels: String?
+
   @Option(help: ArgumentHelp("CSV or NPY. (default: CSV on standard output)", valueName: "path"))
   var output: String?
 
@@ -35,6 +41,9 @@ struct TransformCommand: ParsableCommand {
     guard !json || output != nil else {
       throw ValidationError("--json needs --output: standard output holds one or the other.")
     }
+    guard labels == nil || (map != nil && data.data != nil && data.label == nil) else {
+      throw ValidationError("--labels are of the rows of --data, in a --map, in place of --label.")
+    }
   }
 
   func run() throws {
@@ -47,7 +56,8 @@ struct TransformCommand: ParsableCommand {
       return try transform(exact)
     }
     let saved = try SavedModel(model)
-    let rows = try saved.data(data)
+    var rows = try saved.data(data)
+    if let labels { rows = try rows.labelled(by: labels) }
     let backend = try compute.makeBackend()
     let posterior = try saved.model.transform(
       saved.model.batches(of: rows), backend: backend, seed: saved.seed)

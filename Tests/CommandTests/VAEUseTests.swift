@@ -19,6 +19,32 @@ extension CommandTests {
       try place.latentFails(["transform", "run", "--map", "map.csv"], saying: ".png")
     }
 
+    /// Labels in a file of their own make the map that a column of labels makes.
+    @Test func labelsOfTheirOwn() throws {
+      let place = try Workspace()
+      let rows = (0..<30).map { (x: Double($0 % 5), class: $0 % 3) }
+      try place.write(
+        "own.csv", ("a,b,c\n" + rows.map { "\($0.x),\(-$0.x),\($0.class)\n" }.joined()).utf8)
+      try place.write("bare.csv", ("a,b\n" + rows.map { "\($0.x),\(-$0.x)\n" }.joined()).utf8)
+      try place.write("labels.csv", ("c\n" + rows.map { "\($0.class)\n" }.joined()).utf8)
+      let fit = ["fit", "vae", "--data", "own.csv", "--label", "c", "--output", "run", "--quiet"]
+      #expect(try Command.run(fit + small, in: place).status == 0)
+      let map = ["transform", "run", "--data", "bare.csv", "--map"]
+      try place.latent("transform", "run", "--data", "own.csv", "--map", "own.png")
+      #expect(try Command.run(map + ["bare.png"], in: place).status == 0)
+      #expect(
+        try Command.run(map + ["labelled.png", "--labels", "labels.csv"], in: place).status == 0)
+      #expect(try place.read("labelled.png") == place.read("own.png"))
+      #expect(try place.read("labelled.png") != place.read("bare.png"))
+      try place.latentFails(
+        map + ["few.png", "--labels", "holes.csv"], saying: "holes.csv")
+      try place.write("few.csv", "c\n1\n".utf8)
+      try place.latentFails(
+        map + ["few.png", "--labels", "few.csv"], saying: "expected 30 labels")
+      let unnamed = ["transform", "run", "--map", "m.png", "--labels", "labels.csv"]
+      #expect(try Command.run(unnamed, in: place).status == 64)
+    }
+
     @Test func fillsGaps() throws {
       let place = try Workspace()
       let rows = (0..<60).map { i in
