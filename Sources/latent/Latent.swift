@@ -30,8 +30,10 @@ import LatentKernels
       var command = try parseAsRoot()
       try Processes.run(&command)
     } catch let error as any LatentError {
-      Processes.fail(error)
-      exit(withError: ExitCode.failure)
+      // A setting out of range, or in another's way, is bad usage like an option that is none.
+      let code = error is SettingError ? ExitCode.validationFailure : .failure
+      Processes.fail(error, code)
+      exit(withError: code)
     } catch {
       guard exitCode(for: error).isSuccess else {
         Processes.letTheFirstTell()

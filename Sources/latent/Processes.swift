@@ -53,11 +53,11 @@ enum Processes {
   }
 
   /// Tells of an error that ends the run, on rank 0 if it is everybody's, and ends all ranks.
-  static func fail(_ error: any LatentError) {
+  static func fail(_ error: any LatentError, _ code: ExitCode) {
     letTheFirstTell()
     printError((speaks ? "error" : "error on rank \(launched?.rank ?? 0)") + ": \(error)")
     #if MPI
-      ranks?.abort(exitCode: 1)
+      ranks?.abort(exitCode: code.rawValue)
     #endif
   }
 

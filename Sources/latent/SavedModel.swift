@@ -115,7 +115,13 @@ extension RunDirectory {
         "\(path) is a run of \(command), expected one of fit vae or fit autoencoder; \(verbs) take it."
       )
     }
-    return try readConfiguration(VAESettings.self)
+    let settings = try readConfiguration(VAESettings.self)
+    do {
+      try settings.training.validate()
+    } catch let error as SettingError {
+      throw FileError(configuration, error.description)
+    }
+    return settings
   }
 }
 

@@ -47,14 +47,14 @@ extension CommandTests {
       let place = try Workspace()
       try place.latent(
         "fit", "autoencoder", "--data", "iris", "--epochs", "2", "--quiet", "--output", "run")
-      try place.latentFails(["fit", "vae", "--resume", "run"], saying: "fit autoencoder")
-      try place.latentFails(
+      try place.latentRefuses(["fit", "vae", "--resume", "run"], saying: "fit autoencoder")
+      try place.latentRefuses(
         ["fit", "autoencoder", "--beside", "run"], saying: "a model of the same images")
-      try place.latentFails(
+      try place.latentRefuses(
         ["reconstruct", "run", "--output", "rows.png"], saying: "are not images")
       try place.latent(
         "fit", "factors", "--data", "iris", "--output", "factors")
-      try place.latentFails(["reconstruct", "factors"], saying: "cannot reconstruct")
+      try place.latentRefuses(["reconstruct", "factors"], saying: "cannot reconstruct")
     }
   }
 }

@@ -105,15 +105,31 @@ final class Workspace {
     return outcome
   }
 
-  /// Runs the command and expects one sentence, exit code 1, and nothing new in the directory.
+  /// Runs the command and expects that it fails: one sentence, exit code 1, and nothing new in the directory.
   @discardableResult
   func latentFails(
     _ arguments: [String], saying fragment: String, environment: [String: String] = [:],
     location: SourceLocation = #_sourceLocation
   ) throws -> String {
+    try ends(arguments, with: 1, saying: fragment, environment, location)
+  }
+
+  /// The same for options that are out of range, or in each other's way: exit code 64.
+  @discardableResult
+  func latentRefuses(
+    _ arguments: [String], saying fragment: String, environment: [String: String] = [:],
+    location: SourceLocation = #_sourceLocation
+  ) throws -> String {
+    try ends(arguments, with: 64, saying: fragment, environment, location)
+  }
+
+  private func ends(
+    _ arguments: [String], with status: Int32, saying fragment: String,
+    _ environment: [String: String], _ location: SourceLocation
+  ) throws -> String {
     let before = try contents
     let outcome = try Command.run(arguments, in: self, environment: environment)
-    #expect(outcome.status == 1, "\(outcome.errors)", sourceLocation: location)
+    #expect(outcome.status == status, "\(outcome.errors)", sourceLocation: location)
     #expect(outcome.output.isEmpty, sourceLocation: location)
     let lines = outcome.errors.split(separator: "\n")
     #expect(lines.count == 1, "\(outcome.errors)", sourceLocation: location)

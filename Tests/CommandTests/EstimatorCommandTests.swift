@@ -84,7 +84,7 @@ extension CommandTests {
           try #require(mixture["meanLogLikelihood"] as? Double)
           - #require(sampled["meanLogLikelihood"] as? Double)
         #expect(abs(difference) < 0.01)
-        try place.latentFails(
+        try place.latentRefuses(
           ["score", "mixture", "--estimator", "ais"],
           saying: "A mixture of Gaussians has the estimators exact, naive and importance, not ais.")
       #endif
@@ -122,10 +122,10 @@ extension CommandTests {
       }
       try place.latent("gap", "digits", "--rows", "3", "--samples", "40", "--output", "gap.csv")
       #expect(try Dataset.load("\(place.path)/gap.csv").rows.columns == 7)
-      try place.latentFails(["gap", "digits", "--samples", "0"], saying: "--samples must be")
-      try place.latentFails(["gap", "digits", "--steps", "-1"], saying: "inner steps")
+      try place.latentRefuses(["gap", "digits", "--samples", "0"], saying: "--samples must be")
+      try place.latentRefuses(["gap", "digits", "--steps", "-1"], saying: "inner steps")
       #if OpenBLAS
-        try place.latentFails(["gap", "mixture"], saying: "it has no gap")
+        try place.latentRefuses(["gap", "mixture"], saying: "it has no gap")
       #endif
     }
 
@@ -142,12 +142,12 @@ extension CommandTests {
         (["factors", "--flag", "0.1", "--estimator", "elbo"], "--flag needs the exact estimator"),
       ]
       for (arguments, fragment) in cases {
-        try place.latentFails(
+        try place.latentRefuses(
           ["score"] + arguments + ["--output", "never.csv"], saying: fragment)
       }
-      try place.latentFails(
+      try place.latentRefuses(
         ["compare", "digits", "--samples", "10,0"], saying: "--samples must be")
-      try place.latentFails(["compare", "digits", "--output", "plot.csv"], saying: ".png")
+      try place.latentRefuses(["compare", "digits", "--output", "plot.csv"], saying: ".png")
       try place.latentFails(["compare", "nowhere"], saying: "no such run")
     }
   }

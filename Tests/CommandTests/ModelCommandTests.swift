@@ -66,15 +66,15 @@ extension TableCommandTests {
       try place.latentFails(
         ["score", "digits", "--data", "iris"], saying: "expects 64 columns, iris has 4")
       try place.latentFails(["score", "nowhere"], saying: "no such run")
-      try place.latentFails(["score", "digits/model.safetensors"], saying: "give --data")
+      try place.latentRefuses(["score", "digits/model.safetensors"], saying: "give --data")
       try place.latentFails(
         ["score", "digits/checkpoint.safetensors", "--data", "digits"], saying: "latent.vae")
       try place.latentFails(["score", "digits/metrics.csv"], saying: "metrics.csv")
-      try place.latentFails(["sample", "digits", "--count", "0"], saying: "at least 1")
-      try place.latentFails(["sample", "digits", "--count", "-3"], saying: "at least 1")
-      try place.latentFails(["sample", "iris", "--output", "a.png"], saying: "not images")
-      try place.latentFails(["sample", "iris", "--output", "a.xls"], saying: "in .csv or .npy")
-      try place.latentFails(
+      try place.latentRefuses(["sample", "digits", "--count", "0"], saying: "at least 1")
+      try place.latentRefuses(["sample", "digits", "--count", "-3"], saying: "at least 1")
+      try place.latentRefuses(["sample", "iris", "--output", "a.png"], saying: "not images")
+      try place.latentRefuses(["sample", "iris", "--output", "a.xls"], saying: "in .csv or .npy")
+      try place.latentRefuses(
         ["sample", "digits", "--output", "a.jpg"], saying: "in .png, .csv or .npy")
       let one = try place.latent("score", "iris", "--rows", "1").output
       #expect(one.contains(", 1 row of iris"))

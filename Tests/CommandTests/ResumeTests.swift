@@ -167,13 +167,13 @@ extension RunCommandTests {
         (["--binarize", "sample"], "resume with the same"),
         (["--held-out", "0.5"], "other rows"),
         (["--data", "iris"], "iris"),
-        (["--backend", "simd"], "fused backend"),
-        (["--output", "elsewhere"], "drop --output"),
       ]
+      let resume = ["fit", "vae", "--resume", "run"]
       for (arguments, fragment) in changes {
-        try place.latentFails(
-          ["fit", "vae", "--resume", "run"] + arguments, saying: fragment)
+        try place.latentFails(resume + arguments, saying: fragment)
       }
+      try place.latentRefuses(resume + ["--backend", "simd"], saying: "fused backend")
+      try place.latentRefuses(resume + ["--output", "elsewhere"], saying: "drop --output")
       let after = try ["config.json", "model.safetensors"].map { try place.read("run/\($0)") }
       #expect(before == after)
     }

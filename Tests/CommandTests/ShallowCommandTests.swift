@@ -149,14 +149,14 @@ import Testing
         let test = try #require(result["test"] as? [String: Any])
         #expect(abs(try #require(test["statistic"] as? Double) - 6.11) < 0.02)
         #expect(test["degreesOfFreedom"] as? Int == 4)
-        try place.latentFails(["score", "run"], saying: "give --data")
-        try place.latentFails(
+        try place.latentRefuses(["score", "run"], saying: "give --data")
+        try place.latentRefuses(
           ["score", "run", "--data", "ability.csv", "--flag", "0.1"], saying: "fit to rows")
         try place.write("crooked.csv", Self.ability.replacing("\n5.991", with: "\n5.5").utf8)
         try place.latentFails(
           ["fit", "factors", "--covariance", "crooked.csv", "--observations", "112"],
           saying: "not symmetric")
-        try place.latentFails(
+        try place.latentRefuses(
           ["fit", "factors", "--covariance", "ability.csv"], saying: "--observations")
       }
 
@@ -176,7 +176,7 @@ import Testing
         try place.write("odd.csv", "eruptions,waiting\n4.3,80\n9,9\n".utf8)
         let odd = try place.latent("score", "run", "--data", "odd.csv", "--flag", "0.01", "--json")
         #expect(try odd.json()["flaggedRows"] as? [Int] == [2])
-        try place.latentFails(["score", "run", "--flag", "2"], saying: "between 0 and 1")
+        try place.latentRefuses(["score", "run", "--flag", "2"], saying: "between 0 and 1")
       }
 
       @Test func predictsAndSamples() throws {
@@ -286,23 +286,23 @@ import Testing
       @Test func verbsThatAModelLacks() throws {
         try mixture()
         try place.latent("fit", "factors", "--output", "factors")
-        try place.latentFails(
+        try place.latentRefuses(
           ["transform", "run"],
           saying: "a mixture of Gaussians, which cannot transform; it can score, sample, predict")
-        try place.latentFails(
+        try place.latentRefuses(
           ["predict", "factors"],
           saying: "a factor analysis, which cannot predict; it can score, sample, transform")
         _ = try Command.run(["fit", "vae", "--data", "iris", "--output", "vae"] + small, in: place)
-        try place.latentFails(["predict", "vae"], saying: "autoencoder, which cannot predict")
-        try place.latentFails(["score", "vae", "--flag", "0.1"], saying: "exact densities")
+        try place.latentRefuses(["predict", "vae"], saying: "autoencoder, which cannot predict")
+        try place.latentRefuses(["score", "vae", "--flag", "0.1"], saying: "exact densities")
         try place.latentFails(["predict", "nowhere"], saying: "no such run")
         for arguments in [["fit", "vae", "--resume", "run"], ["profile", "run"]] {
-          try place.latentFails(
+          try place.latentRefuses(
             arguments,
             saying:
               "run is a run of fit mixture, expected one of fit vae or fit autoencoder; score, ")
         }
-        try place.latentFails(["profile", "factors"], saying: "a run of fit factors")
+        try place.latentRefuses(["profile", "factors"], saying: "a run of fit factors")
         try place.latentFails(["score", "run", "--data", "iris"], saying: "expects 2 columns")
         try place.latentFails(
           ["fit", "mixture", "--output", "run"], saying: "already; choose another name")
@@ -315,12 +315,12 @@ import Testing
           saying: "Column 2")
         try place.latentFails(
           ["fit", "factors", "--data", "never.csv", "--missing"], saying: "Column 2")
-        try place.latentFails(["fit", "factors", "--factors", "4"], saying: "at most 1")
-        try place.latentFails(["fit", "factors", "--factors", "0"], saying: "at least 1")
-        try place.latentFails(
+        try place.latentRefuses(["fit", "factors", "--factors", "4"], saying: "at most 1")
+        try place.latentRefuses(["fit", "factors", "--factors", "0"], saying: "at least 1")
+        try place.latentRefuses(
           ["fit", "mixture", "--components", "500"], saying: "as many distinct rows")
-        try place.latentFails(["fit", "mixture", "--components", "0"], saying: "at least 1")
-        try place.latentFails(["fit", "mixture", "--backend", "simd"], saying: "fused backend")
+        try place.latentRefuses(["fit", "mixture", "--components", "0"], saying: "at least 1")
+        try place.latentRefuses(["fit", "mixture", "--backend", "simd"], saying: "fused backend")
         let usage = try Command.run(["fit", "mixture", "--components", "4...1"], in: place)
         #expect(usage.status == 64)
       }

@@ -107,9 +107,14 @@ import Testing
       }
 
       @Test func badInput() throws {
+        func words(_ line: String) -> [String] {
+          ["fit"] + line.split(separator: " ").map(String.init)
+        }
         func fails(_ arguments: String, saying fragment: String) throws {
-          try place.latentFails(
-            ["fit"] + arguments.split(separator: " ").map(String.init), saying: fragment)
+          try place.latentFails(words(arguments), saying: fragment)
+        }
+        func refuses(_ arguments: String, saying fragment: String) throws {
+          try place.latentRefuses(words(arguments), saying: fragment)
         }
         let mixture = "mixture --output run --data"
         try place.write("negative.csv", "x,w\n1,1\n2,-1\n4,1\n".utf8)
@@ -122,19 +127,20 @@ import Testing
         try fails(
           "\(mixture) rows.csv --label name --weights name", saying: "both label and weights")
         try fails("\(mixture) rows.csv --weights name", saying: "expected a number")
-        try fails("mixture --output run --weights 1", saying: "--weights choose")
-        try fails("mixture --output run --factors 2", saying: "--factors goes with")
-        try fails(
+        try refuses("mixture --output run --weights 1", saying: "--weights choose")
+        try refuses("mixture --output run --factors 2", saying: "--factors goes with")
+        try refuses(
           "mixture --output run --covariance factor-analytic --factors 2", saying: "found 2")
-        try fails("mixture --output run --stream", saying: "--stream reads a file")
-        try fails("\(mixture) faithful --stream", saying: "drop --stream")
-        try fails("\(mixture) gap.csv --stream --missing", saying: "one of --stream and --missing")
+        try refuses("mixture --output run --stream", saying: "--stream reads a file")
+        try refuses("\(mixture) faithful --stream", saying: "drop --stream")
+        try refuses(
+          "\(mixture) gap.csv --stream --missing", saying: "one of --stream and --missing")
         try fails("\(mixture) gap.csv --stream", saying: "missing value (NaN) in row 2 (line 3)")
-        try fails(
+        try refuses(
           "\(mixture) rows.csv --label name --stream --components 1...2 --folds 2",
           saying: "no folds")
         try fails("factors --output run --data gap.csv --stream", saying: "missing value")
-        try fails(
+        try refuses(
           "factors --output run --covariance rows.csv --observations 9 --stream",
           saying: "--stream")
       }

@@ -13,10 +13,10 @@ extension CommandTests {
       try place.latent("transform", "run", "--map", "map.png")
       #expect(try place.contents.isSuperset(of: ["map.png", "walk.csv"]))
       #expect(FileManager.default.fileExists(atPath: place.path + "/run/traversals.png"))
-      try place.latentFails(["sample", "run", "--interpolate", "1,999"], saying: "no row 999")
-      try place.latentFails(["sample", "run", "--interpolate", "1"], saying: "two rows")
-      try place.latentFails(["sample", "run", "--traverse", "--steps", "1"], saying: "2...1000")
-      try place.latentFails(["transform", "run", "--map", "map.csv"], saying: ".png")
+      try place.latentRefuses(["sample", "run", "--interpolate", "1,999"], saying: "no row 999")
+      try place.latentRefuses(["sample", "run", "--interpolate", "1"], saying: "two rows")
+      try place.latentRefuses(["sample", "run", "--traverse", "--steps", "1"], saying: "2...1000")
+      try place.latentRefuses(["transform", "run", "--map", "map.csv"], saying: ".png")
     }
 
     /// Labels in a file of their own make the map that a column of labels makes.
@@ -69,7 +69,7 @@ extension CommandTests {
       try place.write("empty.csv", "a,b\n1,2\n,\n".utf8)
       try place.latentFails(
         ["impute", "run", "--data", "empty.csv"], saying: "every value of row 2 is missing")
-      try place.latentFails(
+      try place.latentRefuses(
         ["impute", "run", "--data", "gaps.csv", "--samples", "0"], saying: "1...1000000")
     }
 

@@ -140,10 +140,10 @@
           }
         }
       }
-      #expect(throws: SettingError.self) {
+      #expect(throws: DataError.self) {
         try GaussianMixture.fit(data, two, sampleWeights: [Double](repeating: 0, count: 10))
       }
-      #expect(throws: SettingError.self) {
+      #expect(throws: DataError.self) {
         try GaussianMixture.fit(data, two, sampleWeights: [Double](repeating: -1, count: 10))
       }
       #expect(throws: ShapeError.self) { try GaussianMixture.fit(data, two, sampleWeights: [1]) }

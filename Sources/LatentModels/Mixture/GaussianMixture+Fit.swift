@@ -114,14 +114,14 @@
             throw ShapeError("\(rows.count) rows have \(weights.count) sample weights.")
           }
           if let row = weights.firstIndex(where: { !($0 >= 0 && $0.isFinite) }) {
-            throw SettingError(
+            throw DataError(
               "Sample weights must be 0 or positive numbers, found \(weights[row]) for row "
                 + "\(share.first + row + 1).")
           }
           return [Double(weights.count { $0 > 0 })]
         }
         guard positive[0] > 0 else {
-          throw SettingError("All sample weights are 0; at least one must be positive.")
+          throw DataError("All sample weights are 0; at least one must be positive.")
         }
       }
       let distinct = try rows.countDistinct(

@@ -95,7 +95,7 @@ extension VAE {
     let configuration = try file.decode(
       VAEConfiguration.self, from: "configuration", path: path)
     // Before memory is asked for what the metadata claim.
-    try configuration.architecture.validate()
+    try claim(of: path) { try configuration.architecture.validate() }
     let held = file.tensors.values.reduce(0.0) { sum, tensor in
       guard case .float32(let values) = tensor.values else { return sum }
       return sum + Double(values.count)
@@ -106,9 +106,18 @@ extension VAE {
         path,
         "a model of \(configuration.architecture.description) has more parameters than the file.")
     }
-    let model = try VAE(configuration)
+    let model = try claim(of: path) { try VAE(configuration) }
     try model.readParameters(from: file, path: path)
     return model
+  }
+
+  /// What a file says is believed no more than what a caller says, but then the file is to blame.
+  private static func claim<Value>(of path: String, _ check: () throws -> Value) throws -> Value {
+    do {
+      return try check()
+    } catch let error as any LatentError {
+      throw ModelFileError(path, error.description)
+    }
   }
 
   func readParameters(from file: TensorFile, path: String) throws {
