@@ -42,15 +42,18 @@ public struct Standardization: Codable, Sendable, Equatable {
     inTurn: Bool = false
   ) throws {
     let columns = rows.columns
-    func means(_ term: (Double, Int) -> Double) throws -> [Double] {
+    func sums(_ terms: (Double, Int) -> (Double, Double)) throws -> (
+      first: [Double], second: [Double]
+    ) {
       func add(to all: inout [Double]) throws {
         try rows.forEachChunk(multipleOf: 1) { _, chunk in
           for row in 0..<chunk.count {
             for column in 0..<columns {
               let value = chunk.value(row, column)
               guard !value.isNaN else { continue }
-              all[column] += term(value, column)
-              all[columns + column] += 1
+              let (first, second) = terms(value, column)
+              all[column] += first
+              all[columns + column] += second
             }
           }
         }
@@ -64,14 +67,22 @@ public struct Standardization: Codable, Sendable, Equatable {
           try add(to: &all)
           return all
         }
-      return (0..<columns).map { all[$0] / max(1, all[columns + $0]) }
+      return (Array(all[..<columns]), Array(all[columns...]))
     }
-    let mean = try means { value, _ in value }
-    let variance = try means { value, column in (value - mean[column]) * (value - mean[column]) }
-    scale = zip(variance, mean).map { variance, mean in
-      let deviation = variance.squareRoot()
-      // What rounding leaves of a constant column, whatever its unit, is no deviation.
-      return deviation > 1e-12 * abs(mean) ? deviation : 1
+    let plain = try sums { value, _ in (value, 1) }
+    let counts = plain.second.map { max(1, $0) }
+    let centers = zip(plain.first, counts).map { $0 / $1 }
+    let centered = try sums { value, column in
+      let error = value - centers[column]
+      return (error, error * error)
+    }
+    let columnSums = (0..<columns).map {
+      CenteredSums(total: counts[$0], errors: centered.first[$0], squares: centered.second[$0])
+    }
+    let mean = zip(columnSums, centers).map { $0.mean(center: $1) }
+    scale = zip(columnSums, mean).map { sums, mean in
+      let deviation = sums.variance.squareRoot()
+      return varies(deviation: deviation, mean: mean) ? deviation : 1
     }
     self.mean = mean
   }

@@ -36,6 +36,17 @@ import Testing
     #expect(abs(reference.report.logLikelihood - model.report.logLikelihood) < 1e-6)
   }
 
+  /// So many rows that a plain sum's mean of a constant column is no longer the constant.
+  @Test func constantColumnOfManyRows() throws {
+    let columns = 5
+    var matrix: Matrix<Double> = factorRows(90_000, columns: columns, factors: 1).matrix()
+    for row in 0..<matrix.rows { matrix[row, 3] = 0.1 }
+    matrix[0, 0] = .nan
+    let model = try FactorAnalysis.fit(
+      Rows(matrix), FactorConfiguration(factors: 1, maximumIterations: 3))
+    #expect(model.loadings.row(3).allSatisfy { $0 == 0 } && model.mean[3] == 0.1)
+  }
+
   @Test func constantColumnBesideGaps() throws {
     var matrix: Matrix<Double> = removing(0.2, from: factorRows(100, columns: 6, factors: 1))
       .matrix()

@@ -18,8 +18,7 @@ struct FactorProblem {
   init(_ moments: SampleMoments, factors: Int) throws {
     let variances = moments.mean.indices.map { moments.covariance[$0, $0] }
     let isConstant = variances.indices.map {
-      // What rounding leaves of a variance of zero.
-      !(variances[$0].squareRoot() > 1e-12 * abs(moments.mean[$0]))
+      !varies(deviation: variances[$0].squareRoot(), mean: moments.mean[$0])
     }
     varying = variances.indices.filter { !isConstant[$0] }
     constant = variances.indices.filter { isConstant[$0] }
@@ -41,7 +40,13 @@ struct FactorProblem {
       }
     }
     self.correlation = correlation
-    cholesky = FactorAlgebra.cholesky(correlation)
+    // So few rows, or a column that others make up, and the last pivots are rounding: of a column's variance what
+    // the columns before it do not explain.
+    let size = varying.count
+    let lower = moments.count > size ? FactorAlgebra.cholesky(correlation) : nil
+    cholesky = lower.flatMap { lower in
+      (0..<size).allSatisfy { lower[$0, $0] * lower[$0, $0] > 1e-14 * Double(size) } ? lower : nil
+    }
   }
 
   /// - Throws: ``SettingError`` when the covariance of so many columns cannot determine the factors.

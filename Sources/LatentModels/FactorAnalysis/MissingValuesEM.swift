@@ -58,21 +58,27 @@ struct MissingValuesEM {
       throw DataError(
         "Column \(column + 1) has no observed value in \(share.total) rows; leave it out.")
     }
-    let mean = (0..<columns).map { sums[$0] / Double(counts[$0]) }
-    let squares = try communicator.sum(count: columns) {
-      var squares = zeros
-      forEachValue { squares[$0] += ($1 - mean[$0]) * ($1 - mean[$0]) }
-      return squares
+    let centers = (0..<columns).map { sums[$0] / Double(counts[$0]) }
+    let about = try communicator.sum(count: 2 * columns) {
+      var (errors, squares) = (zeros, zeros)
+      forEachValue {
+        let error = $1 - centers[$0]
+        errors[$0] += error
+        squares[$0] += error * error
+      }
+      return errors + squares
     }
-    // Where a mean is not finite its squares are not, either.
-    if let column = squares.firstIndex(where: { !$0.isFinite }) {
+    let centered = (0..<columns).map {
+      CenteredSums(total: Double(counts[$0]), errors: about[$0], squares: about[columns + $0])
+    }
+    // Where a center is not finite its squares are not, either.
+    if let column = centered.firstIndex(where: { !$0.variance.isFinite }) {
       throw DataError(tooLargeToSquare: column)
     }
+    let mean = zip(centered, centers).map { $0.mean(center: $1) }
     // Its own variances tell constant columns; it also fixes their typical deviation.
     var diagonal = Matrix<Double>(rows: columns, columns: columns)
-    for column in 0..<columns {
-      diagonal[column, column] = squares[column] / Double(counts[column])
-    }
+    for column in 0..<columns { diagonal[column, column] = centered[column].variance }
     let problem = try FactorProblem(
       SampleMoments(count: share.total, mean: mean, covariance: diagonal),
       factors: configuration.factors)

@@ -62,7 +62,7 @@ extension SampleMoments {
     guard isFinite else { return }
     let deviations = mean.indices.map { covariance[$0, $0].squareRoot() }
     // As of a factor problem: what rounding leaves of a constant column has no correlations.
-    let varying = mean.indices.filter { deviations[$0] > 1e-12 * abs(mean[$0]) }
+    let varying = mean.indices.filter { varies(deviation: deviations[$0], mean: mean[$0]) }
     var correlation = Matrix<Double>(rows: varying.count, columns: varying.count)
     for (i, row) in varying.enumerated() {
       for (j, column) in varying.enumerated() {

@@ -1,9 +1,10 @@
+import Foundation
 import LatentKernels
 
 /// Weighted means and variances of the columns, over the values that are there on all ranks.
 struct ColumnMoments {
   let means: [Double]
-  /// 1 where a column is constant.
+  /// A typical one, the geometric mean of the others, where a column is constant; 1 where all are.
   let variances: [Double]
 
   /// - Throws: ``DataError`` naming a column without any value.
@@ -13,9 +14,9 @@ struct ColumnMoments {
   ) throws {
     let columns = rows.columns
     // Two sweeps, the second about the first one's means.
-    func sweep(about centers: [Double]?, power: Int) throws -> (sums: [Double], weights: [Double]) {
-      var sums = [Double](repeating: 0, count: columns)
-      var totals = sums
+    func sweep(about centers: [Double]) throws -> [CenteredSums] {
+      var errors = [Double](repeating: 0, count: columns)
+      var (squares, totals) = (errors, errors)
       func add<Value>(_ values: [Value], _ start: Int, _ number: (Value) -> Double) {
         for row in 0..<values.count / max(columns, 1) {
           let weight = weights?[start + row] ?? 1
@@ -23,13 +24,14 @@ struct ColumnMoments {
           for column in 0..<columns {
             let value = number(values[row * columns + column])
             guard !value.isNaN else { continue }
-            let error = value - (centers?[column] ?? 0)
-            sums[column] += weight * (power == 1 ? error : error * error)
+            let error = value - centers[column]
+            errors[column] += weight * error
+            squares[column] += weight * (error * error)
             totals[column] += weight
           }
         }
       }
-      let all = try communicator.sum(count: 2 * columns) {
+      let all = try communicator.sum(count: 3 * columns) {
         try rows.forEachChunk(multipleOf: 1) { first, chunk in
           switch chunk.storage {
           case .bytes(let values): add(values, first) { Double($0) / 255 }
@@ -37,22 +39,29 @@ struct ColumnMoments {
           case .doubles(let values): add(values, first) { $0 }
           }
         }
-        return sums + totals
+        return totals + errors + squares
       }
-      return (Array(all[..<columns]), Array(all[columns...]))
+      return (0..<columns).map {
+        CenteredSums(total: all[$0], errors: all[columns + $0], squares: all[2 * columns + $0])
+      }
     }
-    let first = try sweep(about: nil, power: 1)
-    if let column = first.weights.firstIndex(of: 0) {
+    let plain = try sweep(about: [Double](repeating: 0, count: columns))
+    if let column = plain.firstIndex(where: { $0.total == 0 }) {
       throw DataError(
         "Column \(column + 1) has no value in any row (of positive weight); leave it out.")
     }
-    let means = zip(first.sums, first.weights).map { $0 / $1 }
-    let second = try sweep(about: means, power: 2)
-    variances = (0..<columns).map {
-      let variance = second.sums[$0] / second.weights[$0]
-      // What rounding leaves of a constant column is no variance; what is not finite is one for ``checkFinite()``.
-      return !variance.isFinite || variance.squareRoot() > 1e-12 * abs(means[$0]) ? variance : 1
+    let centers = plain.map { $0.mean(center: 0) }
+    let centered = try sweep(about: centers)
+    let means = zip(centered, centers).map { $0.mean(center: $1) }
+    // What is not finite is one for ``checkFinite()``.
+    let found = zip(centered, means).map { sums, mean -> Double? in
+      let variance = sums.variance
+      return !variance.isFinite || varies(deviation: variance.squareRoot(), mean: mean)
+        ? variance : nil
     }
+    let logs = found.compactMap { $0 }.map { log($0) }
+    let typical = logs.isEmpty ? 1 : exp(logs.reduce(0, +) / Double(logs.count))
+    variances = found.map { $0 ?? typical }
     self.means = means
   }
 

@@ -4,7 +4,7 @@
   /// The smallest variances allowed: a fraction of those of the data.
   struct CovarianceFloor {
     let fraction: Double
-    /// The data's variances by column, 1 where a column is constant.
+    /// The data's variances by column, a typical one where a column is constant.
     let variances: [Double]
 
     /// The covariance itself where it keeps the bound. Elsewhere its eigenvalues in units of the data's
