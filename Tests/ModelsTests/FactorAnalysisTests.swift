@@ -100,6 +100,40 @@ import Testing
     #expect(largestDifference(later.loadings.values, rotated.loadings.values) < 1e-5)
   }
 
+  /// A pair of columns that are nearly one draws the first start to itself; the factor of the six others is worth
+  /// hundreds of nats more. The bound is the log-likelihood of a model without the pair's correlation.
+  @Test func leavesAPoorMaximum() throws {
+    let (p, n) = (8, 200)
+    var covariance = Matrix<Double>(rows: p, columns: p)
+    var without = covariance
+    for i in 0..<p {
+      for j in 0..<p {
+        let isPair = i < 2 && j < 2
+        covariance[i, j] = i == j ? 1 : isPair ? 1 - 1e-4 : i >= 2 && j >= 2 ? 0.95 : 0
+        without[i, j] = i != j && isPair ? 0 : covariance[i, j]
+      }
+    }
+    // The six have eigenvalues 5.75 and, five times, 0.05; tr(Σ⁻¹ S) is p.
+    let determinant = log(5.75) + 5 * log(0.05)
+    let bound = -Double(n) / 2 * (Double(p) * log(2 * Double.pi) + determinant + Double(p))
+    let model = try FactorAnalysis.fit(
+      covariance: covariance, observations: n, FactorConfiguration(factors: 1))
+    #expect(model.report.logLikelihood >= bound - 1e-6)
+  }
+
+  /// The test needs log|S|, of which rounding leaves nothing where columns add up, or rows are few.
+  @Test func noTestOfSingularCovariances() throws {
+    for seed in 0..<8 as Range<UInt64> {
+      let few = try FactorAnalysis.fit(
+        factorRows(6, columns: 6, factors: 1, seed: seed), FactorConfiguration(factors: 1))
+      #expect(few.report.test == nil)
+      var sums: Matrix<Double> = factorRows(200, columns: 6, factors: 1, seed: seed).matrix()
+      for row in 0..<200 { sums[row, 0] = sums[row, 1] + sums[row, 2] }
+      let model = try FactorAnalysis.fit(Rows(sums), FactorConfiguration(factors: 1))
+      #expect(model.report.test == nil)
+    }
+  }
+
   @Test func heywoodCaseIsBoundedAndReported() throws {
     // Column 0 is the factor itself.
     var matrix: Matrix<Double> = factorRows(200, columns: 5, factors: 1).matrix()

@@ -69,9 +69,10 @@ public struct FactorConfiguration: Codable, Sendable, Equatable {
       throw SettingError(
         "The maximum number of iterations must be at least 1, found \(maximumIterations).")
     }
-    guard uniquenessFloor > 0, uniquenessFloor < 1 else {
+    // Below, rounding decides what a likelihood is.
+    guard uniquenessFloor >= 1e-12, uniquenessFloor < 1 else {
       throw SettingError(
-        "The uniqueness floor must lie between 0 and 1, found \(uniquenessFloor).")
+        "The uniqueness floor must be at least 1e-12 and below 1, found \(uniquenessFloor).")
     }
   }
 }

@@ -23,9 +23,32 @@ struct MaximumLikelihood {
     var leading: Eigenpairs
   }
 
+  /// A uniqueness at its floor may be the mark of a maximum that is only a local one: then other starts are
+  /// tried, where columns are so few that it takes no time, and the best is kept.
   func fit() -> FactorSolution {
+    var best = descend(from: initialUniquenesses())
+    let isAtFloor = best.uniquenesses.contains { $0 < 1.01 * configuration.uniquenessFloor }
+    guard isAtFloor, problem.correlation.rows <= 128 else { return best }
+    for start in 0..<5 {
+      let other = descend(from: uniquenesses(ofStart: start))
+      if other.objectives.last! < best.objectives.last! - configuration.tolerance { best = other }
+    }
+    return best
+  }
+
+  /// All one half, or anywhere between 0 and 1: the logistic function of normals.
+  private func uniquenesses(ofStart start: Int) -> [Double] {
+    var draws = [Float](repeating: 0, count: problem.correlation.rows)
+    if start > 0 {
+      InstructionSet.best.kernels.random_normal(
+        draws.count, configuration.seed, LATENT_PURPOSE_INITIALIZATION, 0, UInt32(start), 0, &draws)
+    }
+    return draws.map { max(1 / (1 + exp(-1.5 * Double($0))), configuration.uniquenessFloor) }
+  }
+
+  private func descend(from uniquenesses: [Double]) -> FactorSolution {
     let floor = log(configuration.uniquenessFloor)
-    var (point, eigenpairs) = start()
+    var (point, eigenpairs) = start(at: uniquenesses)
     var objectives = [point.objective]
     var converged = false
     while !converged, objectives.count <= configuration.maximumIterations {
@@ -47,16 +70,19 @@ struct MaximumLikelihood {
 
   /// Where EM begins: the initial uniquenesses and the best loadings for them.
   func initialSolution() -> FactorSolution {
-    let (point, _) = start()
+    let (point, _) = start(at: initialUniquenesses())
     return solution(point, objectives: [point.objective], converged: false)
   }
 
-  private func start() -> (Point, LeadingEigenpairs) {
-    let (q, floor) = (configuration.factors, configuration.uniquenessFloor)
+  private func initialUniquenesses() -> [Double] {
+    problem.initialUniquenesses(
+      factors: configuration.factors, floor: configuration.uniquenessFloor)
+  }
+
+  private func start(at uniquenesses: [Double]) -> (Point, LeadingEigenpairs) {
     var eigenpairs = LeadingEigenpairs(
-      count: q, size: problem.correlation.rows, seed: configuration.seed)
-    let theta = problem.initialUniquenesses(factors: q, floor: floor).map { log($0) }
-    let point = evaluate(theta, &eigenpairs)
+      count: configuration.factors, size: problem.correlation.rows, seed: configuration.seed)
+    let point = evaluate(uniquenesses.map { log($0) }, &eigenpairs)
     return (point, eigenpairs)
   }
 
