@@ -23,6 +23,27 @@ import Testing
     }
   }
 
+  /// Draws behind reported bounds are normal: E|ε|⁴ is L² + 2L, and L² where 2 L draws have their covariance matched.
+  @Test func evaluationDrawsAreNormal() {
+    let size = 16
+    func fourth(_ least: Int) -> (mean: Double, error: Double) {
+      let means = (0..<300 as Range<UInt64>).map { seed -> Double in
+        let noise = MatchedNoise(
+          samples: 2 * size, dimensions: size, seed: seed, epoch: 0, matchingFrom: least)
+        let norms = (0..<noise.samples).map { sample in
+          noise.values[sample * size..<(sample + 1) * size].reduce(0) { $0 + $1 * $1 }
+        }
+        return norms.reduce(0) { $0 + $1 * $1 } / Double(norms.count)
+      }
+      let mean = means.reduce(0, +) / Double(means.count)
+      let squares = means.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+      return (mean, (squares / Double(means.count * (means.count - 1))).squareRoot())
+    }
+    let (mean, error) = fourth(16)
+    #expect(abs(mean - Double(size * size + 2 * size)) < 5 * error && error < 4)
+    #expect(abs(fourth(2).mean - Double(size * size)) < 1e-9)
+  }
+
   /// Semi-amortized: whatever the encoder, the same optimum; from one that has learned something, in
   /// fewer steps.
   @Test func startsFromAnEncoder() throws {

@@ -4,14 +4,18 @@ import LatentKernels
 /// the identity (moment matching, Barraquand 1995): averages over them are exact for quadratics, and
 /// so is the bound of a Gaussian model with a linear decoder. Every draw comes with its negative.
 ///
-/// With fewer than 2 draws a dimension the covariance cannot be matched; the mean is.
+/// With fewer than 2 draws a dimension the covariance cannot be matched; the mean is. With few more the draws are no
+/// longer normal (with 2 they lie on a sphere), and averages of what is not quadratic are biased: reported bounds
+/// want 16.
 struct MatchedNoise {
   let samples, dimensions: Int
   /// Row after row.
   let values: [Double]
 
-  /// - Parameter epoch: keys the draws, with the seed.
-  init(samples: Int, dimensions: Int, seed: UInt64, epoch: UInt32) {
+  /// - Parameters:
+  ///   - epoch: keys the draws, with the seed.
+  ///   - least: draws a dimension from which the covariance is matched, too.
+  init(samples: Int, dimensions: Int, seed: UInt64, epoch: UInt32, matchingFrom least: Int = 2) {
     let pairs = max(1, (samples + 1) / 2)
     self.samples = 2 * pairs
     self.dimensions = dimensions
@@ -24,7 +28,7 @@ struct MatchedNoise {
         dimensions, seed, LATENT_PURPOSE_EPSILON, UInt32(pair), .max, epoch, &draw)
       for l in 0..<dimensions { half[pair * dimensions + l] = Double(draw[l]) }
     }
-    if pairs >= dimensions { Self.whiten(&half, pairs, dimensions) }
+    if self.samples >= least * dimensions { Self.whiten(&half, pairs, dimensions) }
     values = (0..<pairs).flatMap { pair -> [Double] in
       let row = half[pair * dimensions..<(pair + 1) * dimensions]
       return row + row.map { -$0 }
