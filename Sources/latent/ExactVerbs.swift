@@ -61,11 +61,19 @@ extension ScoreCommand {
     var loaded = Agreement()
     loaded.add("columns in the data", rows.rows.columns)
     try communicator.agree(on: loaded)
-    let threshold = try flag.map { try ScoreQuantiles.threshold($0, of: run) }
     let backend = try communicator.unanimously { try compute.makeFusedBackend() }
-    let scores = try rows.map { try run.model.logDensities($0, backend: backend) }
+    let thresholds = try flag.map { try ScoreThresholds($0, of: run, backend: backend) }
+    let scored = try rows.map { chunk in
+      let scores = try run.model.logDensities(chunk, backend: backend)
+      let bounds = try thresholds?.of(chunk)
+      return scores.enumerated().map { row, score in
+        (score: score, isUnusual: bounds.map { score < $0[row] } ?? false)
+      }
+    }
     guard communicator.rank == 0 else { return }
-    let flagged = threshold.map { bound in scores.indices.filter { scores[$0] < bound } }
+    let scores = scored.map(\.score)
+    let flagged = flag.map { _ in scored.indices.filter { scored[$0].isUnusual } }
+    let threshold = thresholds?.complete
     if let output {
       var table = Matrix<Double>(rows: scores.count, columns: flagged == nil ? 1 : 2)
       for (row, score) in scores.enumerated() { table[row, 0] = score }
@@ -74,9 +82,9 @@ extension ScoreCommand {
         table, columnNames: flagged == nil ? ["logDensity"] : ["logDensity", "flagged"],
         to: output)
     }
-    let total = scores.reduce(0, +)
+    let total = scores.sum(rows.allWeights)
     let result = ExactResult(
-      logLikelihood: total, meanLogLikelihood: total / Double(max(1, scores.count)),
+      logLikelihood: total, meanLogLikelihood: scores.mean(rows.allWeights),
       rows: scores.count, data: rows.name, output: output, threshold: threshold,
       flaggedRows: flagged?.map { $0 + 1 })
     if json { return try printJSON(result) }
@@ -140,44 +148,5 @@ extension TransformCommand {
       try printJSON(
         Result(rows: table.rows, latentDimensions: size, data: rows.name, output: target))
     }
-  }
-}
-
-/// The distribution of log p(x) over the rows fitted: at every thousandth, in the run directory.
-enum ScoreQuantiles {
-  static let steps = 1000
-
-  static func write(_ scores: [Double], to run: RunDirectory) throws {
-    let sorted = scores.sorted()
-    var table = Matrix<Double>(rows: steps + 1, columns: 2)
-    for step in 0...steps {
-      let fraction = Double(step) / Double(steps)
-      (table[step, 0], table[step, 1]) = (fraction, interpolated(sorted, at: fraction))
-    }
-    try CSV.write(table, columnNames: ["fraction", "logDensity"], to: run.scoreQuantiles)
-  }
-
-  /// Below which the fraction of the fitted rows lies.
-  static func threshold(_ fraction: Double, of run: ExactRun) throws -> Double {
-    guard fraction > 0, fraction < 1 else {
-      throw SettingError("The fraction to flag must lie between 0 and 1, found \(fraction).")
-    }
-    guard run.about?.data != nil else {
-      throw SettingError(
-        "--flag needs the run directory of a fit to rows, which keeps their scores.")
-    }
-    let path = try RunDirectory.open(run.path).scoreQuantiles
-    let rows = try Dataset.load(path).rows
-    guard rows.count == steps + 1, rows.columns == 2 else {
-      throw FileError(path, "expected \(steps + 1) quantiles, found \(rows.count) rows.")
-    }
-    return interpolated((0...steps).map { rows.value($0, 1) }, at: fraction)
-  }
-
-  private static func interpolated(_ sorted: [Double], at fraction: Double) -> Double {
-    let place = fraction * Double(sorted.count - 1)
-    let low = Int(place)
-    let high = min(low + 1, sorted.count - 1)
-    return sorted[low] + (place - Double(low)) * (sorted[high] - sorted[low])
   }
 }

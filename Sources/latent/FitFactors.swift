@@ -121,6 +121,7 @@ struct FitFactors: SharedCommand {
     let backend = try communicator.unanimously { try compute.makeFusedBackend() }
     let model = try fit(data, backend)
     let scores = try options.covariance == nil ? data.map(model.scoreSamples) : []
+    let gapless = source.missing == true ? try data.gapless() : nil
     let heldOutScore = try heldOut.map { try $0.map(model.scoreSamples).mean() }
     guard communicator.rank == 0 else { return }
     try table.makeRun("factors", source) { run in
@@ -131,7 +132,7 @@ struct FitFactors: SharedCommand {
       try model.save(to: run.model)
       try model.writeHistory(to: run.metrics)
       if options.covariance == nil {
-        try ScoreQuantiles.write(scores, to: run)
+        try ScoreQuantiles.write(scores, of: data, gapless: gapless, to: run)
       }
       if let picture = model.loadingsPicture(columnNames: data.columnNames) {
         try PNG.write(picture, to: run.loadings)

@@ -43,6 +43,7 @@
         rows, of: data, model, seed: table.seed, backend: backend)
       let fitted = try standard.map { try fit.model.inDataUnits($0) } ?? fit.model
       let scores = try data.map { try fitted.scoreSamples($0, backend: backend) }
+      let gapless = source.missing == true ? try data.gapless() : nil
       let logLikelihood = scores.sum(data.allWeights)
       let heldOutScore = try heldOut.map { part in
         try part.map { try fitted.scoreSamples($0, backend: backend) }.mean(part.allWeights)
@@ -56,7 +57,7 @@
             command: "fit mixture", data: source, seed: table.seed, columnNames: data.columnNames,
             model: MixtureSettings(model)))
         try fitted.write(to: run.model)
-        try ScoreQuantiles.write(scores, to: run)
+        try ScoreQuantiles.write(scores, of: data, gapless: gapless, to: run)
         try summary.write(to: run.components)
         try fit.writeMetrics(to: run, logScale: standard?.logScale ?? 0)
         try drawPictures(
