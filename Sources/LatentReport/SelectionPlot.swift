@@ -30,10 +30,10 @@
         canvas.text(name, x: x + 34, y: 44)
       }
       guard hasHeldOut else { return canvas.image }
-      let values = candidates.map { $0.heldOut! - logScale }
+      let values = candidates.map { $0.heldOut.map { $0 - logScale } }
       let right = Axes(
         frame: Frame(left: 860, top: 70, right: 1270, bottom: 490), x: counts,
-        y: Axes.range(of: values))
+        y: Axes.range(of: values.compactMap { $0 }))
       right.draw(
         on: &canvas, title: "held-out log p of a row", x: "components", y: "larger is better")
       draw(values, of: selection, by: .heldOut, in: right, .of(3), on: &canvas)
@@ -41,17 +41,18 @@
     }
 
     private static func draw(
-      _ values: [Double], of selection: MixtureSelection,
+      _ values: [Double?], of selection: MixtureSelection,
       by criterion: MixtureSelection.Criterion, in axes: Axes, _ color: Color,
       on canvas: inout Canvas
     ) {
-      let points = zip(selection.candidates, values).map {
-        axes.point(Double($0.components), $1)
+      let points = zip(selection.candidates, values).map { candidate, value in
+        value.map { axes.point(Double(candidate.components), $0) }
       }
-      canvas.polyline(points, width: 2.5, color)
-      for point in points { canvas.disc(x: point.x, y: point.y, radius: 5, color) }
-      guard let best = selection.best(by: criterion) else { return }
-      let (x, y) = points[best]
+      canvas.polyline(points.compactMap { $0 }, width: 2.5, color)
+      for point in points.compactMap({ $0 }) {
+        canvas.disc(x: point.x, y: point.y, radius: 5, color)
+      }
+      guard let best = selection.best(by: criterion), let (x, y) = points[best] else { return }
       canvas.disc(x: x, y: y, radius: 10, color)
       canvas.disc(x: x, y: y, radius: 7, .white)
       canvas.disc(x: x, y: y, radius: 4, color)

@@ -72,7 +72,7 @@
           lowerBounds: fit.report.lowerBounds, logScale: standard?.logScale ?? 0,
           names: data.columnNames, in: run
         ).write(to: run.report)
-        for warning in fit.report.warnings { printError("warning: \(warning)") }
+        for warning in fit.warnings { printError("warning: \(warning)") }
         try table.json ? printJSON(result) : print(result.text)
       }
     }
@@ -114,6 +114,8 @@
     let model: GaussianMixture
     let report: MixtureReport
     let selection: MixtureSelection?
+    /// The report's, and the first of what stood in the way of held-out likelihoods.
+    let warnings: [String]
 
     init(
       _ rows: some RowSource, of data: TableRows, _ options: MixtureOptions, seed: UInt64,
@@ -122,13 +124,15 @@
       let (weights, communicator) = (data.weights, data.communicator)
       var configuration = options.configuration(seed: seed)
       let range = options.components.range
+      var obstacle: String?
       if range.count > 1 {
+        let folds = options.folds ?? (data.count > 1 && rows is Rows ? min(5, data.count) : 0)
         let selection = try GaussianMixture.select(
           components: range, rows, configuration,
-          folds: options.folds ?? (data.count > 1 && rows is Rows ? min(5, data.count) : 0),
-          sampleWeights: weights, backend: backend, communicator: communicator)
+          folds: folds, sampleWeights: weights, backend: backend, communicator: communicator)
         configuration.components =
           selection.candidates[selection.best(by: .bic)!].components
+        if folds > 0 { obstacle = selection.candidates.first { $0.heldOut == nil }?.warnings.last }
         self.selection = selection
       } else {
         selection = nil
@@ -136,6 +140,7 @@
       // The same as the candidate's: the seed decides.
       (model, report) = try GaussianMixture.fit(
         rows, configuration, sampleWeights: weights, backend: backend, communicator: communicator)
+      warnings = report.warnings + [obstacle].compactMap { $0 }
     }
 
     /// The lower bound of every iteration.

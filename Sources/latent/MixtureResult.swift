@@ -136,7 +136,7 @@
       (rows, columns) = (data.count, data.rows.columns)
       (self.data, self.output, self.seconds) = (data.name, output, seconds)
       (threads, instructionSet) = (backend.threads, backend.instructionSet.rawValue)
-      warnings = report.warnings
+      warnings = fit.warnings
     }
 
     /// The table of the choice, where there was one.

@@ -22,6 +22,24 @@
       } && (model.means.values + model.weights).allSatisfy(\.isFinite)
     }
 
+    /// Folds that do not allow a fit leave its held-out likelihood out, and no more.
+    @Test func foldsTooSmallForAFit() throws {
+      let selection = try GaussianMixture.select(
+        components: [1, 2, 10], rows(noise(12, 2)), MixtureConfiguration(components: 1), folds: 5)
+      #expect(selection.candidates.map { $0.heldOut == nil } == [false, false, true])
+      #expect(selection.candidates[2].warnings.last!.contains("as many distinct rows"))
+      #expect(selection.best(by: .heldOut) != nil && selection.best(by: .bic) != nil)
+    }
+
+    /// Two clusters twelve deviations apart, in small units: a constant column does not merge them.
+    @Test func sphericalClustersBesideAConstant() throws {
+      let points = noise(200, 1).enumerated().map { [1e-5 * ($1[0] + ($0 % 2 == 0 ? 12 : 0)), 3] }
+      let selection = try GaussianMixture.select(
+        components: 1...2, rows(points), MixtureConfiguration(components: 1, covariance: .spherical)
+      )
+      #expect(selection.best(by: .bic) == 1)
+    }
+
     /// Half of the rows are one point: its component stops at the floor, and says so.
     @Test(arguments: kinds, [MixturePrecision.double, .float])
     func collapseOntoAPoint(kind: CovarianceKind, precision: MixturePrecision) throws {

@@ -30,7 +30,8 @@
       public let aic: Double
       /// Integrated completed likelihood, on BIC's scale; lower is better.
       public let icl: Double
-      /// Mean log p of a held-out row under models fitted to the others, in nats; nil unless asked for.
+      /// Mean log p of a held-out row under models fitted to the others, in nats; nil unless asked for, and where
+      /// the rows outside a fold do not allow the fit.
       public let heldOut: Double?
       /// What the fit had to say, one sentence each.
       public let warnings: [String]
@@ -41,8 +42,7 @@
     /// Fitted to all rows, in the same order.
     public let models: [GaussianMixture]
 
-    /// Where in ``candidates`` a criterion is best; nil for the held-out likelihood when it was not asked
-    /// for.
+    /// Where in ``candidates`` a criterion is best, of those that have it; nil where none has.
     public func best(by criterion: Criterion) -> Int? {
       let costs = candidates.map { candidate -> Double? in
         switch criterion {
@@ -52,8 +52,7 @@
         case .heldOut: candidate.heldOut.map { -$0 }
         }
       }
-      guard costs.allSatisfy({ $0 != nil }) else { return nil }
-      return costs.indices.min { costs[$0]! < costs[$1]! }
+      return costs.indices.filter { costs[$0] != nil }.min { costs[$0]! < costs[$1]! }
     }
   }
 
@@ -104,12 +103,23 @@
         let criteria = try model.criteria(
           rows, sampleWeights: sampleWeights, backend: backend, communicator: communicator)
         var heldOut: Double?
+        var warnings = report.warnings
         for part in parts {
           let rows = held!
-          let (other, _) = try fit(
-            rows.selecting(part.training), configuration,
-            sampleWeights: sampleWeights.map { all in part.training.map { all[$0] } },
-            backend: backend, communicator: communicator)
+          let other: GaussianMixture
+          do {
+            other = try fit(
+              rows.selecting(part.training), configuration,
+              sampleWeights: sampleWeights.map { all in part.training.map { all[$0] } },
+              backend: backend, communicator: communicator
+            ).model
+          } catch let error as any LatentError where !(error is CommunicationError) {
+            heldOut = nil
+            warnings.append(
+              "\(count) components have no held-out likelihood, as the rows outside a fold do not allow the fit: "
+                + error.description)
+            break
+          }
           let sums = try communicator.sum(count: 1) {
             // What was added before is on rank 0, so that one rank alone adds as ever.
             var sum = communicator.rank == 0 ? heldOut ?? 0 : 0
@@ -128,7 +138,7 @@
             logLikelihood: criteria.logLikelihood, bic: criteria.bic, aic: criteria.aic,
             icl: criteria.icl,
             heldOut: heldOut.map { $0 / size },
-            warnings: report.warnings))
+            warnings: warnings))
       }
       guard !candidates.isEmpty else {
         throw SettingError("Name at least one number of components to choose from.")

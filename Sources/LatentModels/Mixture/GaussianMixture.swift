@@ -152,10 +152,11 @@ extension MixtureCovariances {
     case .diagonal: components * columns
     case .spherical: components
     case .factorAnalytic(let all):
-      // Loadings are free up to a rotation.
+      // Loadings are free up to a rotation, and no covariance has more than all its entries.
       all.reduce(0) {
         let factors = $1.loadings.columns
-        return $0 + columns * (factors + 1) - factors * (factors - 1) / 2
+        let own = columns * (factors + 1) - factors * (factors - 1) / 2
+        return $0 + min(own, columns * (columns + 1) / 2)
       }
     }
   }
