@@ -13,6 +13,8 @@
     private let points: [(x: Double, y: Double)]
     /// The most rows drawn, evenly through the data.
     public static let maximumRows = 4000
+    /// Principal axes of more columns take longer than many a fit.
+    public static let maximumColumns = 1000
 
     /// - Parameter rows: missing values are drawn at their conditional means under `model`.
     public init(

@@ -94,6 +94,7 @@
             of: selection, rows: data.totalWeight, logScale: logScale),
           to: run.selectionPlot)
       }
+      guard fitted.columns <= ClusterPlot.maximumColumns else { return }
       let plot = try ClusterPlot(
         rows, columnNames: data.columnNames, model: fitted, backend: backend)
       try PNG.write(plot.picture(of: fitted, backend: backend), to: run.clusters)

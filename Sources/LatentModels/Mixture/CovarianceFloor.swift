@@ -19,15 +19,13 @@
       for i in 0..<size { excess[i, i] -= fraction }
       if SymmetricMatrix.cholesky(excess) != nil { return covariance }
       guard let (values, vectors) = SymmetricMatrix.eigen(scaled) else { return covariance }
-      var result = Matrix<Double>(rows: size, columns: size)
-      for i in 0..<size {
-        for j in 0...i {
-          var sum = 0.0
-          for e in 0..<size { sum += max(values[e], fraction) * vectors[e, i] * vectors[e, j] }
-          result[i, j] = sum * (deviations[i] * deviations[j])
-          result[j, i] = result[i, j]
-        }
+      var roots = vectors
+      for e in 0..<size {
+        let root = max(values[e], fraction).squareRoot()
+        for i in 0..<size { roots[e, i] *= root * deviations[i] }
       }
+      var result = FactorAlgebra.product(roots, roots, transposingFirst: true)
+      for i in 0..<size { for j in 0..<i { result[j, i] = result[i, j] } }
       return result
     }
 

@@ -83,6 +83,12 @@
       if case .given = configuration.initialization {
         throw SettingError("A given start fits one number of components; choose kMeans.")
       }
+      let most = components.max() ?? 0
+      let distinct = try rows.countDistinct(
+        upTo: most, weights: sampleWeights, communicator: communicator)
+      guard distinct >= most else {
+        throw SettingError("\(most) components need as many distinct rows, found \(distinct).")
+      }
       let parts = self.parts(of: share, folds, seed: configuration.seed)
       let size = try communicator.sum(count: 1) {
         [sampleWeights?.reduce(0, +) ?? Double(rows.count)]

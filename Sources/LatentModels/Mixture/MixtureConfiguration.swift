@@ -97,6 +97,17 @@ public struct MixtureConfiguration: Sendable, Equatable {
         factors >= 1 && factors < max(2, columns),
         "Between 1 and \(max(1, columns - 1)) factors fit \(columns) columns, found \(factors).")
     }
+    // Statistics of a pass by both threads, and what EM makes of them.
+    let squares: Double =
+      switch covariance {
+      case .full, .factorAnalytic: Double(components)
+      case .tied: 1
+      case .diagonal, .spherical: 0
+      }
+    try expectMemory(
+      for: 8 * 4 * squares * Double(columns) * Double(columns),
+      "A mixture of \(components) components with \(covariance) covariances of \(columns) columns",
+      "choose diagonal covariances, or fewer columns")
     if case .given(let model) = initialization {
       try require(
         model.components == components && model.covarianceKind == covariance,

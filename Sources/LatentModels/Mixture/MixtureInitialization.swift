@@ -34,26 +34,26 @@
       let random = configuration.initialization == .randomPoints
       let means = try random ? randomPoints(restart) : lloyd(plusPlus(restart))
       // The covariance of all rows, whichever component they are nearest to.
+      let kind = configuration.covariance
       let whole = try statistics(
-        of: [Double](repeating: 0, count: columns), squares: LATENT_SQUARES_FULL)
-      let covariance = floor.apply(whole.covariance(0))
+        of: [Double](repeating: 0, count: columns),
+        squares: kind == .tied ? LATENT_SQUARES_FULL : kind.squares)
       let start = GaussianMixture(
         unchecked: [Double](repeating: 1 / Double(components), count: components),
         try Matrix(rows: components, columns: columns, values: means),
-        MixtureCovariances(
-          configuration.covariance, all: covariance, components: components, floor: floor))
+        MixtureCovariances(kind, of: whole, components: components, floor: floor))
       guard !random else { return start }
-      let kind = configuration.covariance
       let clusters = try statistics(
         of: means, squares: kind == .tied ? LATENT_SQUARES_FULL : kind.squares)
       var result = start.maximized(clusters, floor: floor, scatter: nil)
-      if case .factorAnalytic(let factors) = kind {
+      if case .factorAnalytic(let factors) = kind,
+        case .factorAnalytic(let ofAll) = start.covariances
+      {
         result.covariances = .factorAnalytic(
           (0..<components).map {
-            let occupied = clusters.counts[$0] > 0
+            guard clusters.counts[$0] > 0 else { return ofAll[$0] }
             return FactorCovariance(
-              principalAxesOf: occupied ? clusters.covariance($0) : covariance, factors: factors,
-              floor: floor)
+              principalAxesOf: clusters.covariance($0), factors: factors, floor: floor)
           })
       }
       return result
@@ -96,27 +96,30 @@
 
   extension MixtureCovariances {
     /// The covariance of all rows, in the shape of a kind.
+    ///
+    /// - Parameter whole: statistics of one component, with the squares that the kind needs.
     init(
-      _ kind: CovarianceKind, all covariance: Matrix<Double>, components: Int,
-      floor: CovarianceFloor
+      _ kind: CovarianceKind, of whole: MixtureStatistics, components: Int, floor: CovarianceFloor
     ) {
-      let columns = covariance.rows
+      let columns = whole.columns
+      func covariance() -> Matrix<Double> { floor.apply(whole.covariance(0)) }
       switch kind {
-      case .full: self = .full([Matrix<Double>](repeating: covariance, count: components))
-      case .tied: self = .tied(covariance)
+      case .full: self = .full([Matrix<Double>](repeating: covariance(), count: components))
+      case .tied: self = .tied(covariance())
       case .diagonal:
         var variances = Matrix<Double>(rows: components, columns: columns)
-        for k in 0..<components {
-          for d in 0..<columns { variances[k, d] = covariance[d, d] }
+        for d in 0..<columns {
+          let variance = floor.apply(whole.variance(0, d), column: d)
+          for k in 0..<components { variances[k, d] = variance }
         }
         self = .diagonal(variances)
       case .spherical:
-        let sum = (0..<columns).reduce(0) { $0 + covariance[$1, $1] }
+        let sum = (0..<columns).reduce(0) { $0 + whole.variance(0, $1) }
         let variance = floor.applySpherical(sum / Double(columns))
         self = .spherical([Double](repeating: variance, count: components))
       case .factorAnalytic(let factors):
         let start = FactorCovariance(
-          principalAxesOf: covariance, factors: factors, floor: floor)
+          principalAxesOf: covariance(), factors: factors, floor: floor)
         self = .factorAnalytic([FactorCovariance](repeating: start, count: components))
       }
     }
