@@ -53,6 +53,12 @@ public struct RunDirectory: Sendable {
   /// Factors' loadings as a heat map.
   public var loadings: String { path + "/loadings.png" }
 
+  /// How many epochs ``metrics`` tells of, whatever they are.
+  public var epochsTold: Int {
+    guard let text = try? String(contentsOfFile: metrics, encoding: .utf8) else { return 0 }
+    return max(0, text.split(separator: "\n").count - 1)
+  }
+
   /// Whether there is a training to go on with.
   public var hasCheckpoint: Bool { FileManager.default.fileExists(atPath: checkpoint) }
 

@@ -108,10 +108,16 @@ struct NetworkFit {
       throw SettingError(
         "\(resumed!.path) was begun with \(saved!.command); resume it with that.")
     }
+    try communicator.unanimously {
+      if isFirst, let resumed, let saved { try checkCheckpoint(of: resumed, saved) }
+    }
+    let names = try communicator.first {
+      resumed.flatMap { try? VAE.load($0.model).configuration.columnNames }
+    }
     try communicator.unanimously { if let output, isFirst { try RunDirectory.checkFree(output) } }
     let settings: VAESettings
     let (rows, heldOut, network, trainer): (HeldRows, HeldRows?, VAE, VAETrainer?)
-    (settings, rows, heldOut, network) = try build(resuming: saved)
+    (settings, rows, heldOut, network) = try build(resuming: saved, columns: names)
     let backend = try communicator.unanimously {
       try compute.makeBackend(default: settings.backend)
     }
@@ -151,10 +157,27 @@ struct NetworkFit {
     }
   }
 
+  /// A run without a checkpoint begins again, but not over what it has trained.
+  private func checkCheckpoint(of run: RunDirectory, _ settings: VAESettings) throws {
+    guard !run.hasCheckpoint else { return }
+    let epochs = run.epochsTold
+    guard epochs < settings.files?.checkpointEvery ?? 1 else {
+      throw FileError(
+        run.checkpoint,
+        "the run trained \(counted(epochs, "epoch")), but the checkpoint to go on from is gone; train anew "
+          + "in another directory.")
+    }
+    if !quiet { printError("\(run.path) has no checkpoint yet: it begins again") }
+  }
+
+  /// - Parameter columns: names of the columns of the run that is resumed.
   private func build(
-    resuming saved: VAESettings?
+    resuming saved: VAESettings?, columns: [String]?
   ) throws -> (VAESettings, training: HeldRows, heldOut: HeldRows?, VAE) {
-    let source = try VAESettings.data(data, missing: missing, resuming: saved?.data)
+    var source = try VAESettings.data(data, missing: missing, resuming: saved?.data)
+    if saved != nil, source.columns == nil {
+      source.expected = ExpectedColumns(owner: "The run", names: columns)
+    }
     guard name == "vae" || source.missing != true else {
       throw SettingError(
         "A deterministic autoencoder has no bound over what was observed; drop --missing.")
@@ -192,9 +215,13 @@ struct NetworkFit {
     facts.add("rows in the data", rows.share.total)
     facts.add("columns in the data", rows.data.rows.columns)
     try communicator.agree(on: facts)
-    let configuration = try VAEConfiguration(
+    var configuration = try VAEConfiguration(
       chosen!, for: rows.data, training: settings.training, missing: source.missing ?? false,
       communicator: communicator)
+    // A file without names goes by position.
+    if let columns, configuration.columnNames == nil, columns.count == rows.data.rows.columns {
+      configuration.columnNames = columns
+    }
     return (settings, rows, heldOut, try VAE(configuration))
   }
 }

@@ -178,6 +178,47 @@ extension RunCommandTests {
       #expect(before == after)
     }
 
+    /// What was trained is not replaced by a training that begins again.
+    @Test func lostCheckpointsAreRefused() throws {
+      let place = try Workspace()
+      _ = try Command.run(["fit", "vae", "--output", "run", "--quiet"] + small, in: place)
+      let model = try place.read("run/model.safetensors")
+      try place.remove("run/checkpoint.safetensors")
+      try place.latentFails(
+        ["fit", "vae", "--resume", "run", "--epochs", "1"], saying: "trained 3 epochs, but")
+      #expect(try place.read("run/model.safetensors") == model)
+      // A kill before the first checkpoint leaves none, and nothing to lose.
+      try place.remove("run/metrics.csv")
+      let again = try place.latent("fit", "vae", "--resume", "run")
+      #expect(again.errors.contains("run has no checkpoint yet: it begins again"))
+      #expect(try place.read("run/model.safetensors") == model)
+    }
+
+    /// The run's columns are found by name, or by position where a file has no names.
+    @Test func columnsInAnotherOrder() throws {
+      let place = try Workspace()
+      let rows = (0..<40).map { [Double($0 % 7), Double($0 % 5), Double($0 % 3)] }
+      func write(_ name: String, _ header: String, _ order: [Int]) throws {
+        let lines = rows.map { row in order.map { String(row[$0]) }.joined(separator: ",") }
+        try place.write(name, (header + lines.joined(separator: "\n") + "\n").utf8)
+      }
+      try write("plain.csv", "a,b,c\n", [0, 1, 2])
+      try write("turned.csv", "c,a,b\n", [2, 0, 1])
+      try write("bare.csv", "", [0, 1, 2])
+      let fit = ["fit", "vae", "--data", "plain.csv", "--quiet", "--output"]
+      _ = try Command.run(fit + ["whole"] + small, in: place)
+      for name in ["plain", "turned", "bare"] {
+        _ = try Command.run(fit + [name] + small + ["--epochs", "1"], in: place)
+        try place.latent(
+          "fit", "vae", "--resume", name, "--data", "\(name).csv", "--epochs", "3", "--quiet")
+        #expect(
+          try place.read("\(name)/model.safetensors") == place.read("whole/model.safetensors"))
+      }
+      try write("other.csv", "a,b,d\n", [0, 1, 2])
+      try place.latentFails(
+        ["fit", "vae", "--resume", "plain", "--data", "other.csv"], saying: "The run expects")
+    }
+
     @Test func damagedCheckpointsAreRefused() throws {
       let place = try Workspace()
       _ = try Command.run(["fit", "vae", "--output", "run", "--quiet"] + small, in: place)

@@ -50,12 +50,17 @@ extension VAETrainer {
     }
     guard saved.model == model.configuration else {
       let (was, now) = (saved.model.architecture, model.configuration.architecture)
+      var scaled = saved.model
+      scaled.standardization = model.configuration.standardization
       throw ModelFileError(
         path,
-        was == now
-          ? "the checkpoint's model treats its data differently; resume with the same settings."
-          : "the checkpoint is of a \(was.description) \(was.activation) \(was.likelihood) model, "
-            + "this run's is \(now.description) \(now.activation) \(now.likelihood).")
+        scaled == model.configuration
+          ? "the checkpoint was trained on columns of other means and deviations; resume with the same data."
+          : was == now
+            ? "the checkpoint's model treats its data differently, or knows its columns by other names; resume "
+              + "with the same settings."
+            : "the checkpoint is of a \(was.description) \(was.activation) \(was.likelihood) model, "
+              + "this run's is \(now.description) \(now.activation) \(now.likelihood).")
     }
     if let change = saved.training.difference(from: configuration) {
       throw ModelFileError(
