@@ -81,4 +81,9 @@ public struct Color: Sendable, Equatable {
     self.green = green
     self.blue = blue
   }
+
+  /// "#rrggbb"
+  public var hexadecimal: String {
+    "#" + [red, green, blue].map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+  }
 }

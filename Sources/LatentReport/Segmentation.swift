@@ -4,7 +4,8 @@
 
   /// A picture parted by the components of a mixture fitted to its pixels' colours.
   public struct Segmentation {
-    /// By weight, the heaviest first.
+    /// By weight, the heaviest first; of red, green and blue, or of one column where all pixels are grey, and of
+    /// places where they count.
     public let model: GaussianMixture
     /// How the mixture's fit went.
     public let report: MixtureReport
@@ -14,6 +15,8 @@
     public let probabilities: [GreyImage]
     /// Pixels of each component.
     public let counts: [Int]
+    /// Each component's mean colour.
+    public let colors: [Color]
 
     /// Pixels that a mixture is fitted to, at random places that the seed decides.
     public static let fittedPixels = 20_000
@@ -27,7 +30,7 @@
       guard position >= 0, position.isFinite else {
         throw SettingError("The weight of the position must be 0 or more, found \(position).")
       }
-      let pixels = Pixels(image: image, position: position)
+      let pixels = Pixels(image: image, position: position, isGrey: image.isGrey)
       let configuration = MixtureConfiguration(
         components: components, tolerance: 1e-5, maximumIterations: 200, restarts: restarts,
         seed: seed, precision: .float)
@@ -39,7 +42,7 @@
       var maps = [GreyImage](
         repeating: GreyImage(height: image.height, width: image.width), count: components)
       var counts = [Int](repeating: 0, count: components)
-      let colors = (0..<components).map { model.color($0) }
+      let colors = (0..<components).map { model.color($0, isGrey: pixels.isGrey) }
       // In parts: the probabilities of all pixels at once would take more memory than the picture.
       for start in stride(from: 0, to: pixels.count, by: 1 << 17) {
         let part = start..<min(start + 1 << 17, pixels.count)
@@ -61,7 +64,7 @@
         }
       }
       (self.model, report) = (model, fit.report)
-      (self.segments, probabilities, self.counts) = (segments, maps, counts)
+      (self.segments, probabilities, self.counts, self.colors) = (segments, maps, counts, colors)
     }
 
     /// One pixel of each of equal stretches, so that the sample is even over the picture.
@@ -77,17 +80,20 @@
   private struct Pixels {
     let image: ColorImage
     let position: Double
+    /// One column of grey levels: three equal ones have a singular covariance.
+    let isGrey: Bool
 
     var count: Int { image.height * image.width }
 
     func rows(_ indices: some Collection<Int>) throws -> Rows {
-      let columns = position > 0 ? 5 : 3
+      let channels = isGrey ? 1 : 3
+      let columns = position > 0 ? channels + 2 : channels
       let step = Float(position / Double(max(image.height, image.width)))
       var values: [Float] = []
       values.reserveCapacity(indices.count * columns)
       image.pixels.withUnsafeBufferPointer { levels in
         for index in indices {
-          for channel in 0..<3 { values.append(Float(levels[3 * index + channel]) / 255) }
+          for channel in 0..<channels { values.append(Float(levels[3 * index + channel]) / 255) }
           guard position > 0 else { continue }
           values.append(Float(index % image.width) * step)
           values.append(Float(index / image.width) * step)
@@ -106,11 +112,22 @@
         covariances: .full(order.map { covariances.matrix($0, columns: columns) }))
     }
 
-    fileprivate func color(_ k: Int) -> Color {
+    /// Of components of grey levels red, green and blue are one column.
+    fileprivate func color(_ k: Int, isGrey: Bool) -> Color {
       func level(_ channel: Int) -> UInt8 {
-        UInt8(max(0, min(255, (means[k, channel] * 255).rounded())))
+        UInt8(max(0, min(255, (means[k, isGrey ? 0 : channel] * 255).rounded())))
       }
       return Color(red: level(0), green: level(1), blue: level(2))
+    }
+  }
+
+  extension ColorImage {
+    fileprivate var isGrey: Bool {
+      for red in stride(from: 0, to: pixels.count, by: 3) {
+        let (level, green, blue) = (pixels[red], pixels[red + 1], pixels[red + 2])
+        guard green == level, blue == level else { return false }
+      }
+      return true
     }
   }
 #endif

@@ -87,10 +87,7 @@
         segments: (0..<components).map { k in
           Segment(
             weight: model.weights[k], pixels: segmentation.counts[k],
-            color: "#"
-              + (0..<3).map {
-                String(format: "%02x", Int(max(0, min(255, (model.means[k, $0] * 255).rounded()))))
-              }.joined())
+            color: segmentation.colors[k].hexadecimal)
         }, height: image.height, width: image.width,
         meanLogLikelihood: report.meanLogLikelihood, iterations: report.iterations[report.best],
         picture: picture, output: target, seconds: (clock.now - begin).seconds)

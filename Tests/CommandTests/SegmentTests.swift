@@ -62,6 +62,23 @@ import Testing
           "segment", "four.png", "--position", "0.5", "--components", "2", "--output", "placed")
       }
 
+      /// Three equal columns have a singular covariance; grey pixels are one column.
+      @Test func greyPictures() throws {
+        let place = try Workspace()
+        var picture = ColorImage(height: 40, width: 40)
+        for pixel in 0..<1600 {
+          let level = UInt8((pixel % 40 < 20 ? 40 : 200) + pixel * 7 % 13)
+          for channel in 0..<3 { picture.pixels[3 * pixel + channel] = level }
+        }
+        try PNG.write(picture, to: "\(place.path)/grey.png")
+        let outcome = try place.latent("segment", "grey.png", "--components", "2", "--json")
+        #expect(outcome.errors.isEmpty, "\(outcome.errors)")
+        let segments = try #require(outcome.json()["segments"] as? [[String: Any]])
+        #expect(segments.compactMap { $0["pixels"] as? Int } == [800, 800])
+        #expect(
+          Set(segments.compactMap { $0["color"] as? String }) == ["#2e2e2e", "#cecece"])
+      }
+
       private func distance(_ a: Color, _ b: Color) -> Int {
         [(a.red, b.red), (a.green, b.green), (a.blue, b.blue)].reduce(0) {
           $0 + (Int($1.0) - Int($1.1)) * (Int($1.0) - Int($1.1))
