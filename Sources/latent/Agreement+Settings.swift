@@ -27,6 +27,7 @@ extension Agreement {
     add("heldOut", data.heldOutFraction ?? 0)
     add("columns", data.columns?.joined(separator: ",") ?? "all")
     add("label", data.label ?? "none")
+    add("header", data.header.map { String($0) } ?? "as it looks")
     add("weights", data.weights ?? "none")
     add("stream", data.stream ?? false)
     add("missing", data.missing ?? false)

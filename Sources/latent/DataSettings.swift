@@ -11,6 +11,8 @@ struct DataSettings: Codable, Equatable {
   var heldOutFraction: Double?
   var columns: [String]?
   var label: String?
+  /// Whether files begin with a line of names; nil where their first lines tell.
+  var header: Bool?
   /// The column that says how much each row counts.
   var weights: String?
   /// Whether rows are read anew in each pass, in place of being held in memory.
@@ -23,7 +25,7 @@ struct DataSettings: Codable, Equatable {
   var mayLackLabels = false
 
   private enum CodingKeys: CodingKey {
-    case source, testSource, heldOutFraction, columns, label, weights, stream, missing
+    case source, testSource, heldOutFraction, columns, label, header, weights, stream, missing
   }
 
   var isShipped: Bool { Dataset.shippedNames.contains(source) }
@@ -103,7 +105,8 @@ struct DataSettings: Codable, Equatable {
   }
 
   var loadOptions: LoadOptions {
-    var options = LoadOptions(columns: columns, label: label, weights: weights)
+    var options = LoadOptions(
+      columns: columns, label: label, header: header, weights: weights)
     options.mayLackLabels = mayLackLabels
     return options
   }

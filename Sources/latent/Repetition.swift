@@ -57,6 +57,7 @@ extension CommandWords {
     add("--held-out", data.heldOutFraction)
     add("--columns", data.columns?.joined(separator: ","))
     add("--label", data.label)
+    if let header = data.header { add(header ? "--header" : "--no-header") }
     add("--missing", if: data.missing == true)
   }
 }

@@ -96,6 +96,11 @@ struct NewDataOptions: ParsableArguments {
 
   @Option(help: "The column that is a label, not data. (default: the run's, where there is one)")
   var label: String?
+
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Whether a CSV begins with a line of names. (default: where it has text over numbers)")
+  var header: Bool?
 }
 
 extension RunDirectory {
@@ -132,6 +137,8 @@ extension DataSettings {
   func asked(_ options: NewDataOptions, of names: [String]?) -> DataSettings {
     var settings = self
     settings.mayLackLabels = options.data != nil
+    // Of a file of the run's own it is known.
+    settings.header = options.header ?? (options.data == nil ? header : nil)
     if options.columns != nil || options.label != nil {
       (settings.columns, settings.label) = (options.columns?.elements, options.label)
       (settings.weights, settings.mayLackLabels) = (nil, false)

@@ -23,6 +23,11 @@ struct TableOptions: ParsableArguments {
   var label: String?
 
   @Flag(
+    inversion: .prefixedNo,
+    help: "Whether a CSV begins with a line of names. (default: where it has text over numbers)")
+  var header: Bool?
+
+  @Flag(
     help: ArgumentHelp(
       """
       Read the file anew in each pass, in place of holding it in memory: the same model, for tables larger \
@@ -57,7 +62,7 @@ struct TableOptions: ParsableArguments {
     }
     return DataSettings(
       source: DataSettings.source(data ?? name), heldOutFraction: fraction,
-      columns: columns?.elements, label: label, stream: stream ? true : nil,
+      columns: columns?.elements, label: label, header: header, stream: stream ? true : nil,
       missing: missing ? true : nil)
   }
 

@@ -49,6 +49,11 @@ struct FitDataOptions: ParsableArguments {
 
   @Option(help: "The column that is a label, not data.")
   var label: String?
+
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Whether a CSV begins with a line of names. (default: where it has text over numbers)")
+  var header: Bool?
 }
 
 /// What an autoencoder without a bound over the observed values hides and refuses.

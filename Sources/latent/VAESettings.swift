@@ -57,6 +57,7 @@ extension VAESettings {
     var data = saved ?? DataSettings(source: "digits", heldOutFraction: nil)
     if let source = options.data {
       data.source = DataSettings.source(source)
+      data.header = nil
       if saved == nil && source != "digits" { data.heldOutFraction = 0.1 }
     }
     if let test = options.testData {
@@ -72,6 +73,7 @@ extension VAESettings {
     }
     if let columns = options.columns { data.columns = columns.elements }
     if let label = options.label { data.label = label }
+    if let header = options.header { data.header = header }
     if missing { data.missing = true }
     return data
   }

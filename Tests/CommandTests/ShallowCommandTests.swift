@@ -180,6 +180,45 @@ import Testing
         try place.latentRefuses(["score", "run", "--flag", "2"], saying: "between 0 and 1")
       }
 
+      /// Names that are numbers are names where it is said.
+      @Test func headersOfNumbers() throws {
+        let rows = (0..<30).map { "\($0 % 7),\($0 % 5)\n" }.joined()
+        try place.write("years.csv", ("2019,2020\n" + rows).utf8)
+        func rowsFitted(_ more: String...) throws -> Int? {
+          let arguments =
+            ["fit", "mixture", "--data", "years.csv", "--json", "--output", UUID().uuidString]
+            + more
+          return try Command.run(arguments, in: place).json()["rows"] as? Int
+        }
+        #expect(try rowsFitted() == 31)
+        #expect(try rowsFitted("--header") == 30)
+        #expect(try rowsFitted("--header", "--columns", "2019") == 30)
+        try place.latent(
+          "fit", "vae", "--data", "years.csv", "--header", "--epochs", "1", "--output", "vae")
+        let score = try place.latent("score", "vae", "--data", "years.csv", "--header", "--json")
+        #expect(try score.json()["rows"] as? Int == 30)
+      }
+
+      /// Diagonal covariances of many columns take no square of them.
+      @Test func wideTables() throws {
+        let wide = (0..<5).map { row in
+          (0..<20_000).map { String(($0 * 7 + row * 3) % 11) }.joined(separator: ",") + "\n"
+        }
+        try place.write("wide.csv", wide.joined().utf8)
+        let fit = ["fit", "mixture", "--data", "wide.csv", "--output", "wide", "--components"]
+        for kind in ["diagonal", "spherical"] {
+          let outcome = try Command.run(
+            fit + ["1", "--covariance", kind, "--json"], in: place)
+          #expect(outcome.status == 0, "\(outcome.errors)")
+          try place.remove("wide")
+        }
+        try place.latentRefuses(
+          fit + ["2"], saying: "full covariances of 20000 columns takes more memory")
+        try place.latentRefuses(
+          ["fit", "mixture", "--data", "iris", "--components", "1...200"],
+          saying: "200 components need as many distinct rows, found 149")
+      }
+
       /// Rows with gaps are held against draws with the same gaps, whatever the unit.
       @Test(arguments: [1e-3, 1, 1e3]) func flagsRowsWithGaps(unit: Double) throws {
         let random = CounterRandom(seed: 5, purpose: LATENT_PURPOSE_OBSERVATION)
