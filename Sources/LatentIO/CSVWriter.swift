@@ -42,10 +42,14 @@ public enum CSV {
 
   /// As RFC 4180 has it.
   private static func quoted(_ name: String) -> String {
+    // By bytes: to Swift a line break of two, or a quote with an accent, is a character of its own.
+    let special = Set(",;\t\"\n\r".utf8)
     guard
-      name.contains(where: { ",;\t\"\n\r".contains($0) }) || name.hasPrefix(" ")
-        || name.hasSuffix(" ")
+      name.utf8.contains(where: special.contains) || name.utf8.first == UInt8(ascii: " ")
+        || name.utf8.last == UInt8(ascii: " ")
     else { return name }
-    return "\"" + name.replacing("\"", with: "\"\"") + "\""
+    let quote = UInt8(ascii: "\"")
+    let inner = name.utf8.flatMap { $0 == quote ? [quote, quote] : [$0] }
+    return String(decoding: [quote] + inner + [quote], as: UTF8.self)
   }
 }

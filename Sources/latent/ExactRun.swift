@@ -44,10 +44,13 @@ struct ExactRun {
   static func open(_ path: String, verb: String) throws -> ExactRun {
     if let run = try ExactRun(path) { return run }
     // Its error says what else is wrong.
-    _ = try SavedModel(path)
+    let saved = try SavedModel(path)
     throw SettingError(
-      "\(path) is a variational autoencoder, which cannot \(verb); it can score, sample, "
-        + "transform, reconstruct and impute.")
+      saved.model.isDeterministic
+        ? "\(path) is a deterministic autoencoder, which cannot \(verb); it can score, sample, "
+          + "transform and reconstruct."
+        : "\(path) is a variational autoencoder, which cannot \(verb); it can score, sample, "
+          + "transform, reconstruct and impute.")
   }
 
   private static func load(_ file: TensorFile, path: String) throws -> (any ExactModel)? {

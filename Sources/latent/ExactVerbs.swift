@@ -103,9 +103,7 @@ extension ScoreCommand {
 extension SampleCommand {
   func sample(_ run: ExactRun) throws {
     let target = output ?? TableFile.standardOutput
-    guard !json || target != TableFile.standardOutput else {
-      throw ValidationError("--json needs --output: standard output holds one or the other.")
-    }
+    try checkOneAnswer(json: json, table: target)
     guard !observations else {
       throw SettingError("--observations is for autoencoders; these draws are observations.")
     }

@@ -52,6 +52,8 @@ struct GapCommand: ParsableCommand {
     var output: String?
   }
 
+  func validate() throws { try checkOneAnswer(json: json, table: output) }
+
   func run() throws {
     if let output { try TableFile.check(output) }
     guard 2...(1 << 24) ~= samples else {

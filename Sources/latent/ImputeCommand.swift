@@ -58,9 +58,7 @@ struct ImputeCommand: ParsableCommand {
   }
 
   func validate() throws {
-    guard !json || output != nil else {
-      throw ValidationError("--json needs --output: standard output holds one or the other.")
-    }
+    try checkOneAnswer(json: json, table: output ?? TableFile.standardOutput)
     guard 0...10_000 ~= draws else {
       throw ValidationError("--draws must be 0...10000, found \(draws).")
     }

@@ -29,9 +29,7 @@
     }
 
     func validate() throws {
-      guard !json || output != nil else {
-        throw ValidationError("--json needs --output: standard output holds one or the other.")
-      }
+      try checkOneAnswer(json: json, table: output ?? TableFile.standardOutput)
     }
 
     func run() throws {

@@ -42,6 +42,8 @@ struct ProfileCommand: ParsableCommand {
   @Flag(help: "Print one JSON object on standard output.") var json = false
   @Flag(help: "No progress on standard error.") var quiet = false
 
+  func validate() throws { try checkOneAnswer(json: json, table: trace) }
+
   func run() throws {
     guard seconds > 0, seconds <= 3600 else {
       throw SettingError("--seconds must be above 0 and at most 3600, found \(seconds).")

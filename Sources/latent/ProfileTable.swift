@@ -139,16 +139,31 @@ struct ProfileTable {
   }
 
   private func phasesSideBySide(_ group: [StepMeasurement]) -> String {
-    let names = group.reduce(into: [String]()) { names, m in
-      for phase in m.profile.phases where !names.contains(phase.name) { names.append(phase.name) }
+    // A step may have two phases of one name.
+    struct Place: Hashable {
+      var name: String
+      var occurrence: Int
     }
-    var rows = names.map { name in
-      [PhaseName.short(name)]
-        + group.map { m in
-          m.profile.phases.first { $0.name == name }.map {
-            Columns.number($0.microseconds.median, 7)
-          } ?? ""
-        }
+    let columns = group.map { m -> [Place: Double] in
+      var counts: [String: Int] = [:]
+      return m.profile.phases.reduce(into: [:]) { column, phase in
+        column[Place(name: phase.name, occurrence: counts[phase.name, default: 0])] =
+          phase.microseconds.median
+        counts[phase.name, default: 0] += 1
+      }
+    }
+    var places: [Place] = []
+    for m in group {
+      var counts: [String: Int] = [:]
+      for phase in m.profile.phases {
+        let place = Place(name: phase.name, occurrence: counts[phase.name, default: 0])
+        counts[phase.name, default: 0] += 1
+        if !places.contains(place) { places.append(place) }
+      }
+    }
+    var rows = places.map { place in
+      [PhaseName.short(place.name)]
+        + columns.map { $0[place].map { Columns.number($0, 7) } ?? "" }
     }
     rows.append(
       ["barriers and idle"] + group.map { Columns.number($0.profile.idleMicroseconds.median, 7) })

@@ -30,9 +30,7 @@ struct ReconstructCommand: ParsableCommand {
   }
 
   func validate() throws {
-    guard !json || output != nil else {
-      throw ValidationError("--json needs --output: standard output holds one or the other.")
-    }
+    try checkOneAnswer(json: json, table: output ?? TableFile.standardOutput)
   }
 
   func run() throws {

@@ -69,23 +69,23 @@ struct SampleCommand: ParsableCommand {
       output
       ?? (vae.configuration.imageShape == nil
         ? TableFile.standardOutput : "\(saved.directory)/\(name).png")
-    guard !json || target != TableFile.standardOutput else {
-      throw ValidationError("--json needs --output: standard output holds one or the other.")
-    }
+    try checkOneAnswer(json: json, table: target)
     let backend = try compute.makeBackend()
+    let drawn: Matrix<Float>
     if TableFile.fileExtension(target) == "png" {
       guard let shape = vae.configuration.imageShape else {
         throw SettingError("The model's rows are not images; sample to a .csv or .npy file.")
       }
       let grid = ImageGrid(columns: isWalk ? steps : nil)
-      try PNG.write(grid.image(of: draw(saved, backend), shape: shape), to: target)
+      drawn = try draw(saved, backend)
+      try PNG.write(grid.image(of: drawn, shape: shape), to: target)
     } else {
       try TableFile.check(target, orPicture: vae.configuration.imageShape != nil)
-      try TableFile.write(
-        draw(saved, backend), columnNames: vae.configuration.columnNames, to: target)
+      drawn = try draw(saved, backend)
+      try TableFile.write(drawn, columnNames: vae.configuration.columnNames, to: target)
     }
     if json {
-      try printJSON(Result(count: isWalk ? steps : count, seed: seed, output: target))
+      try printJSON(Result(count: drawn.rows, seed: seed, output: target))
     } else if target != TableFile.standardOutput {
       print(target)
     }
@@ -101,6 +101,9 @@ struct SampleCommand: ParsableCommand {
     if let ends = interpolate?.elements {
       guard ends.count == 2 else {
         throw SettingError("--interpolate takes two rows, as in 3,17; found \(ends.count).")
+      }
+      if let end = ends.first(where: { $0 < 1 }) {
+        throw SettingError("There is no row \(end): rows are counted from 1.")
       }
       let walk = try model.interpolation(
         ends[0] - 1, ends[1] - 1, in: model.batches(of: saved.data(data)), steps: steps,

@@ -42,6 +42,8 @@ struct ScoreCommand: SharedCommand {
     var output: String?
   }
 
+  func validate() throws { try checkOneAnswer(json: json, table: output) }
+
   func run() throws {
     if let output { try TableFile.check(output) }
     let communicator = Processes.communicator

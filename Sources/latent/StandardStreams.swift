@@ -1,3 +1,4 @@
+import ArgumentParser
 import Foundation
 import LatentIO
 
@@ -46,4 +47,12 @@ func printJSON(_ value: some Encodable) throws {
   encoder.nonConformingFloatEncodingStrategy = .convertToString(
     positiveInfinity: "Infinity", negativeInfinity: "-Infinity", nan: "NaN")
   print(String(decoding: try encoder.encode(value), as: UTF8.self))
+}
+
+/// - Parameter table: where a table goes; nil: nowhere.
+/// - Throws: `ValidationError` where both would go to standard output.
+func checkOneAnswer(json: Bool, table: String?) throws {
+  guard !json || table != TableFile.standardOutput else {
+    throw ValidationError("--json needs --output: standard output holds one or the other.")
+  }
 }

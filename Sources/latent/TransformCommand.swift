@@ -38,9 +38,7 @@ struct TransformCommand: ParsableCommand {
   }
 
   func validate() throws {
-    guard !json || output != nil else {
-      throw ValidationError("--json needs --output: standard output holds one or the other.")
-    }
+    try checkOneAnswer(json: json, table: output ?? TableFile.standardOutput)
     guard labels == nil || (map != nil && data.data != nil && data.label == nil) else {
       throw ValidationError("--labels are of the rows of --data, in a --map, in place of --label.")
     }

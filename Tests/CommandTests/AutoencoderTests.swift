@@ -55,6 +55,10 @@ extension CommandTests {
       try place.latent(
         "fit", "factors", "--data", "iris", "--output", "factors")
       try place.latentRefuses(["reconstruct", "factors"], saying: "cannot reconstruct")
+      #if OpenBLAS
+        try place.latentRefuses(
+          ["predict", "run"], saying: "run is a deterministic autoencoder, which cannot predict")
+      #endif
     }
   }
 }

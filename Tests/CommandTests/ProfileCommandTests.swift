@@ -56,6 +56,22 @@ extension CommandTests {
       }
     }
 
+    /// Beside each other, too, where two phases have one name.
+    @Test func sidesNameEveryPhase() throws {
+      let place = try Workspace()
+      let options = ["--batch-size", "16,32", "--threads", "1", "--seconds", "0.05"]
+      let network = ["profile", "--network", "784-32-4"] + options
+      let json = try Command.run(network + ["--json"], in: place).json()
+      let configurations = try #require(json["configurations"] as? [[String: Any]])
+      let phases = try configurations.map {
+        try #require(($0["profile"] as? [String: Any])?["phases"] as? [[String: Any]])
+      }
+      let lists = phases[0].count { ($0["name"] as? String)?.contains("ones") == true }
+      #expect(lists == 2, "\(phases[0].compactMap { $0["name"] })")
+      let text = try Command.run(network, in: place).output
+      #expect(text.split(separator: "\n").count { $0.hasPrefix("list ones") } == lists)
+    }
+
     /// Strict JSON; on each track spans nest and none overlaps another.
     private func checkTrace(_ data: Data) throws {
       let trace = try #require(JSONSerialization.jsonObject(with: data) as? [String: Any])

@@ -17,6 +17,17 @@ extension CommandTests {
       try place.latentRefuses(["sample", "run", "--interpolate", "1"], saying: "two rows")
       try place.latentRefuses(["sample", "run", "--traverse", "--steps", "1"], saying: "2...1000")
       try place.latentRefuses(["transform", "run", "--map", "map.csv"], saying: ".png")
+      try place.latentRefuses(
+        ["sample", "run", "--interpolate", "1,-9223372036854775808"], saying: "counted from 1")
+      // Of two latent dimensions.
+      let walk = try place.latent(
+        "sample", "run", "--traverse", "--steps", "5", "--output", "walk.npy", "--json")
+      #expect(try walk.json()["count"] as? Int == 10)
+      for command in ["score", "transform", "gap"] {
+        let both = try Command.run(
+          [command, "run", "--json", "--output", "/dev/stdout"], in: place)
+        #expect(both.status == 64 && both.output.isEmpty, "\(command)")
+      }
     }
 
     /// Labels in a file of their own make the map that a column of labels makes.

@@ -173,6 +173,11 @@ struct CSVTests {
     #expect(read.rows.matrix(of: Double.self) == doubles)
     #expect(read.columnNames == ["a", "b \"c\"", "d,e"])
     let floats = try Matrix<Float>(rows: 1, columns: 4, values: [0.1, -.infinity, 3, -0.0])
+    // To Swift each of these is one character with the separator or quote in it.
+    for names in [["a\r\nb", "c", "d"], ["a\"\u{301}", "b,\u{301}", "c"]] {
+      try CSV.write(doubles, columnNames: names, to: path)
+      #expect(try Dataset.load(path).columnNames == names)
+    }
     try CSV.write(floats, to: path)
     #expect(try String(contentsOfFile: path, encoding: .utf8) == "0.1,-Inf,3,-0\n")
     #expect(try Dataset.load(path).rows.matrix(of: Float.self) == floats)
