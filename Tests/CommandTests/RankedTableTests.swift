@@ -122,7 +122,8 @@
       try place.ranksFail(
         [(1, fit("three.csv")), (1, fit("none.csv"))], saying: "none.csv: cannot be opened")
       try place.ranksFail(
-        [(3, fit("three.csv", "--tolerance", "-1"))], saying: "The tolerance must be 0 or")
+        [(3, fit("three.csv", "--tolerance", "-1"))], saying: "The tolerance must be 0 or",
+        status: 64)
       // Bad usage is told once, too.
       let usage = try Ranks.run([(3, fit("three.csv", "--components", "none"))], in: place)
       #expect(

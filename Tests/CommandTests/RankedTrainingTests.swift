@@ -86,7 +86,7 @@ import Testing
       try expectSameBytes("by\(ranks)", "alone")
     }
     try place.ranksFail(
-      [(6, fit + ["--output", "by6"])], saying: "shared by at most 5 ranks, found 6")
+      [(6, fit + ["--output", "by6"])], saying: "shared by at most 5 ranks, found 6", status: 64)
   }
 
   private let long = [
@@ -158,9 +158,10 @@ import Testing
   @Test func refusals() throws {
     try place.ranksFail(
       [(3, digits + ["--output", "run", "--batch-size", "2"])],
-      saying: "A batch of 2 rows cannot be shared by 3 ranks")
+      saying: "A batch of 2 rows cannot be shared by 3 ranks", status: 64)
     try place.ranksFail(
-      [(2, digits + ["--output", "run", "--inference", "svi"])], saying: "runs on one rank, found 2"
+      [(2, digits + ["--output", "run", "--inference", "svi"])],
+      saying: "runs on one rank, found 2", status: 64
     )
     try place.ranksFail(
       [
@@ -176,7 +177,9 @@ import Testing
     try place.ranksFail(
       [(1, fit("three.csv")), (1, fit("two.csv"))], saying: "columns in the data is 2")
     try place.ranksFail(
-      [(2, ["fit", "autoencoder", "--output", "run"])], saying: "is the work of one process")
-    try place.ranksFail([(2, ["sample", "run"])], saying: "is the work of one process, found 2")
+      [(2, ["fit", "autoencoder", "--output", "run"])], saying: "is the work of one process",
+      status: 64)
+    try place.ranksFail(
+      [(2, ["sample", "run"])], saying: "is the work of one process, found 2", status: 64)
   }
 }
