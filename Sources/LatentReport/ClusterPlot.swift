@@ -24,7 +24,7 @@
       let chosen = (0..<min(rows.count, Self.maximumRows)).map { Int(Double($0) * step) }
       let complete = try model.impute(rows.selecting(ascending: chosen), backend: backend)
       self.rows = Rows(complete)
-      self.columnNames = columnNames ?? (0..<rows.columns).map { "column \($0 + 1)" }
+      self.columnNames = columnNames ?? (0..<rows.columns).map { "x\($0 + 1)" }
       plane = try Plane(complete)
       let plane = plane
       let scores =

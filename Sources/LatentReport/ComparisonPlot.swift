@@ -20,11 +20,11 @@ public enum ComparisonPlot {
     let times = comparison.entries.map { log10(max($0.seconds, 1e-6)) }
     let panels: [(Frame, [Double], String, KeyPath<EstimatorComparison.Entry, Double>)] = [
       (
-        Frame(left: 110, top: 90, right: 700, bottom: 540), samples,
+        Frame(left: 110, top: 90, right: 690, bottom: 540), samples,
         "log10 of samples a row", \.logSamples
       ),
       (
-        Frame(left: 790, top: 90, right: 1380, bottom: 540), times, "log10 of seconds",
+        Frame(left: 780, top: 90, right: 1360, bottom: 540), times, "log10 of seconds",
         \.logSeconds
       ),
     ]

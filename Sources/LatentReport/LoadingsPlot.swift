@@ -14,7 +14,7 @@ public enum LoadingsPlot {
   ) -> ColorImage? {
     let (columns, factors) = (model.columns, model.factors)
     guard columns <= maximumColumns, factors <= 50 else { return nil }
-    let names = (columnNames ?? (0..<columns).map { "column \($0 + 1)" }).map {
+    let names = (columnNames ?? (0..<columns).map { "x\($0 + 1)" }).map {
       $0.inBitmapFont.shortened(to: 20)
     }
     let (loadings, uniquenesses, _) = model.onCorrelationScale

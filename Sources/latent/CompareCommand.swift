@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import LatentIO
 import LatentKernels
 import LatentModels
@@ -63,13 +64,13 @@ struct CompareCommand: ParsableCommand {
     if let run = try ExactRun(model) {
       examples = try run.data(data).first(rows)
       directory = run.directory
-      try checkOutput()
+      try checkOutput(in: directory)
       comparison = try compare(run, examples, counts)
     } else {
       let saved = try SavedModel(model)
       examples = try saved.data(data).first(rows)
       directory = saved.directory
-      try checkOutput()
+      try checkOutput(in: directory)
       var found = EstimatorComparison()
       try add(saved.model, examples, counts, seed: seed ?? saved.seed, to: &found)
       comparison = found
@@ -88,9 +89,17 @@ struct CompareCommand: ParsableCommand {
     return Array(Set(counts)).sorted()
   }
 
-  private func checkOutput() throws {
+  /// Before the work that the picture is of.
+  private func checkOutput(in directory: String) throws {
     if let output, TableFile.fileExtension(output) != "png" {
       throw SettingError("\(output): expected a name that ends in .png.")
+    }
+    let place =
+      output.map { URL(fileURLWithPath: $0).deletingLastPathComponent().relativePath } ?? directory
+    guard access(place, W_OK) == 0 else {
+      let reason = String(cString: strerror(errno))
+      throw FileError(
+        place, "the picture cannot be written there: \(reason); name another place with --output.")
     }
   }
 

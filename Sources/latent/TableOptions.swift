@@ -74,17 +74,20 @@ struct TableOptions: ParsableArguments {
     }
   }
 
-  /// Makes the run directory, lets `body` fill it, and takes it back when that fails.
+  /// Makes the run directory, lets `body` fill it, and takes it back when that fails. A signal meanwhile waits for
+  /// the run to be whole.
   func makeRun(_ model: String, _ data: DataSettings, _ body: (RunDirectory) throws -> Void) throws
   {
     let directory = try RunDirectory.create(
       output ?? RunDirectory.nextName("runs/\(model)-\(data.shortName)-"))
+    let interruption = Interruption()
     do {
       try body(directory)
     } catch {
       directory.remove()
       throw error
     }
+    if let signal = interruption.signal { throw ExitCode(128 + signal) }
   }
 }
 
