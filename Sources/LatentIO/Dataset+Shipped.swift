@@ -24,6 +24,8 @@ extension Dataset {
   ///
   /// The grey levels 0...16 of the original are stored as bytes round(level * 255 / 16), so that the
   /// value byte / 255 is level / 16 to within half a byte.
+  ///
+  /// - Throws: ``FileError`` where the package's resource is damaged.
   public static func digits() throws -> Dataset {
     let stream = try ByteStream(PackageResources.digits_csv_gz, name: "digits")
     let table = try load(stream, LoadOptions(label: "65", header: false))
@@ -41,12 +43,16 @@ extension Dataset {
   }
 
   /// Fisher's iris: 150 flowers, 4 lengths in centimetres, labelled by species.
+  ///
+  /// - Throws: ``FileError`` where the package's resource is damaged.
   public static func iris() throws -> Dataset {
     let stream = try ByteStream(PackageResources.iris_csv, name: "iris")
     return try load(stream, LoadOptions(label: "species"))
   }
 
   /// Old Faithful: 272 eruptions, their duration and the wait for the next, in minutes.
+  ///
+  /// - Throws: ``FileError`` where the package's resource is damaged.
   public static func faithful() throws -> Dataset {
     try load(ByteStream(PackageResources.faithful_csv, name: "faithful"), LoadOptions())
   }

@@ -8,6 +8,7 @@
     /// its own, half way or, where that would end in other clusters, nearer.
     ///
     /// - Returns: em-steps.png, six panels.
+    /// - Throws: what a fit throws, ``SettingError`` or ``DataError`` where the rows drawn are too few for it.
     public func steps(
       to fitted: GaussianMixture, _ configuration: MixtureConfiguration, backend: FusedBackend
     ) throws -> ColorImage {

@@ -17,6 +17,7 @@
     public static let maximumColumns = 1000
 
     /// - Parameter rows: missing values are drawn at their conditional means under `model`.
+    /// - Throws: ``ShapeError`` when the columns do not fit; what reading the rows throws.
     public init(
       _ rows: some RowSource, columnNames: [String]?, model: GaussianMixture, backend: FusedBackend
     ) throws {
@@ -35,6 +36,8 @@
     }
 
     /// clusters.png
+    ///
+    /// - Throws: ``ShapeError`` when the model is of other columns.
     public func picture(of model: GaussianMixture, backend: FusedBackend) throws -> ColorImage {
       var canvas = Canvas(width: 920, height: 660)
       let frame = Frame(left: 110, top: 40, right: 760, bottom: 590)

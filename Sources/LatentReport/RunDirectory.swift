@@ -190,11 +190,15 @@ public struct RunDirectory: Sendable {
 
 extension RunDirectory {
   /// Writes what was asked for, as JSON.
+  ///
+  /// - Throws: ``FileError``.
   public func write(configuration value: some Encodable) throws {
     try write(value, to: configuration)
   }
 
   /// Writes where a step's time goes, as JSON.
+  ///
+  /// - Throws: ``FileError``.
   public func write(profile value: some Encodable) throws { try write(value, to: profile) }
 
   private func write(_ value: some Encodable, to path: String) throws {
@@ -217,6 +221,8 @@ extension RunDirectory {
   }
 
   /// One row an epoch. No time is in it: a resumed run writes the same bytes.
+  ///
+  /// - Throws: ``FileError``.
   public func write(metrics history: [EpochMetrics]) throws {
     try AtomicFile.write(to: metrics) { file in
       try file.append(

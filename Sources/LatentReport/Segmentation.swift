@@ -23,6 +23,7 @@
 
     /// - Parameter position: 0 for colours alone; w adds the pixel's place, w times its part of the
     ///   picture's longer side, beside red, green and blue in [0, 1].
+    /// - Throws: ``SettingError`` for a position below 0, or more components than colours.
     public init(
       of image: ColorImage, components: Int, position: Double = 0, restarts: Int = 4,
       seed: UInt64 = 0, backend: FusedBackend

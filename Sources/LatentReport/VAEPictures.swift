@@ -17,6 +17,8 @@ public struct VAEPictures {
   }
 
   /// The first rows over what decoder and encoder make of them.
+  ///
+  /// - Throws: ``ShapeError`` when the rows do not fit the model.
   public func reconstructions(of data: Dataset, count: Int = 20) throws -> GreyImage {
     let rows = data.selecting(Array(0..<min(count, data.rows.count)))
     let posterior = try model.transform(model.batches(of: rows), backend: backend)
@@ -26,12 +28,16 @@ public struct VAEPictures {
   }
 
   /// E[x|z] for draws from the prior; of a deterministic autoencoder from the distribution of its codes.
+  ///
+  /// - Throws: ``SettingError`` for a count that memory does not hold.
   public func samples(count: Int = 100, seed: UInt64 = 0) throws -> GreyImage {
     try ImageGrid().image(of: model.sample(count, backend: backend, seed: seed), shape: shape)
   }
 
   /// E[x|z] over a square of a two-dimensional latent space, `side` by `side` quantiles of the prior
   /// (Kingma and Welling 2014, figure 4), or of where an autoencoder's codes lie; nil for other latent spaces.
+  ///
+  /// - Throws: ``SettingError`` for a side whose pictures memory does not hold.
   public func manifold(side: Int = 15) throws -> GreyImage? {
     guard model.architecture.latentDimensions == 2 else { return nil }
     let quantiles = (0..<side).map {

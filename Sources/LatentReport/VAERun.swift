@@ -82,6 +82,7 @@ public final class VAERun {
   ///   - training: where the codes of a deterministic autoencoder are found to lie.
   ///   - other: a model whose samples are shown beside this one's.
   /// - Returns: the model that was written.
+  /// - Throws: ``FileError``, and what the pictures throw.
   public func finish(
     examples: Dataset, training: Dataset? = nil, beside other: VAE? = nil
   ) throws -> VAE {

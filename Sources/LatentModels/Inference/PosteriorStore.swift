@@ -94,6 +94,8 @@ public final class PosteriorStore: @unchecked Sendable {
   }
 
   /// Writes all rows as NPY, (mean | log-variance).
+  ///
+  /// - Throws: ``FileError``.
   public func save(to path: String) throws {
     try NPY.write(UnsafeBufferPointer(values), rows: count, columns: 2 * dimensions, to: path)
   }

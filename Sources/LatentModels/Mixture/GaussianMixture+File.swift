@@ -15,6 +15,8 @@ extension GaussianMixture {
   }
 
   /// The model as named tensors.
+  ///
+  /// - Throws: nothing for a model that is whole; ``ShapeError`` else.
   public func tensorFile(metadata: [String: String] = [:]) throws -> TensorFile {
     var file = TensorFile(metadata: metadata)
     file.metadata["latent.model"] = "mixture"
@@ -48,6 +50,7 @@ extension GaussianMixture {
   }
 
   /// - Parameter name: what errors call the file.
+  /// - Throws: ``FileError`` for tensors that are no such model, whatever is wrong with them.
   public init(_ file: TensorFile, name: String) throws {
     guard file.metadata["latent.model"] == "mixture" else {
       throw FileError(

@@ -17,6 +17,8 @@
     }
 
     /// The mean of log p(x) over the rows, in nats.
+    ///
+    /// - Throws: ``ShapeError`` when the columns do not fit, ``DataError`` for an infinite value.
     public func score(
       _ rows: Rows, precision: MixturePrecision = .double, backend: FusedBackend? = nil
     ) throws -> Double {
@@ -25,6 +27,8 @@
     }
 
     /// The likeliest component of each row, the first of equals.
+    ///
+    /// - Throws: ``ShapeError`` when the columns do not fit, ``DataError`` for an infinite value.
     public func predict(
       _ rows: Rows, precision: MixturePrecision = .double, backend: FusedBackend? = nil
     ) throws -> [Int] {
@@ -64,12 +68,14 @@
     }
 
     /// -2 log L + p log n (Schwarz 1978): the smaller the better.
+    /// - Throws: ``ShapeError`` when the columns do not fit, ``DataError`` for an infinite value.
     public func bic(_ rows: Rows, backend: FusedBackend? = nil) throws -> Double {
       let total = try scoreSamples(rows, backend: backend).reduce(0, +)
       return -2 * total + Double(parameterCount) * logarithm(Double(rows.count))
     }
 
     /// -2 log L + 2 p (Akaike 1974).
+    /// - Throws: ``ShapeError`` when the columns do not fit, ``DataError`` for an infinite value.
     public func aic(_ rows: Rows, backend: FusedBackend? = nil) throws -> Double {
       let total = try scoreSamples(rows, backend: backend).reduce(0, +)
       return -2 * total + 2 * Double(parameterCount)
@@ -77,6 +83,8 @@
 
     /// BIC plus twice the entropy of the responsibilities, which asks for components that are apart
     /// (Biernacki, Celeux and Govaert 2000).
+    ///
+    /// - Throws: ``ShapeError`` when the columns do not fit, ``DataError`` for an infinite value.
     public func icl(_ rows: Rows, backend: FusedBackend? = nil) throws -> Double {
       try criteria(rows, backend: backend).icl
     }

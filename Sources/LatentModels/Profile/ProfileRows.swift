@@ -7,6 +7,7 @@ public enum ProfileRows {
   /// - Parameters:
   ///   - count: 8,192 is more than a second-level cache holds of 784 columns.
   ///   - isBinary: zeros and ones for likelihoods on [0, 1]; greys otherwise.
+  /// - Throws: ``ShapeError`` for a size that no matrix has.
   public static func rows(
     _ count: Int = 8192, columns: Int, likelihood: Likelihood, isBinary: Bool = true
   ) throws -> Rows {

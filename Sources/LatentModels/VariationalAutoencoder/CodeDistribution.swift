@@ -65,6 +65,8 @@ extension VAE {
   public var isDeterministic: Bool { architecture.posterior == .point }
 
   /// Learns where the codes of `data` lie, so that the autoencoder can be sampled.
+  ///
+  /// - Throws: ``ShapeError`` when the rows do not fit the model; ``SettingError`` for sizes beyond memory.
   public func fitCodes(to data: Dataset, backend: any Backend) throws {
     let codes = try transform(batches(of: data), backend: backend)
     configuration.codes = CodeDistribution(codes.mean)

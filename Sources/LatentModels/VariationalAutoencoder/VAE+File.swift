@@ -75,6 +75,8 @@ extension TensorFile {
 
 extension VAE {
   /// Writes parameters and configuration: the same model, the same bytes.
+  ///
+  /// - Throws: ``FileError``.
   public func save(to path: String) throws {
     var file = TensorFile(metadata: FileKind.vae.metadata)
     try file.encode(configuration, as: "configuration")

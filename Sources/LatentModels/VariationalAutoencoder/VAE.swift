@@ -177,6 +177,8 @@ public final class VAE {
   }
 
   /// q(z) of each row: the encoder's, or the one that the model's inference finds.
+  ///
+  /// - Throws: ``ShapeError`` when the rows do not fit the model; ``SettingError`` for sizes beyond memory.
   public func transform(_ batches: BatchSource, backend: any Backend, seed: UInt64 = 0) throws
     -> DiagonalGaussian
   {
@@ -185,6 +187,8 @@ public final class VAE {
   }
 
   /// E[x|z] for latents [rows x L], in the data's own units.
+  ///
+  /// - Throws: ``ShapeError`` when the latents do not fit the model; ``SettingError`` for sizes beyond memory.
   public func inverseTransform(_ latents: Matrix<Float>, backend: any Backend) throws -> Matrix<
     Float
   > {

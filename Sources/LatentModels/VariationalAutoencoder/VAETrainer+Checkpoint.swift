@@ -11,6 +11,8 @@ extension VAETrainer {
   }
 
   /// Writes everything that a resumed training needs for the same bits, aside and then renamed.
+  ///
+  /// - Throws: ``FileError``.
   public func saveCheckpoint(to path: String) throws {
     var file = TensorFile(metadata: FileKind.vaeCheckpoint.metadata)
     try file.encode(model.configuration, as: "configuration")
