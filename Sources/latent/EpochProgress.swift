@@ -61,6 +61,10 @@ final class EpochProgress {
         + (threads.map { " on \($0) thread\($0 == 1 ? "" : "s")" } ?? "")
         + (ranks > 1 ? " of each of \(ranks) processes" : "")
         + (instructionSet.map { ", \($0)" } ?? "") + ", seed \(trainer.configuration.seed)")
+    if instructionSet == InstructionSet.baseline.rawValue {
+      printError(
+        "note: baseline multiplies, then adds: other bits than those of other instruction sets")
+    }
     for note in settings.notes { printError("note: \(note)") }
     if trainer.progress.step > 0 {
       printError(
