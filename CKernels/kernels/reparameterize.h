@@ -75,8 +75,8 @@ static void execute_kl_gate(const latent_task *task) {
 // What one draw adds to the gradients of the mean and of twice the log-variance, where the objective is
 // not the closed form: dz of log p(x|z), and its part of log p(z) - log q(z|x).
 LATENT_INLINE void add_draw(latent_objective objective, vf dz, vf epsilon, vf mean, vf sigma,
-                            vf precision_root, vf kl_weight, vf weight, float scale, float share,
-                            vf *d_mean, vf *d_log_variance) {
+                            vf precision_root, vf kl_weight, vf weight, float scale, float beta,
+                            float share, vf *d_mean, vf *d_log_variance) {
   switch (objective) {
     case LATENT_OBJECTIVE_SCORE: {
       vf signal = weight * -scale;
@@ -89,7 +89,10 @@ LATENT_INLINE void add_draw(latent_objective objective, vf dz, vf epsilon, vf me
       // Only the path through z: d(-log p(z) + log q(z|x))/dz = z - epsilon / sigma.
       vf slope = vf_fma(-epsilon, precision_root, vf_fma(sigma, epsilon, mean));
       vf path = vf_fma(kl_weight * weight, slope, dz);
-      if (objective == LATENT_OBJECTIVE_DREG) path *= weight * share;
+      // With v a draw's share of the weights: v, less beta v (1 - v) for the score of q, reparameterized in
+      // its turn; v^2 where beta is 1 (Tucker et al. 2019). One v is in the path already.
+      if (objective == LATENT_OBJECTIVE_DREG)
+        path *= vf_fma(vf_all(beta), weight * share, vf_all(1.0f - beta));
       *d_mean += path;
       *d_log_variance = vf_fma(path * epsilon, sigma, *d_log_variance);
       return;
@@ -132,7 +135,7 @@ static void execute_reparameterize_backward(const latent_task *task) {
                              : (vf){},
                    vf_load_first(epsilons + draw * op->epsilon.stride + l, count), mean, sigma,
                    precision_root, weight, vf_all(draw_weights ? draw_weights[draw] : 1.0f),
-                   run->objective_scale, 1.0f / (float)samples, &d_mean, &d_log_variance);
+                   run->objective_scale, run->beta, 1.0f / (float)samples, &d_mean, &d_log_variance);
         vf t = log_variance * (1.0f / LATENT_LOG_VARIANCE_BOUND);
         float *out = output + row * op->output.stride + l;
         vf_store_first(out, d_mean, count);

@@ -67,7 +67,11 @@ extension ReferenceStep {
           case LATENT_OBJECTIVE_STL, LATENT_OBJECTIVE_DREG:
             // d log q(z|x) / dz = -epsilon / sigma; its parameters are held fixed.
             var path = dz + klWeight * (z - noise / sigma)
-            if operation.objective == LATENT_OBJECTIVE_DREG { path *= weight / Double(samples) }
+            // Of the share v of a draw: v path - beta v (1 - v) path, the second for the score of q.
+            if operation.objective == LATENT_OBJECTIVE_DREG {
+              let beta = Double(run.beta)
+              path *= 1 - beta + beta * weight / Double(samples)
+            }
             meanGradient += path
             logVarianceGradient += path * sigma * noise / 2
           default:

@@ -82,7 +82,9 @@ extension SIMDStep {
             gradient += (noise * noise - 1) * signal
           case LATENT_OBJECTIVE_STL, LATENT_OBJECTIVE_DREG:
             var path = dz + (z - noise * inverse) * klWeight
-            if operation.objective == LATENT_OBJECTIVE_DREG { path *= weight * share }
+            if operation.objective == LATENT_OBJECTIVE_DREG {
+              path *= run.beta * (weight * share) + (1 - run.beta)
+            }
             meanGradient += path
             gradient += path * noise * sigma
           default:
