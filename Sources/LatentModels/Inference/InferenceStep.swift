@@ -9,19 +9,23 @@ protocol TrainingStep {
   func logDensity(_ row: Int) -> Float
   /// D_KL(q(z) ‖ p(z)) of a row of the last batch, nats.
   func kl(_ row: Int) -> Float
-  /// The objective's bound of a row of the last batch, nats.
-  func bound(_ row: Int) -> Float
+  /// The bound on log p(x) of a row of the last batch, nats, whatever the weight of the KL in its objective.
+  ///
+  /// - Parameter beta: that weight.
+  func evidenceBound(_ row: Int, beta: Float) -> Float
   /// What the last batch's step computed first that is not finite.
   func firstNotFinite(rows: Int) -> String?
   /// The largest magnitude in the last batch.
   func largestInput(rows: Int) -> Float?
   /// Adds what the last batch of `rows` rows has of them here.
-  func add(rows: Int, to sums: inout PartialEpoch, weighted: Bool)
+  ///
+  /// - Parameter beta: the KL's weight in an importance-weighted objective, whose bound is summed, too; else nil.
+  func add(rows: Int, to sums: inout PartialEpoch, boundAt beta: Float?)
 }
 
 extension TrainingStep {
-  func add(rows: Int, to sums: inout PartialEpoch, weighted: Bool) {
-    sums.add(0..<rows, of: self, weighted: weighted)
+  func add(rows: Int, to sums: inout PartialEpoch, boundAt beta: Float?) {
+    sums.add(0..<rows, of: self, boundAt: beta)
     sums.rows += rows
   }
 }
@@ -116,7 +120,7 @@ final class InferenceStep: TrainingStep {
 
   func logDensity(_ row: Int) -> Float { logDensities[row] }
   func kl(_ row: Int) -> Float { Float(divergences[row]) }
-  func bound(_ row: Int) -> Float { logDensities[row] - kl(row) }
+  func evidenceBound(_ row: Int, beta: Float) -> Float { logDensities[row] - kl(row) }
 
   func firstNotFinite(rows: Int) -> String? {
     if let found = encoder?.diagnosis.firstNotFinite(rows: rows) { return found }

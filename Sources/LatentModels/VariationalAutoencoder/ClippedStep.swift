@@ -24,7 +24,7 @@ struct ClippedStep: TrainingStep {
   var capacity: Int { gradient.capacity }
   func logDensity(_ row: Int) -> Float { gradient.logDensity(row) }
   func kl(_ row: Int) -> Float { gradient.kl(row) }
-  func bound(_ row: Int) -> Float { gradient.bound(row) }
+  func evidenceBound(_ row: Int, beta: Float) -> Float { gradient.evidenceBound(row, beta: beta) }
 
   func execute(on backend: any Backend, rows: ArraySlice<UInt32>, run: Run) {
     gradient.execute(on: backend, rows: rows, run: run)

@@ -194,6 +194,16 @@ public struct ELBOPlan {
   public func bound(_ row: Int) -> Float {
     bound.map { workspace.pointer[Int($0.offset) + row] } ?? logDensity(row) - kl(row)
   }
+  /// The same where an objective's KL, of whatever weight, has the weight 1.
+  func evidenceBound(_ row: Int, beta: Float) -> Float {
+    guard beta != 1, let latents, bound != nil else { return bound(row) }
+    let densities = values(at: logDensity) + row * samples
+    let ratios = values(at: latents.logRatio) + row * samples
+    var logWeights = (0..<samples).map { Double(densities[$0]) + Double(ratios[$0]) }
+    var mean = LogMeanExp()
+    logWeights.withUnsafeMutableBufferPointer { mean.add($0) }
+    return Float(mean.estimate.logDensity)
+  }
   /// D_KL(q(z|x) ‖ p(z)) of a row of the last batch, nats.
   public func kl(_ row: Int) -> Float { kl.map { workspace.pointer[Int($0.offset) + row] } ?? 0 }
 

@@ -6,7 +6,7 @@ public struct PartialEpoch: Codable, Sendable, Equatable {
   public var reconstruction = 0.0
   /// Of D_KL(q(z|x) ‖ p(z)).
   public var kl = 0.0
-  /// Of an importance-weighted objective's bound; else 0.
+  /// Of an importance-weighted objective's bound on log p(x); else 0.
   public var bound = 0.0
   /// The three sums of each group of rows, where rows are summed in groups.
   var groups: [Double]?
@@ -14,12 +14,12 @@ public struct PartialEpoch: Codable, Sendable, Equatable {
 
 extension PartialEpoch {
   /// Adds rows of a step's last batch.
-  mutating func add(_ rows: Range<Int>, of step: some TrainingStep, weighted: Bool) {
+  mutating func add(_ rows: Range<Int>, of step: some TrainingStep, boundAt beta: Float?) {
     var (densities, divergences) = (0.0, 0.0)
     for row in rows {
       densities += Double(step.logDensity(row))
       divergences += Double(step.kl(row))
-      if weighted { bound += Double(step.bound(row)) }
+      if let beta { bound += Double(step.evidenceBound(row, beta: beta)) }
     }
     reconstruction += densities
     kl += divergences

@@ -237,7 +237,7 @@ public final class VAETrainer {
     while sums.rows < order.count {
       ranked?.isStopping = stopping()
       let rows = try executeStep(at: sums.rows, &run)
-      step.add(rows: rows.count, to: &sums, weighted: isWeighted)
+      step.add(rows: rows.count, to: &sums, boundAt: isWeighted ? run.beta : nil)
       guard
         ranked.map({ !$0.diverges })
           ?? (sums.reconstruction - sums.kl + sums.bound).isFinite

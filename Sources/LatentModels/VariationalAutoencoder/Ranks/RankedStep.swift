@@ -207,15 +207,15 @@ final class RankedStep: TrainingStep {
 
   func logDensity(_ row: Int) -> Float { plan.logDensity(row) }
   func kl(_ row: Int) -> Float { plan.kl(row) }
-  func bound(_ row: Int) -> Float { plan.bound(row) }
+  func evidenceBound(_ row: Int, beta: Float) -> Float { plan.evidenceBound(row, beta: beta) }
 
-  func add(rows count: Int, to sums: inout PartialEpoch, weighted: Bool) {
+  func add(rows count: Int, to sums: inout PartialEpoch, boundAt beta: Float?) {
     sums.rows += count
-    guard groups != nil else { return sums.add(rows.indices, of: self, weighted: weighted) }
+    guard groups != nil else { return sums.add(rows.indices, of: self, boundAt: beta) }
     var first = 0
     for (group, count) in counts.enumerated() {
       var sum = sums.group(group)
-      sum.add(first..<first + count, of: self, weighted: weighted)
+      sum.add(first..<first + count, of: self, boundAt: beta)
       sums.set(group, to: sum)
       first += count
     }
