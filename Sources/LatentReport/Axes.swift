@@ -5,15 +5,25 @@ struct Ticks {
   let values: [Double]
   private let step: Double
 
-  /// Some `count` numbers within the range, steps of 1, 2 or 5 times a power of ten.
-  init(_ range: ClosedRange<Double>, count: Int) {
+  /// Some `count` numbers within the range, three at least, steps of 1, 2 or 5 times a power of ten.
+  ///
+  /// - Parameter isWhole: whether they count something: epochs have no halves.
+  init(_ range: ClosedRange<Double>, count: Int, isWhole: Bool = false) {
     let rough = max((range.upperBound - range.lowerBound) / Double(max(1, count)), 1e-300)
     let power = pow(10, floor(log10(rough)))
-    let step = power * ([1.0, 2, 5, 10].first { $0 * power >= rough } ?? 10)
+    func multiples(of step: Double) -> [Double] {
+      let first = Int((range.lowerBound / step).rounded(.up))
+      let last = Int((range.upperBound / step).rounded(.down))
+      return first <= last ? (first...last).map { Double($0) * step } : []
+    }
+    let least = isWhole ? 1 : 0.0
+    var steps = [0.2, 0.5, 1, 2, 5, 10].map { max($0 * power, least) }[...]
+    var step = steps.first { $0 >= rough } ?? steps.last!
+    while multiples(of: step).count < 3, let finer = steps.popLast() {
+      if finer < step { step = finer }
+    }
     self.step = step
-    let first = Int((range.lowerBound / step).rounded(.up))
-    let last = Int((range.upperBound / step).rounded(.down))
-    values = first <= last ? (first...last).map { Double($0) * step } : []
+    values = multiples(of: step)
   }
 
   /// As many digits as the step needs.
@@ -30,6 +40,8 @@ struct Axes {
   let frame: Frame
   let x: ClosedRange<Double>
   let y: ClosedRange<Double>
+  /// Whether x counts something.
+  var isWhole = false
 
   func point(_ x: Double, _ y: Double) -> (x: Double, y: Double) {
     (
@@ -41,7 +53,7 @@ struct Axes {
 
   /// Grid, frame, numbers and names.
   func draw(on canvas: inout Canvas, title: String = "", x xName: String, y yName: String) {
-    let across = Ticks(x, count: max(4, Int(frame.width / 90)))
+    let across = Ticks(x, count: max(4, Int(frame.width / 90)), isWhole: isWhole)
     let up = Ticks(y, count: max(4, Int(frame.height / 80)))
     for value in across.values {
       let at = point(value, y.lowerBound).x

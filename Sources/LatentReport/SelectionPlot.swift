@@ -21,7 +21,7 @@
       ]
       let left = Axes(
         frame: Frame(left: 120, top: 70, right: 700, bottom: 490), x: counts,
-        y: Axes.range(of: costs.flatMap(\.2)))
+        y: Axes.range(of: costs.flatMap(\.2)), isWhole: true)
       left.draw(on: &canvas, x: "components", y: "smaller is better")
       for (index, (name, criterion, values)) in costs.enumerated() {
         draw(values, of: selection, by: criterion, in: left, .of(index), on: &canvas)
@@ -33,7 +33,7 @@
       let values = candidates.map { $0.heldOut.map { $0 - logScale } }
       let right = Axes(
         frame: Frame(left: 860, top: 70, right: 1270, bottom: 490), x: counts,
-        y: Axes.range(of: values.compactMap { $0 }))
+        y: Axes.range(of: values.compactMap { $0 }), isWhole: true)
       right.draw(
         on: &canvas, title: "held-out log p of a row", x: "components", y: "larger is better")
       draw(values, of: selection, by: .heldOut, in: right, .of(3), on: &canvas)

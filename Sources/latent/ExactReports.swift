@@ -149,7 +149,7 @@ private func learning(
     "Log-likelihood", x: "iteration", y: "nats a row",
     series: curves.map { name, values in
       .init(name, values.enumerated().map { (x: Double(first + $0), y: $1) })
-    })
+    }, isCount: true)
   return .init(
     "Learning",
     chart.picture.map { [.figures([.init($0, "The log-likelihood after each iteration.")])] } ?? [])

@@ -173,14 +173,3 @@ struct ProfileTable {
       ["phase, us"] + group.map { "\($0.backend.prefix(5))/\($0.batchSize)/\($0.threads)" }, rows)
   }
 }
-
-extension Epilogue {
-  var title: String {
-    switch self {
-    case .activation: "activation"
-    case .likelihood: "log p and gradient"
-    case .activationDerivative: "derivative"
-    case .adam: "Adam"
-    }
-  }
-}

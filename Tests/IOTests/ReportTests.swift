@@ -12,6 +12,22 @@ import Testing
 #endif
 
 struct ReportTests {
+  /// Counts have no halves, and one number makes no scale.
+  @Test func ticks() {
+    #expect(Ticks(1...3, count: 5, isWhole: true).values == [1, 2, 3])
+    #expect(Ticks(0.9...1.1, count: 5, isWhole: true).values == [1])
+    for step in 1..<400 {
+      let low = Double(step * 37 % 101) / 7 - 5
+      let range = low...low + Double(step) / 13
+      for count in [3, 4, 7] {
+        let values = Ticks(range, count: count).values
+        #expect(
+          3...max(7, 2 * count) ~= values.count && values.allSatisfy(range.contains),
+          "\(range), \(count): \(values)")
+      }
+    }
+  }
+
   @Test func runsNeedCheckpoints() throws {
     let iris = try Dataset.named("iris")
     let model = try VAE(

@@ -71,8 +71,8 @@ extension PlanOperation {
     case LATENT_OP_LIKELIHOOD_ROWS: return pass(r * partialWidth + r)
     case LATENT_OP_REPARAMETERIZE:
       return pass(3 * batch * d + batch + 2 * r * d + (log_density.exists ? r : 0))
-    case LATENT_OP_KL_GATE: return pass(3 * r * d + d)
-    case LATENT_OP_REPARAMETERIZE_BACKWARD: return pass(5 * batch * d + 2 * r * d)
+    case LATENT_OP_KL_GATE: return pass(2 * r * d + d)
+    case LATENT_OP_REPARAMETERIZE_BACKWARD: return pass(4 * batch * d + 2 * r * d)
     case LATENT_OP_LIST_ONES where !split_columns: return pass(r * n)
     case LATENT_OP_LINEAR_BACKWARD_INPUT:
       return product(r * n + k * n + r * k * (activation == LATENT_ACTIVATION_IDENTITY ? 1 : 2))

@@ -261,7 +261,8 @@ public final class VAETrainer {
       epoch: progress.epoch + 1,
       elbo: isWeighted ? sums.bound / count + logJacobian : reconstruction - kl,
       reconstruction: reconstruction, kl: kl,
-      beta: Double(run.beta), learningRate: configuration.learningRate(epoch: progress.epoch))
+      beta: configuration.beta(step: max(0, progress.step - 1), stepsPerEpoch: stepsPerEpoch),
+      learningRate: configuration.learningRate(epoch: progress.epoch))
     if let mean = try heldOutScore() {
       guard mean.elbo.isFinite else {
         throw DivergenceError(

@@ -22,10 +22,12 @@ public struct LineChart: Sendable {
   public var title, x, y: String
   /// The lines, each in a colour of its own as far as the palette goes.
   public var series: [Series]
+  /// Whether x counts something: epochs, iterations.
+  public var isCount: Bool
 
   /// Lines under a heading; points that are not finite are left out, and lines without points.
-  public init(_ title: String, x: String, y: String, series: [Series]) {
-    (self.title, self.x, self.y) = (title, x, y)
+  public init(_ title: String, x: String, y: String, series: [Series], isCount: Bool = false) {
+    (self.title, self.x, self.y, self.isCount) = (title, x, y, isCount)
     // What is not finite has no place on a line.
     self.series = series.map { series in
       var finite = series
@@ -37,7 +39,7 @@ public struct LineChart: Sendable {
   /// Nil where there is nothing to draw.
   public var picture: SVG? {
     guard !series.isEmpty else { return nil }
-    let legend = legendPlaces
+    let legend = Legend.places(of: series.map(\.name), from: 76, to: 474)
     // As many lines of names as they need.
     let top = 52 + 18 * Double(max(0, (legend.last?.line ?? 0)))
     var svg = SVG(width: 480, height: top + 278, title: title)
@@ -45,7 +47,9 @@ public struct LineChart: Sendable {
     let xs = all.map(\.x)
     let axes = SVGAxes(
       frame: Frame(left: 76, top: top, right: 466, bottom: top + 228),
-      x: .init(range: xs.min()! < xs.max()! ? xs.min()!...xs.max()! : Axes.range(of: xs)),
+      x: .init(
+        range: xs.min()! < xs.max()! ? xs.min()!...xs.max()! : Axes.range(of: xs),
+        isWhole: isCount),
       y: .init(range: visible))
     svg.text(title, x: 76, y: 14, size: 14, bold: true)
     axes.draw(on: &svg, x: x, y: y)
@@ -63,17 +67,6 @@ public struct LineChart: Sendable {
       svg.text(one.name, x: place.x + 27, y: place.y)
     }
     return svg
-  }
-
-  /// Where each series' name stands, wrapped before the right edge.
-  private var legendPlaces: [(x: Double, line: Int)] {
-    var (x, line) = (76.0, 0)
-    return series.map { one in
-      let width = 40 + SVG.width(of: one.name)
-      if x > 76, x + width > 474 { (x, line) = (76, line + 1) }
-      defer { x += width }
-      return (x, line)
-    }
   }
 
   /// The first points of a fit may lie far below all others: they must not flatten the rest.
@@ -105,7 +98,7 @@ extension LineChart {
             "held out",
             history.compactMap { row in row[keyPath: heldOut].map { (Double(row.epoch), $0) } },
             dashed: true),
-        ])
+        ], isCount: true)
     }
     let reconstruction = chart(
       "Reconstruction, log p(x|z)", \.reconstruction, \.heldOutReconstruction)

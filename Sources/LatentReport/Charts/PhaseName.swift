@@ -1,4 +1,6 @@
 import Foundation
+import LatentKernels
+import LatentModels
 
 /// Phases' names where there is little room.
 public enum PhaseName {
@@ -17,5 +19,17 @@ public enum PhaseName {
     var name = name
     for (long, short) in abbreviations { name = name.replacingOccurrences(of: long, with: short) }
     return name.count <= length ? name : name.prefix(length - 1) + "."
+  }
+}
+
+extension Epilogue {
+  /// As tables have it.
+  public var title: String {
+    switch self {
+    case .activation: "activation"
+    case .likelihood: "log p and gradient"
+    case .activationDerivative: "derivative"
+    case .adam: "Adam"
+    }
   }
 }

@@ -33,22 +33,36 @@ public enum RooflineChart {
     svg.text(
       "\(whole(roofs.peak)) GFLOP/s peak", x: axes.frame.right - 6,
       y: axes.point(1, roofs.peak).y - 10, anchor: .end, size: 12)
-    var taken: [(x: Double, y: Double)] = []
+    // Points that nearly coincide share a label.
+    var groups: [(at: (x: Double, y: Double), numbers: [Int])] = []
     for (index, phase) in phases.enumerated() {
       let at = axes.point(phase.intensity!, phase.gflops!)
       svg.disc(x: at.x, y: at.y, radius: 5, color(phase.name))
-      // Numbers that would cover each other step aside.
-      var label = (x: at.x + 8, y: at.y + 9)
-      while taken.contains(where: { abs($0.x - label.x) < 15 && abs($0.y - label.y) < 12 }) {
-        label.y += 12
+      if let near = groups.firstIndex(where: {
+        abs($0.at.x - at.x) < 14 && abs($0.at.y - at.y) < 12
+      }) {
+        groups[near].numbers.append(index + 1)
+      } else {
+        groups.append((at, [index + 1]))
       }
-      taken.append(label)
-      svg.text("\(index + 1)", x: label.x, y: label.y, size: 11)
       let (column, line) = (Double(index % 2), Double(index / 2))
       let place = (x: 16 + 274 * column, y: 418 + 19 * line)
       svg.disc(x: place.x, y: place.y, radius: 5, color(phase.name))
       svg.text(
         "\(index + 1)  \(PhaseName.short(phase.name))", x: place.x + 10, y: place.y, size: 12)
+    }
+    var taken: [(x: Double, y: Double)] = []
+    for group in groups {
+      let text = group.numbers.map(String.init).joined(separator: ", ")
+      let width = SVG.width(of: text, size: 11)
+      // Within the frame, and aside from others.
+      let isRight = group.at.x + 8 + width < axes.frame.right
+      var label = (x: isRight ? group.at.x + 8 : group.at.x - 8 - width, y: group.at.y + 9)
+      while taken.contains(where: { abs($0.x - label.x) < width + 2 && abs($0.y - label.y) < 11 }) {
+        label.y += 11
+      }
+      taken.append(label)
+      svg.text(text, x: label.x, y: label.y, size: 11, halo: true)
     }
     return svg
 

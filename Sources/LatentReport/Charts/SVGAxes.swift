@@ -5,6 +5,8 @@ struct SVGAxes {
   struct Scale {
     let range: ClosedRange<Double>
     var isLogarithmic = false
+    /// Whether its numbers count something.
+    var isWhole = false
 
     func position(_ value: Double) -> Double {
       func f(_ x: Double) -> Double { isLogarithmic ? log10(max(x, 1e-300)) : x }
@@ -14,7 +16,7 @@ struct SVGAxes {
     /// Where lines are drawn, with their labels.
     func ticks(_ count: Int) -> [(value: Double, label: String)] {
       guard isLogarithmic else {
-        let ticks = Ticks(range, count: count)
+        let ticks = Ticks(range, count: count, isWhole: isWhole)
         return ticks.values.map { ($0, ticks.label($0)) }
       }
       let powers = Int(floor(log10(range.lowerBound)))...Int(ceil(log10(range.upperBound)))

@@ -6,7 +6,7 @@ enum EstimatorReport {
   static func section(_ estimators: [GradientNoise]) -> ReportPage.Section {
     var blocks: [ReportPage.Block] = [
       .paragraph(
-        "\(estimators[0].draws) gradients of one batch each, with draws of z of their own. The "
+        "\(estimators[0].draws) gradients of one batch of \(estimators[0].batchSize) rows each, with draws of z of their own. The "
           + "signal-to-noise ratio is the norm of the mean gradient by the root of the trace of its "
           + "covariance; a second's ratio is that of the mean over a second's gradients.")
     ]
@@ -27,8 +27,8 @@ enum EstimatorReport {
             [
               "\(one.objective), \(one.samples): \(group.name)",
               String(format: "%.3f", one.millisecondsPerBatch.median), "\(group.parameters)",
-              String(format: "%.3e", group.variance), String(format: "%.3f", group.signalToNoise),
-              String(format: "%.2f", group.signalToNoisePerSecond),
+              String(format: "%.3e", group.variance), ProfileReport.n(group.signalToNoise, 3),
+              ProfileReport.n(group.signalToNoisePerSecond, 2),
             ]
           }
         }))

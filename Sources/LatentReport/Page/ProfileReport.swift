@@ -65,7 +65,10 @@ public struct ProfileReport {
           + (m.gathers
             ? "Products with the batch gather rows where it is one, and compute less than their "
               + "GFLOP, which count the dense product. " : "")
-          + "Recording costs \(n(m.overhead * 100, 2)) % of the step."),
+          + (m.overhead.isFinite ? "Recording costs \(n(m.overhead * 100, 2)) % of the step. " : "")
+          + "\(m.steps) steps; \(n(m.undisturbed * 100, 0)) % of all ran undisturbed"
+          + (m.isDisturbed
+            ? ": others used this machine's cores, so measure again in a calmer moment." : ".")),
       .figures([
         .init(StepChart.picture(of: m), "Medians of a thread's time in each phase."),
         .init(
@@ -88,7 +91,7 @@ public struct ProfileReport {
           ["phase", "epilogue", "µs", "plain µs", "cost µs", "of step"],
           rows: m.epilogues.map {
             [
-              PhaseName.short($0.phase, to: 30), $0.epilogue.rawValue, n($0.microseconds, 1),
+              PhaseName.short($0.phase, to: 30), $0.epilogue.title, n($0.microseconds, 1),
               n($0.plainMicroseconds, 1),
               n($0.costMicroseconds, 1), percent($0.costMicroseconds / step),
             ]
@@ -116,7 +119,7 @@ public struct ProfileReport {
     return cells
   }
 
-  private static func n(_ value: Double, _ digits: Int) -> String {
+  static func n(_ value: Double, _ digits: Int) -> String {
     value.isFinite ? String(format: "%.\(digits)f", value) : "-"
   }
 

@@ -38,7 +38,7 @@ public struct VAEReport {
     _ history: [EpochMetrics], _ last: EpochMetrics, bound: String?
   ) -> ReportPage.Section {
     func row(_ name: String, _ training: Double, _ heldOut: Double?) -> [String] {
-      [name, nats(training), heldOut.map(nats) ?? ""]
+      [name, nats(training)] + (heldOut.map { [nats($0)] } ?? [])
     }
     let reconstruction = row(
       bound == nil ? "log p(x|z) at the code" : "reconstruction", last.reconstruction,
@@ -47,7 +47,8 @@ public struct VAEReport {
       "Learning",
       [
         .table(
-          ["nats a row, epoch \(last.epoch)", "training", "held out"],
+          ["nats a row, epoch \(last.epoch)", "training"]
+            + (last.heldOutReconstruction == nil ? [] : ["held out"]),
           rows: bound.map {
             [
               row($0, last.elbo, last.heldOutELBO), reconstruction,
@@ -121,7 +122,7 @@ public struct VAEReport {
           .init(
             map,
             "\(isDeterministic ? "Codes" : "Posterior means") of \(means.rows) rows in \(which)"
-              + (rows.labels == nil ? "." : "; labels stand at the medians of their rows.")),
+              + (rows.labels == nil ? "." : ", coloured by their labels.")),
           isDeterministic
             ? .init(
               units.codePicture, "The variance of each dimension of the code over these rows.")
