@@ -23,8 +23,8 @@ struct FitAutoencoder: ParsableCommand {
   @OptionGroup(title: "Data") var data: FitDataOptions
   @OptionGroup(visibility: .hidden) var gaps: MissingOptions
 
-  @Option(help: "Widths of the encoder's hidden layers; the decoder mirrors them.")
-  var hidden: CommaSeparated<Int>?
+  @Option(help: "Widths of the encoder's hidden layers; the decoder mirrors them; none: linear.")
+  var hidden: Widths?
 
   @Option(
     parsing: .unconditional,

@@ -205,12 +205,13 @@ struct NetworkFit {
         "The run was trained with the \(saved.backend.rawValue) backend, now \(backend.rawValue): "
           + "other bits; resume with the same one.")
     }
+    let training = try VAESettings.training(
+      self.training, bound, rows: rows.share.total, resuming: saved?.training)
     let settings = VAESettings(
-      command: "fit \(name)", backend: backend, data: source, model: chosen!,
-      training: try VAESettings.training(
-        training, bound, rows: rows.share.total, resuming: saved?.training),
+      command: "fit \(name)", backend: backend, data: source, model: chosen!, training: training,
       files: try VAESettings.files(files, resuming: saved?.files),
-      notes: try VAESettings.notes(chosen!, for: rows.data))
+      notes: try VAESettings.notes(
+        chosen!, training, for: rows.data, isTested: heldOut != nil))
     var facts = try Agreement(command: settings.command, settings)
     facts.add("rows in the data", rows.share.total)
     facts.add("columns in the data", rows.data.rows.columns)

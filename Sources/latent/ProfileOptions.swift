@@ -13,8 +13,9 @@ struct ProfileNetworkOptions: ParsableArguments {
   @Option(parsing: .unconditional, help: "Columns of the data, in place of the network's.")
   var inputs: Int?
 
-  @Option(help: ArgumentHelp("Widths of the encoder's hidden layers.", valueName: "widths"))
-  var hidden: CommaSeparated<Int>?
+  @Option(
+    help: ArgumentHelp("Widths of the encoder's hidden layers; none: linear.", valueName: "widths"))
+  var hidden: Widths?
 
   @Option(parsing: .unconditional, help: "Latent dimensions.")
   var latent: Int?

@@ -131,7 +131,9 @@ extension VAESettings {
   }
 
   private func addModel(to words: inout CommandWords) {
-    words.add("--hidden", model.hidden.map(String.init).joined(separator: ","))
+    words.add(
+      "--hidden",
+      model.hidden.isEmpty ? "none" : model.hidden.map(String.init).joined(separator: ","))
     words.add("--latent", model.latentDimensions)
     words.add("--activation", model.activation.rawValue)
     if model.posterior == .point {
@@ -157,7 +159,9 @@ extension VAESettings {
     add("held-out fraction", data.heldOutFraction.map { String($0) })
     add("columns", data.columns?.joined(separator: ", "))
     add("label", data.label)
-    add("hidden layers", model.hidden.map(String.init).joined(separator: ", "))
+    add(
+      "hidden layers",
+      model.hidden.isEmpty ? "none" : model.hidden.map(String.init).joined(separator: ", "))
     add("latent dimensions", String(model.latentDimensions))
     add("activation", model.activation.rawValue)
     add("likelihood", model.likelihood.rawValue)

@@ -26,6 +26,20 @@ struct CommaSeparated<Element: LosslessStringConvertible & Sendable>: Expressibl
   }
 }
 
+/// Widths of hidden layers between commas, or none.
+struct Widths: ExpressibleByArgument, Sendable {
+  var elements: [Int]
+
+  init?(argument: String) {
+    guard argument != "none" else {
+      elements = []
+      return
+    }
+    guard let widths = CommaSeparated<Int>(argument: argument) else { return nil }
+    elements = widths.elements
+  }
+}
+
 /// Which rows and columns a model is fitted to.
 struct FitDataOptions: ParsableArguments {
   @Option(
@@ -68,9 +82,9 @@ struct MissingOptions: ParsableArguments {
 struct VAEModelOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Widths of the encoder's hidden layers; the decoder mirrors them. (default: 200,200; 64,64 "
-        + "below 32 columns)", valueName: "widths"))
-  var hidden: CommaSeparated<Int>?
+      "Widths of the encoder's hidden layers; the decoder mirrors them; none: linear. (default: "
+        + "200,200; 64,64 below 32 columns)", valueName: "widths"))
+  var hidden: Widths?
 
   @Option(
     parsing: .unconditional,

@@ -197,8 +197,17 @@ extension VAESettings {
       standardize: false)
   }
 
-  static func notes(_ model: Model, for data: Dataset) throws -> [String] {
+  static func notes(
+    _ model: Model, _ training: TrainingConfiguration, for data: Dataset, isTested: Bool
+  ) throws -> [String] {
     var notes: [String] = []
+    if training.objective.isImportanceWeighted, training.samples == 1 {
+      notes.append(
+        "\(training.objective.rawValue) of one draw is the ELBO; --samples makes the bound tighter")
+    }
+    if training.patience > 0, !isTested {
+      notes.append("patience waits for the training rows' bound: no rows are held out")
+    }
     if model.posterior == .point {
       notes.append(
         "a deterministic autoencoder: what stands for the elbo is log p(x|z) at the code")

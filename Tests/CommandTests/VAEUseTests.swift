@@ -56,6 +56,22 @@ extension CommandTests {
       #expect(try Command.run(unnamed, in: place).status == 64)
     }
 
+    /// Without hidden layers, and what a reader of the figures must know.
+    @Test func linearNetworksAndNotes() throws {
+      let place = try Workspace()
+      let fit = ["fit", "vae", "--data", "iris", "--epochs", "2", "--latent", "2"]
+      let linear = try Command.run(fit + ["--hidden", "none", "--output", "linear"], in: place)
+      #expect(linear.status == 0 && linear.errors.contains("4-2 relu"), "\(linear.errors)")
+      #expect(try place.text("linear/report.html").contains("--hidden none"))
+      let noted = try Command.run(
+        fit + ["--objective", "iwae", "--patience", "1", "--held-out", "0", "--json"], in: place)
+      let notes = try #require(noted.json()["notes"] as? [String])
+      #expect(notes.contains { $0.contains("of one draw is the ELBO") })
+      #expect(notes.contains { $0.contains("no rows are held out") })
+      let silent = try place.latent("fit", "vae", "--data", "iris", "--epochs", "2", "--json")
+      #expect((try silent.json()["notes"] as? [String])?.count == 1)
+    }
+
     @Test func fillsGaps() throws {
       let place = try Workspace()
       let rows = (0..<60).map { i in

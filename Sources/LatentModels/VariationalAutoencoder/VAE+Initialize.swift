@@ -3,7 +3,8 @@ import LatentNetworks
 
 extension VAE {
   /// Glorot-uniform weights, zero biases, and the output's biases where the decoder's mean is that of
-  /// the training data, whose rows must have the model's columns.
+  /// the training data (of a continuous Bernoulli, whose mean is not the logistic function, near it). Rows must have
+  /// the model's columns.
   public func initialize(for data: Rows, seed: UInt64) {
     try! initialize(for: data, seed: seed, over: SerialCommunicator())  // which fails nobody
   }
