@@ -87,6 +87,15 @@ public struct Standardization: Codable, Sendable, Equatable {
     self.mean = mean
   }
 
+  /// Whether it is of the same rows, for all that the rounding of sums can say.
+  public func agrees(with other: Standardization) -> Bool {
+    mean.count == other.mean.count
+      && mean.indices.allSatisfy {
+        abs(scale[$0] - other.scale[$0]) <= 1e-9 * scale[$0]
+          && abs(mean[$0] - other.mean[$0]) <= 1e-9 * max(scale[$0], abs(mean[$0]))
+      }
+  }
+
   /// (value − mean) / scale of its column.
   public func apply(_ value: Double, column: Int) -> Double {
     (value - mean[column]) / scale[column]

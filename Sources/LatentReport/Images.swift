@@ -83,7 +83,7 @@ public struct Color: Sendable, Equatable {
   }
 
   /// "#rrggbb"
-  public var hexadecimal: String {
+  public var hex: String {
     "#" + [red, green, blue].map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
   }
 }

@@ -142,9 +142,9 @@ struct DataSettings: Codable, Equatable {
 
   private func read(_ source: String) throws -> Dataset {
     if Dataset.shippedNames.contains(source) {
-      guard columns == nil, label == nil, weights == nil else {
+      guard columns == nil, label == nil, weights == nil, header == nil else {
         throw SettingError(
-          "--columns, --label and --weights choose from the columns of a file; \(source) ships as it is."
+          "--columns, --label, --weights and --header are about a file; \(source) ships as it is."
         )
       }
       return try Dataset.named(source)

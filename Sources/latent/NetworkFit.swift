@@ -111,13 +111,13 @@ struct NetworkFit {
     try communicator.unanimously {
       if isFirst, let resumed, let saved { try checkCheckpoint(of: resumed, saved) }
     }
-    let names = try communicator.first {
-      resumed.flatMap { try? VAE.load($0.model).configuration.columnNames }
+    let model = try communicator.first {
+      resumed.flatMap { try? VAE.load($0.model).configuration }
     }
     try communicator.unanimously { if let output, isFirst { try RunDirectory.checkFree(output) } }
     let settings: VAESettings
     let (rows, heldOut, network, trainer): (HeldRows, HeldRows?, VAE, VAETrainer?)
-    (settings, rows, heldOut, network) = try build(resuming: saved, columns: names)
+    (settings, rows, heldOut, network) = try build(resuming: saved, of: model)
     let backend = try communicator.unanimously {
       try compute.makeBackend(default: settings.backend)
     }
@@ -161,7 +161,8 @@ struct NetworkFit {
   private func checkCheckpoint(of run: RunDirectory, _ settings: VAESettings) throws {
     guard !run.hasCheckpoint else { return }
     let epochs = run.epochsTold
-    guard epochs < settings.files?.checkpointEvery ?? 1 else {
+    let every = files.checkpointEvery ?? settings.files?.checkpointEvery ?? 1
+    guard epochs < min(every, settings.training.epochs) else {
       throw FileError(
         run.checkpoint,
         "the run trained \(counted(epochs, "epoch")), but the checkpoint to go on from is gone; train anew "
@@ -170,13 +171,13 @@ struct NetworkFit {
     if !quiet { printError("\(run.path) has no checkpoint yet: it begins again") }
   }
 
-  /// - Parameter columns: names of the columns of the run that is resumed.
+  /// - Parameter model: of the run that is resumed, where it has saved one.
   private func build(
-    resuming saved: VAESettings?, columns: [String]?
+    resuming saved: VAESettings?, of model: VAEConfiguration?
   ) throws -> (VAESettings, training: HeldRows, heldOut: HeldRows?, VAE) {
     var source = try VAESettings.data(data, missing: missing, resuming: saved?.data)
     if saved != nil, source.columns == nil {
-      source.expected = ExpectedColumns(owner: "The run", names: columns)
+      source.expected = ExpectedColumns(owner: "The run", names: model?.columnNames)
     }
     guard name == "vae" || source.missing != true else {
       throw SettingError(
@@ -220,8 +221,16 @@ struct NetworkFit {
       chosen!, for: rows.data, training: settings.training, missing: source.missing ?? false,
       communicator: communicator)
     // A file without names goes by position.
-    if let columns, configuration.columnNames == nil, columns.count == rows.data.rows.columns {
-      configuration.columnNames = columns
+    if let names = model?.columnNames, configuration.columnNames == nil,
+      names.count == rows.data.rows.columns
+    {
+      configuration.columnNames = names
+    }
+    // Another version may have added the same rows in another order.
+    if let before = model?.standardization, let now = configuration.standardization,
+      before.agrees(with: now)
+    {
+      configuration.standardization = before
     }
     return (settings, rows, heldOut, try VAE(configuration))
   }

@@ -42,7 +42,7 @@ struct ProfileCommand: ParsableCommand {
   @Flag(help: "Print one JSON object on standard output.") var json = false
   @Flag(help: "No progress on standard error.") var quiet = false
 
-  func validate() throws { try checkOneAnswer(json: json, table: trace) }
+  func validate() throws { try checkOneAnswer(json: json, table: trace, by: "--trace") }
 
   func run() throws {
     guard seconds > 0, seconds <= 3600 else {

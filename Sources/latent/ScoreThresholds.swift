@@ -56,14 +56,22 @@ final class ScoreThresholds {
   private let model: any ExactModel
   private let backend: FusedBackend
   private var ofGaps: [[Int]: Double] = [:]
-  private lazy var draws = Result { try model.draw(Self.drawCount, seed: 0) }
+  private lazy var draws = Result { try model.draw(drawCount, seed: 0) }
 
-  private static let drawCount = 20_000
+  /// Two hundred of them beyond the threshold, within limits; the same whatever rows come.
+  private var drawCount: Int { Int(min(max(200 / min(fraction, 1 - fraction), 2_000), 20_000)) }
 
   init(_ fraction: Double, of run: ExactRun, backend: FusedBackend) throws {
     (self.fraction, self.backend, model) = (fraction, backend, run.model)
     complete = try ScoreQuantiles.threshold(fraction, of: run)
     if complete.isNaN { complete = try threshold(missing: []) }
+  }
+
+  /// - Throws: ``SettingError`` where there is no room for the draws.
+  private func checkMemory() throws {
+    try expectMemory(
+      for: 3 * 8 * Double(drawCount) * Double(model.columns),
+      "A threshold for rows with gaps in \(model.columns) columns", "leave --flag out")
   }
 
   /// One number a row.
@@ -78,6 +86,7 @@ final class ScoreThresholds {
   }
 
   private func threshold(missing columns: [Int]) throws -> Double {
+    try checkMemory()
     var drawn = try draws.get()
     for row in 0..<drawn.rows { for column in columns { drawn[row, column] = .nan } }
     return Quantiles(of: try model.logDensities(Rows(drawn), backend: backend)).at(fraction)

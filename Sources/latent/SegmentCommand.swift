@@ -87,7 +87,7 @@
         segments: (0..<components).map { k in
           Segment(
             weight: model.weights[k], pixels: segmentation.counts[k],
-            color: segmentation.colors[k].hexadecimal)
+            color: segmentation.colors[k].hex)
         }, height: image.height, width: image.width,
         meanLogLikelihood: report.meanLogLikelihood, iterations: report.iterations[report.best],
         picture: picture, output: target, seconds: (clock.now - begin).seconds)

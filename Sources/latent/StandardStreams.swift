@@ -49,10 +49,13 @@ func printJSON(_ value: some Encodable) throws {
   print(String(decoding: try encoder.encode(value), as: UTF8.self))
 }
 
-/// - Parameter table: where a table goes; nil: nowhere.
+/// - Parameters:
+///   - table: where a table goes; nil: nowhere.
+///   - option: what says so.
 /// - Throws: `ValidationError` where both would go to standard output.
-func checkOneAnswer(json: Bool, table: String?) throws {
+func checkOneAnswer(json: Bool, table: String?, by option: String = "--output") throws {
   guard !json || table != TableFile.standardOutput else {
-    throw ValidationError("--json needs --output: standard output holds one or the other.")
+    throw ValidationError(
+      "--json needs a file for \(option): standard output holds one or the other.")
   }
 }

@@ -128,6 +128,7 @@ extension [Double] {
 
   /// The mean, by weights where there are some; 0 of nothing.
   func mean(_ weights: [Double]? = nil) -> Double {
-    sum(weights) / (weights?.sum() ?? Double(Swift.max(1, count)))
+    let total = weights?.sum() ?? Double(count)
+    return sum(weights) / (total > 0 ? total : 1)
   }
 }

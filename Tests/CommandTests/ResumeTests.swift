@@ -194,6 +194,15 @@ extension RunCommandTests {
       #expect(try place.read("run/model.safetensors") == model)
     }
 
+    /// The last epoch has a checkpoint, however seldom the others have.
+    @Test func lostCheckpointOfAFinishedRun() throws {
+      let place = try Workspace()
+      let fit = ["fit", "vae", "--output", "run", "--quiet", "--checkpoint-every", "100"]
+      _ = try Command.run(fit + small, in: place)
+      try place.remove("run/checkpoint.safetensors")
+      try place.latentFails(["fit", "vae", "--resume", "run"], saying: "trained 3 epochs, but")
+    }
+
     /// The run's columns are found by name, or by position where a file has no names.
     @Test func columnsInAnotherOrder() throws {
       let place = try Workspace()

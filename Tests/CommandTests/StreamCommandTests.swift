@@ -128,7 +128,8 @@ import Testing
         try fails(
           "\(mixture) rows.csv --label name --weights name", saying: "both label and weights")
         try fails("\(mixture) rows.csv --weights name", saying: "expected a number")
-        try refuses("mixture --output run --weights 1", saying: "--weights choose")
+        try refuses(
+          "mixture --output run --weights 1", saying: "--weights and --header are about a file")
         try refuses("mixture --output run --factors 2", saying: "--factors goes with")
         try refuses(
           "mixture --output run --covariance factor-analytic --factors 2", saying: "found 2")

@@ -48,7 +48,7 @@ extension CommandTests {
       #expect(try place.read("labelled.png") == place.read("own.png"))
       #expect(try place.read("labelled.png") != place.read("bare.png"))
       try place.latentFails(
-        map + ["few.png", "--labels", "holes.csv"], saying: "holes.csv")
+        map + ["few.png", "--labels", "bare.csv"], saying: "expected one label, found 2 fields")
       try place.write("few.csv", "c\n1\n".utf8)
       try place.latentFails(
         map + ["few.png", "--labels", "few.csv"], saying: "expected 30 labels")

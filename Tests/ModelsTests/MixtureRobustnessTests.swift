@@ -29,6 +29,21 @@
       #expect(selection.candidates.map { $0.heldOut == nil } == [false, false, true])
       #expect(selection.candidates[2].warnings.last!.contains("as many distinct rows"))
       #expect(selection.best(by: .heldOut) != nil && selection.best(by: .bic) != nil)
+      // What no fit takes is told before any is made.
+      #expect(throws: ShapeError.self) {
+        try GaussianMixture.select(
+          components: [1, 2], rows(noise(12, 2)), MixtureConfiguration(components: 1),
+          sampleWeights: [1, 2])
+      }
+      #expect(throws: DataError.self) {
+        try GaussianMixture.select(
+          components: [1, 2], rows(noise(12, 2)), MixtureConfiguration(components: 1),
+          sampleWeights: [Double](repeating: 0, count: 12))
+      }
+      #expect(throws: SettingError.self) {
+        try GaussianMixture.select(
+          components: [1, 13], rows(noise(12, 2)), MixtureConfiguration(components: 1))
+      }
     }
 
     /// Two clusters twelve deviations apart, in small units: a constant column does not merge them.

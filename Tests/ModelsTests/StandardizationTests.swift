@@ -41,6 +41,16 @@ import Testing
       try abs(ColumnMoments(seconds, weights: nil).variances[0] / expected / expected - 1) < 1e-3)
   }
 
+  /// Rounding makes no other rows of them.
+  @Test func agreesUpToRounding() {
+    let one = Standardization(mean: [1e6, 0], scale: [2, 1e-8])
+    #expect(
+      one.agrees(with: Standardization(mean: [1e6 + 1e-9, 1e-20], scale: [2 + 1e-12, 1e-8])))
+    #expect(!one.agrees(with: Standardization(mean: [1e6 + 1, 0], scale: [2, 1e-8])))
+    #expect(!one.agrees(with: Standardization(mean: [1e6, 0], scale: [2, 1.001e-8])))
+    #expect(!one.agrees(with: Standardization(mean: [1e6], scale: [2])))
+  }
+
   /// A constant column takes a typical variance: floors keep their meaning in any unit.
   @Test func variancesOfConstantColumns() throws {
     let rows = Rows(try Matrix(rows: 2, columns: 3, values: [-1e-5, -4e-5, 3, 1e-5, 4e-5, 3]))

@@ -1,4 +1,3 @@
-import Foundation
 import LatentKernels
 
 /// Weighted means and variances of the columns, over the values that are there on all ranks.
@@ -59,8 +58,10 @@ struct ColumnMoments {
       return !variance.isFinite || varies(deviation: variance.squareRoot(), mean: mean)
         ? variance : nil
     }
-    let logs = found.compactMap { $0 }.map { log($0) }
-    let typical = logs.isEmpty ? 1 : exp(logs.reduce(0, +) / Double(logs.count))
+    // By the kernels, so that no library decides bits.
+    let set = InstructionSet.best
+    let logs = found.compactMap { $0 }.map { set.logarithm($0) }
+    let typical = logs.isEmpty ? 1 : set.exponential(logs.reduce(0, +) / Double(logs.count))
     variances = found.map { $0 ?? typical }
     self.means = means
   }

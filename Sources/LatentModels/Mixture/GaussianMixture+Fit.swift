@@ -76,7 +76,6 @@
       backend: FusedBackend, communicator: any Communicator
     ) throws {
       let share = try RowShare(rows.count, of: communicator)
-      try communicator.unanimously { try configuration.validate(columns: rows.columns) }
       try Self.validate(rows, configuration, sampleWeights, share, communicator)
       self.configuration = configuration
       let moments = try ColumnMoments(rows, weights: sampleWeights, communicator: communicator)
@@ -85,6 +84,12 @@
         backend: backend, communicator: communicator, first: share.first)
       // An infinite value has been named by now.
       try moments.checkFinite()
+      let hasGaps = !sample.isComplete
+      try communicator.unanimously {
+        if hasGaps {
+          try configuration.checkMemory(columns: rows.columns, hasGaps: true)
+        }
+      }
       floor = CovarianceFloor(
         fraction: configuration.covarianceFloor, variances: moments.variances)
       start = MixtureStart(
@@ -99,10 +104,12 @@
       scatter = needsScatter ? try start.rows.totalScatter() : nil
     }
 
-    private static func validate(
+    /// - Throws: on all ranks, what settings, rows or weights do not allow.
+    static func validate(
       _ rows: some RowSource, _ configuration: MixtureConfiguration, _ weights: [Double]?,
       _ share: RowShare, _ communicator: any Communicator
     ) throws {
+      try communicator.unanimously { try configuration.validate(columns: rows.columns) }
       guard share.total > 0, rows.columns > 0 else {
         throw ShapeError(
           "A mixture needs at least one row and one column, found \(share.total) x \(rows.columns)."

@@ -83,12 +83,14 @@
       if case .given = configuration.initialization {
         throw SettingError("A given start fits one number of components; choose kMeans.")
       }
-      let most = components.max() ?? 0
-      let distinct = try rows.countDistinct(
-        upTo: most, weights: sampleWeights, communicator: communicator)
-      guard distinct >= most else {
-        throw SettingError("\(most) components need as many distinct rows, found \(distinct).")
+      let components = Array(components)
+      guard let most = components.max() else {
+        throw SettingError("Name at least one number of components to choose from.")
       }
+      // The largest fit is the first to be impossible.
+      var largest = configuration
+      largest.components = most
+      try MixtureFitter.validate(rows, largest, sampleWeights, share, communicator)
       let parts = self.parts(of: share, folds, seed: configuration.seed)
       let size = try communicator.sum(count: 1) {
         [sampleWeights?.reduce(0, +) ?? Double(rows.count)]
@@ -145,9 +147,6 @@
             icl: criteria.icl,
             heldOut: heldOut.map { $0 / size },
             warnings: warnings))
-      }
-      guard !candidates.isEmpty else {
-        throw SettingError("Name at least one number of components to choose from.")
       }
       return MixtureSelection(candidates: candidates, models: models)
     }

@@ -97,17 +97,7 @@ public struct MixtureConfiguration: Sendable, Equatable {
         factors >= 1 && factors < max(2, columns),
         "Between 1 and \(max(1, columns - 1)) factors fit \(columns) columns, found \(factors).")
     }
-    // Statistics of a pass by both threads, and what EM makes of them.
-    let squares: Double =
-      switch covariance {
-      case .full, .factorAnalytic: Double(components)
-      case .tied: 1
-      case .diagonal, .spherical: 0
-      }
-    try expectMemory(
-      for: 8 * 4 * squares * Double(columns) * Double(columns),
-      "A mixture of \(components) components with \(covariance) covariances of \(columns) columns",
-      "choose diagonal covariances, or fewer columns")
+    try checkMemory(columns: columns, hasGaps: false)
     if case .given(let model) = initialization {
       try require(
         model.components == components && model.covarianceKind == covariance,
@@ -118,5 +108,19 @@ public struct MixtureConfiguration: Sendable, Equatable {
           "The given model expects \(model.columns) columns, the rows have \(columns).")
       }
     }
+  }
+
+  /// - Parameter hasGaps: whether values are missing: then every kind gathers full squares.
+  /// - Throws: ``SettingError`` where memory does not hold the statistics of a pass by two threads, and what EM makes
+  ///   of them.
+  func checkMemory(columns: Int, hasGaps: Bool) throws {
+    let isNarrow = !hasGaps && (covariance == .diagonal || covariance == .spherical)
+    guard !isNarrow else { return }
+    try expectMemory(
+      for: 8 * 4 * Double(components) * Double(columns) * Double(columns),
+      "A mixture of \(components) components with \(covariance) covariances of \(columns) columns",
+      hasGaps
+        ? "choose fewer columns, or rows without gaps"
+        : "choose diagonal covariances, or fewer columns")
   }
 }

@@ -5,7 +5,7 @@
   struct MixtureStart {
     let rows: MixtureRows
     let configuration: MixtureConfiguration
-    /// Of the columns, 1 where one is constant: k-means measures in their square roots, so that no unit
+    /// Of the columns, a typical one where one is constant: k-means measures in their square roots, so that no unit
     /// outweighs another.
     let variances: [Double]
     let floor: CovarianceFloor

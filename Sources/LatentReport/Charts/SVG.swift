@@ -96,10 +96,6 @@ public struct SVG: Sendable {
   }
 }
 
-extension Color {
-  var hex: String { String(format: "#%02x%02x%02x", red, green, blue) }
-}
-
 extension String {
   var escapedForXML: String {
     replacing("&", with: "&amp;").replacing("<", with: "&lt;").replacing(">", with: "&gt;")
