@@ -25,7 +25,6 @@ import LatentKernels
 
   /// What a user can mend is one sentence on standard error.
   static func main() {
-    occupyStandardStreams()
     do {
       var command = try parseAsRoot()
       try Processes.run(&command)

@@ -2,15 +2,6 @@ import ArgumentParser
 import Foundation
 import LatentIO
 
-/// Opens what the process was started without (`2>&-`): else the first file that is opened takes its place,
-/// and gets what is printed. Writing there fails, as it would have.
-func occupyStandardStreams() {
-  for stream in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] where fcntl(stream, F_GETFD) == -1 {
-    // The lowest free number, which is this one.
-    _ = open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY)
-  }
-}
-
 /// One line on standard error.
 func printError(_ line: String) { writeError(line + "\n") }
 

@@ -43,7 +43,7 @@ extension CommandTests {
       #expect(try shell("score \(redirection)", in: place).status == 64)
     }
 
-    /// No file takes the place of a stream that was closed before.
+    /// A lost answer is told, and the run is whole all the same.
     @Test func closedStandardOutput() throws {
       let place = try Workspace()
       try place.latent("fit", "factors", "--output", "heard")
