@@ -21,7 +21,8 @@ enum EstimatorTable {
         "objective", "samples", "ms", "enc var", "enc SNR", "SNR/s", "dec var", "dec SNR", "SNR/s",
       ], rows)
     return """
-      gradient estimators, \(estimators.first?.draws ?? 0) draws of one batch of \(estimators.first?.batchSize ?? 0) rows each
+      gradient estimators, \(estimators.first?.draws ?? 0) draws of one batch of \
+      \(estimators.first?.batchSize ?? 0) rows each
       \(table)
       var: trace of the covariance; SNR: norm of the mean by its root, 0 where the draws are
       too few to see it; SNR/s: of the mean over a second

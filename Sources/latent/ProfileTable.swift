@@ -144,26 +144,22 @@ struct ProfileTable {
       var name: String
       var occurrence: Int
     }
-    let columns = group.map { m -> [Place: Double] in
+    let columns = group.map { m in
       var counts: [String: Int] = [:]
-      return m.profile.phases.reduce(into: [:]) { column, phase in
-        column[Place(name: phase.name, occurrence: counts[phase.name, default: 0])] =
-          phase.microseconds.median
-        counts[phase.name, default: 0] += 1
+      return m.profile.phases.map { phase -> (place: Place, time: Double) in
+        defer { counts[phase.name, default: 0] += 1 }
+        let place = Place(name: phase.name, occurrence: counts[phase.name, default: 0])
+        return (place, phase.microseconds.median)
       }
     }
-    var places: [Place] = []
-    for m in group {
-      var counts: [String: Int] = [:]
-      for phase in m.profile.phases {
-        let place = Place(name: phase.name, occurrence: counts[phase.name, default: 0])
-        counts[phase.name, default: 0] += 1
-        if !places.contains(place) { places.append(place) }
-      }
+    let places = columns.joined().reduce(into: [Place]()) { places, phase in
+      if !places.contains(phase.place) { places.append(phase.place) }
     }
     var rows = places.map { place in
       [PhaseName.short(place.name)]
-        + columns.map { $0[place].map { Columns.number($0, 7) } ?? "" }
+        + columns.map { column in
+          column.first { $0.place == place }.map { Columns.number($0.time, 7) } ?? ""
+        }
     }
     rows.append(
       ["barriers and idle"] + group.map { Columns.number($0.profile.idleMicroseconds.median, 7) })

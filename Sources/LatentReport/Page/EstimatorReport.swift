@@ -6,8 +6,8 @@ enum EstimatorReport {
   static func section(_ estimators: [GradientNoise]) -> ReportPage.Section {
     var blocks: [ReportPage.Block] = [
       .paragraph(
-        "\(estimators[0].draws) gradients of one batch of \(estimators[0].batchSize) rows each, with draws of z of their own. The "
-          + "signal-to-noise ratio is the norm of the mean gradient by the root of the trace of its "
+        "\(estimators[0].draws) gradients of one batch of \(estimators[0].batchSize) rows each, with "
+          + "draws of z of their own. The signal-to-noise ratio is the norm of the mean gradient by the root of the trace of its "
           + "covariance; a second's ratio is that of the mean over a second's gradients.")
     ]
     let figures = ["encoder", "decoder"].compactMap { group in
