@@ -19,6 +19,7 @@
 _Static_assert(sizeof(MPI_Request) <= sizeof(uint64_t), "a request fits its handle");
 
 static MPI_Comm world = MPI_COMM_NULL;
+static bool ours;  // MPI was begun here, and not by a program that we are a part of
 static uint64_t handed_bytes, handed_messages;
 static double patience, flag_patience;
 static bool (*flag)(void);
@@ -67,7 +68,9 @@ static void unlock(void) {
 }
 
 int latent_mpi_start_thread(void) {
-  if (atomic_load(&moving)) return MPI_SUCCESS;
+  int provided = 0;
+  MPI_Query_thread(&provided);
+  if (atomic_load(&moving) || provided < MPI_THREAD_SERIALIZED) return MPI_SUCCESS;
   atomic_store(&moves, true);
   atomic_store(&moving, true);
   if (!pthread_create(&mover, NULL, move, NULL)) return MPI_SUCCESS;
@@ -97,8 +100,10 @@ int latent_mpi_begin(void) {
   setenv("OMPI_MCA_btl_vader_single_copy_mechanism", "none", 0);
   setenv("OMPI_MCA_btl_vader_max_send_size", "131072", 0);
   int status = MPI_Initialized(&begun);
-  if (status == MPI_SUCCESS && !begun)
+  if (status == MPI_SUCCESS && !begun) {
     status = MPI_Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &provided);
+    ours = status == MPI_SUCCESS;
+  }
   if (status != MPI_SUCCESS || world != MPI_COMM_NULL) return status;
   // Messages of our own cannot meet those of a program that we are a part of.
   status = MPI_Comm_dup(MPI_COMM_WORLD, &world);
@@ -113,7 +118,7 @@ int latent_mpi_end(void) {
   if (ended || world == MPI_COMM_NULL) return MPI_SUCCESS;
   stop_thread();
   MPI_Comm_free(&world);
-  return MPI_Finalize();
+  return ours ? MPI_Finalize() : MPI_SUCCESS;
 }
 
 void latent_mpi_abort(int code) { MPI_Abort(MPI_COMM_WORLD, code); }

@@ -91,8 +91,9 @@ extension Dataset {
 
   /// Checks that every value is a finite number, or missing (NaN) where that is allowed.
   ///
+  /// - Parameter first: the number of the first row, for messages.
   /// - Throws: ``FileError`` that names the row, its line and the column.
-  public func validateFinite(allowMissing: Bool = false) throws {
+  public func validateFinite(allowMissing: Bool = false, first: Int = 0) throws {
     guard let index = firstIndex(allowMissing: allowMissing) else { return }
     let (row, column) = index.quotientAndRemainder(dividingBy: rows.columns)
     let line = lines.map { " (line \($0[row]))" } ?? ""
@@ -100,7 +101,7 @@ extension Dataset {
     let found = rows.value(row, column).isNaN ? "a missing value (NaN)" : "an infinite one"
     throw FileError(
       name,
-      "expected finite values, found \(found) in row \(row + 1)\(line), column \(column + 1)\(title)."
+      "expected finite values, found \(found) in row \(first + row + 1)\(line), column \(column + 1)\(title)."
     )
   }
 

@@ -70,7 +70,15 @@ struct ColumnSelection {
   private static func indices(
     of text: String, option: String, count: Int, names: [String]?, file: String
   ) throws -> [Int] {
-    if let index = names?.firstIndex(of: text) { return [index] }
+    if let names, let index = names.firstIndex(of: text) {
+      if let other = names[(index + 1)...].firstIndex(of: text) {
+        throw FileError(
+          file,
+          "columns \(index + 1) and \(other + 1) are both named \(excerpt(text)): choose by number."
+        )
+      }
+      return [index]
+    }
     let ends = text.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
     if (1...2).contains(ends.count), let first = ends[0], let last = ends[ends.count - 1] {
       guard first >= 1, first <= last, last <= count else {

@@ -39,7 +39,7 @@ public enum NPY {
           + "save np.ascontiguousarray(x).")
     }
     // "<f4" ends with its size; others are refused when values are read.
-    let elementBytes = header.descr.last?.wholeNumberValue ?? 1
+    let elementBytes = [2, 4, 8].first { header.descr.hasSuffix("\($0)") } ?? 1
     return try ArrayStream(shape: header.shape, elementBytes: elementBytes, stream) {
       try values($0, header.descr, stream)
     }

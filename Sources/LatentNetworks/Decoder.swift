@@ -144,7 +144,7 @@ public final class Decoder {
     case .bernoulli:
       var mean = output
       mean.values.withUnsafeMutableBufferPointer {
-        InstructionSet.best.kernels.sigmoid($0.count, $0.baseAddress, $0.baseAddress)
+        InstructionSet.reproducible.kernels.sigmoid($0.count, $0.baseAddress, $0.baseAddress)
       }
       return Reconstruction(likelihood: likelihood, mean: mean, logits: output)
     case .continuousBernoulli:
@@ -183,7 +183,7 @@ private func continuousBernoulliMean(_ parameter: Float) -> Float {
   if abs(l) < 0.1 { return Float(0.5 + l / 12 - l * l * l / 720) }
   var e = [Float(-abs(l))]
   e.withUnsafeMutableBufferPointer {
-    InstructionSet.best.kernels.exp(1, $0.baseAddress, $0.baseAddress)
+    InstructionSet.reproducible.kernels.exp(1, $0.baseAddress, $0.baseAddress)
   }
   let upper = 1 / (1 - Double(e[0])) - 1 / abs(l)
   return Float(l > 0 ? upper : 1 - upper)

@@ -173,7 +173,7 @@ extension LogVariance {
 
   private static func relativeBound(_ values: UnsafeMutableBufferPointer<Float>) {
     for i in values.indices { values[i] /= bound }
-    InstructionSet.best.kernels.tanh(values.count, values.baseAddress, values.baseAddress)
+    InstructionSet.reproducible.kernels.tanh(values.count, values.baseAddress, values.baseAddress)
   }
 
   /// raw -> B tanh(raw / B) in place.

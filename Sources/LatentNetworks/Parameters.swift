@@ -239,7 +239,9 @@ extension Parameters {
 
   /// Glorot-uniform weights (Glorot and Bengio 2010), zero biases. A tensor's numbers are keyed by the
   /// seed and its place in the order of layers.
-  public func initialize(seed: UInt64) { initialize(seed: seed, InstructionSet.best.kernels) }
+  public func initialize(seed: UInt64) {
+    initialize(seed: seed, InstructionSet.reproducible.kernels)
+  }
 
   /// As ``initialize(seed:)``, by another instruction set: with the same bits, where it keeps them.
   ///

@@ -12,7 +12,7 @@ final class DirectoryLock: Sendable {
     descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard descriptor >= 0, flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK
     else { return }
-    close(descriptor)
+    // `deinit` closes it: every property has its value.
     throw FileError(
       path, "another process is training in this run directory; wait for it, or stop it first.")
   }

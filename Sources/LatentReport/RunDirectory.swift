@@ -7,8 +7,8 @@ import LatentModels
 public struct RunDirectory: Sendable {
   /// The directory.
   public let path: String
-  /// The directories that ``create(_:)`` had to make, the outermost first.
-  private let created: [String]
+  /// The directories that ``create(_:)`` had to make, the outermost first; nil for a run that was there.
+  private let created: [String]?
   /// Held while this process writes a run here.
   private let lock: DirectoryLock?
 
@@ -62,7 +62,7 @@ public struct RunDirectory: Sendable {
   /// Whether there is a training to go on with.
   public var hasCheckpoint: Bool { FileManager.default.fileExists(atPath: checkpoint) }
 
-  private init(path: String, created: [String], lock: DirectoryLock? = nil) {
+  private init(path: String, created: [String]?, lock: DirectoryLock? = nil) {
     self.path = path
     self.created = created
     self.lock = lock
@@ -140,7 +140,7 @@ public struct RunDirectory: Sendable {
   ///
   /// - Throws: ``FileError`` when it holds no run.
   public static func open(_ path: String) throws -> RunDirectory {
-    let directory = RunDirectory(path: path, created: [])
+    let directory = RunDirectory(path: path, created: nil)
     guard FileManager.default.fileExists(atPath: path) else {
       throw FileError(path, "there is no such run directory.")
     }
@@ -155,12 +155,12 @@ public struct RunDirectory: Sendable {
   /// - Throws: ``FileError`` when it holds no run, or another process is training it.
   public static func resume(_ path: String) throws -> RunDirectory {
     let directory = try open(path)
-    return RunDirectory(path: path, created: [], lock: try DirectoryLock(directory.path))
+    return RunDirectory(path: path, created: nil, lock: try DirectoryLock(directory.path))
   }
 
   /// The directory of a run that another process writes: only its name is used here.
   public static func elsewhere(_ path: String) -> RunDirectory {
-    RunDirectory(path: path, created: [])
+    RunDirectory(path: path, created: nil)
   }
 
   /// Removes what a killed writer left aside.
@@ -175,13 +175,17 @@ public struct RunDirectory: Sendable {
     name.hasPrefix(".latent-") && name.hasSuffix(".tmp")
   }
 
-  /// Takes back a directory in which nothing was trained.
+  /// Takes back what ``create(_:)`` began: the directories that it made, or all that is in the one it found
+  /// empty. A run that was there before stays.
   public func remove() {
-    guard !created.isEmpty else {
-      try? FileManager.default.removeItem(atPath: configuration)
-      return
+    guard let created else { return }
+    if created.isEmpty {
+      for name in (try? listDirectory(path)) ?? [] {
+        try? FileManager.default.removeItem(atPath: "\(path)/\(name)")
+      }
+    } else {
+      try? FileManager.default.removeItem(atPath: path)
     }
-    try? FileManager.default.removeItem(atPath: path)
     for directory in created.reversed() { rmdir(directory) }
   }
 }

@@ -158,9 +158,14 @@ extension Dataset {
   /// Whether every value lies in [0, 1] for a reason: grey levels.
   var isGrey: Bool {
     get throws {
-      if case .bytes = rows.storage { return true }
-      guard imageShape != nil else { return false }
-      return try Processes.communicator.all(allSatisfy { 0...1 ~= $0 })
+      // All ranks ask, and one without rows has no objection.
+      let holds: Bool
+      if case .bytes = rows.storage {
+        holds = true
+      } else {
+        holds = rows.count == 0 || imageShape != nil && allSatisfy { 0...1 ~= $0 }
+      }
+      return try Processes.communicator.all(holds)
     }
   }
 

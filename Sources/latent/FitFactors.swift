@@ -34,24 +34,28 @@ struct FactorOptions: ParsableArguments {
 
   @Option(
     parsing: .unconditional,
-    help: "Ends the fit when an iteration gains less, in nats a row.")
-  var tolerance = 1e-9
+    help: "Ends the fit when an iteration gains less, in nats a row. (default: 1e-09)")
+  var tolerance: Double?
 
-  @Option(parsing: .unconditional, help: "The most iterations.")
-  var iterations = 1000
+  @Option(parsing: .unconditional, help: "The most iterations. (default: 1000)")
+  var iterations: Int?
 
   @Option(
-    parsing: .unconditional, help: "The least uniqueness, as a part of its column's variance.")
-  var uniquenessFloor = 0.005
+    parsing: .unconditional,
+    help: "The least uniqueness, as a part of its column's variance. (default: 0.005)")
+  var uniquenessFloor: Double?
 
   @Option(help: "What products of the data are computed in.")
   var precision = Precision.double
 
   func configuration(seed: UInt64) -> FactorConfiguration {
-    FactorConfiguration(
-      factors: factors, method: method, tolerance: tolerance, maximumIterations: iterations,
-      uniquenessFloor: uniquenessFloor, correlationScale: correlation, rotation: rotation,
+    var result = FactorConfiguration(
+      factors: factors, method: method, correlationScale: correlation, rotation: rotation,
       seed: seed, precision: precision)
+    result.tolerance = tolerance ?? result.tolerance
+    result.maximumIterations = iterations ?? result.maximumIterations
+    result.uniquenessFloor = uniquenessFloor ?? result.uniquenessFloor
+    return result
   }
 
   /// - Throws: ``SettingError`` for options that contradict each other.
@@ -65,6 +69,11 @@ struct FactorOptions: ParsableArguments {
     guard !ppca || (rotation == .none && !correlation && method == .maximumLikelihood) else {
       throw SettingError(
         "Probabilistic PCA has no --method, --rotation or --correlation; drop them, or --ppca.")
+    }
+    guard !ppca || (tolerance == nil && iterations == nil && uniquenessFloor == nil) else {
+      throw SettingError(
+        "Probabilistic PCA is in closed form: drop --tolerance, --iterations and --uniqueness-floor, or --ppca."
+      )
     }
   }
 }
@@ -99,6 +108,9 @@ struct FitFactors: SharedCommand {
     }
     var source = try table.settings(default: "iris")
     if let path = options.covariance { source.source = DataSettings.source(path) }
+    guard options.covariance == nil || table.heldOut == nil else {
+      throw SettingError("A covariance matrix has no rows to hold out; drop --held-out.")
+    }
     guard options.covariance == nil || !table.stream else {
       throw SettingError("A covariance matrix does not stream; drop --stream.")
     }

@@ -72,6 +72,11 @@ struct ImputeCommand: ParsableCommand {
 
   func run() throws {
     if let output { try TableFile.check(output) }
+    guard draws == 0 && !standardErrors || output?.hasPrefix("/dev/") != true else {
+      throw SettingError(
+        "--draws and --standard-errors write files beside --output: expected a name that ends in .csv or "
+          + ".npy, found \(output!).")
+    }
     guard let run = try ExactRun(model) else { return try fillWithVAE() }
     guard method == nil, samples == nil else {
       throw SettingError("\(model) fills exactly; --method and --samples are for a VAE.")

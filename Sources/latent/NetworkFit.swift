@@ -152,7 +152,7 @@ struct NetworkFit {
       }
       return (run, settings, (rows, heldOut))
     } catch {
-      if resumed == nil, isFirst { directory.remove() }
+      if isFirst { directory.remove() }
       throw error
     }
   }

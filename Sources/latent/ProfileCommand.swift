@@ -57,9 +57,13 @@ struct ProfileCommand: ParsableCommand {
     let subjects = try sides.sides(defaultBatch: network.defaultBatch).map { side in
       StepComparison.Subject(
         workload: try StepWorkload(
-          network.makeModel(), batches: network.batches, batchSize: side.batchSize),
+          network.makeModel(), batches: network.batches, batchSize: side.batchSize,
+          training: network.training),
         backend: try ComputeOptions.makeBackend(side.backend, threads: side.threads),
         threads: side.backend == .reference ? 1 : side.threads)
+    }
+    if let left = network.training.leftOutOfSteps {
+      printError("note: the run was trained with \(left), which the step profiled here leaves out")
     }
     let begin = ContinuousClock().now
     let measurements = StepComparison(subjects, instructionSet: instructionSet).measure(
@@ -100,8 +104,7 @@ struct ProfileCommand: ParsableCommand {
   private func page(_ result: ProfileResult, _ network: ProfiledNetwork) -> ReportPage {
     ReportPage(
       "Profile of \(result.network) \(result.activation)",
-      subtitle: "\(result.likelihood) likelihood, \(grouped(result.parameters)) parameters, "
-        + "\(result.data); Latent \(Latent.version)",
+      subtitle: "\(result.modelAndData); Latent \(Latent.version)",
       sections: ProfileReport(result.configurations, result.estimators ?? []).sections + [
         .repeating(givenCommand(withThreads: true), digest: nil)
       ])
@@ -109,8 +112,7 @@ struct ProfileCommand: ParsableCommand {
 
   private func text(_ result: ProfileResult) -> String {
     [
-      "\(result.network) \(result.activation), \(result.likelihood) likelihood, "
-        + "\(grouped(result.parameters)) parameters, \(result.data)",
+      "\(result.network) \(result.activation), \(result.modelAndData)",
       ProfileTable(measurements: result.configurations, perThread: perThread).text,
       result.estimators.map(EstimatorTable.text) ?? "",
       result.output,

@@ -10,6 +10,8 @@ struct ProfiledNetwork {
   /// "synthetic rows", or the data of the run.
   let dataName: String
   let defaultBatch: Int
+  /// How the run was trained; the plain ELBO where there is none.
+  let training: TrainingConfiguration
   /// A fitted model's path; nil for one that is made up.
   let path: String?
   let parameterCount: Int
@@ -27,6 +29,7 @@ struct ProfiledNetwork {
       rows = try Self.synthetic(architecture, largestBatch, dense: options.dense)
       batches = BatchSource(rows, transform: .none)
       (dataName, defaultBatch) = (options.dense ? "synthetic grey rows" : "synthetic rows", 128)
+      training = TrainingConfiguration()
       parameterCount = try VAE(configuration).parameters.learnedCount
       return
     }
@@ -38,6 +41,7 @@ struct ProfiledNetwork {
     let saved = try SavedModel(path)
     configuration = saved.model.configuration
     parameterCount = saved.model.parameters.learnedCount
+    training = saved.settings?.training ?? TrainingConfiguration()
     if let settings = saved.settings {
       let (training, _) = try settings.data.load(seed: saved.seed)
       rows = training.rows
@@ -71,7 +75,18 @@ struct ProfiledNetwork {
   func makeModel() throws -> VAE {
     if let path { return try SavedModel(path).model }
     let model = try VAE(configuration)
-    model.initialize(for: rows, seed: 1)
+    try model.initialize(for: rows, seed: 1)
     return model
+  }
+}
+
+extension TrainingConfiguration {
+  /// The options of a training whose steps are more than one plan; nil where they are one.
+  var leftOutOfSteps: String? {
+    var options: [String] = []
+    if inference != .amortized { options.append("--inference \(inference.rawValue)") }
+    if gradientLimit > 0 { options.append("--gradient-limit") }
+    if rowGroups != nil { options.append("--row-groups") }
+    return options.isEmpty ? nil : options.joined(separator: " and ")
   }
 }

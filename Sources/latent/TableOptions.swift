@@ -16,7 +16,7 @@ struct TableOptions: ParsableArguments {
     help: ArgumentHelp("Fraction of the rows to hold out. (default: 0)", valueName: "fraction"))
   var heldOut: Double?
 
-  @Option(help: "Columns to keep, by name or number: 1-4,7.")
+  @Option(help: "Columns to keep, by name or number: 1-4,7; \"a, b\",c where a name has a comma.")
   var columns: CommaSeparated<String>?
 
   @Option(help: "The column that is a label, not data.")

@@ -82,7 +82,7 @@ extension DiagonalGaussian {
   /// [rows x 2 L]: means, then variances.
   fileprivate var meansAndVariances: Matrix<Float> {
     let size = mean.columns
-    let variance = logVariance.values.applying(InstructionSet.best.kernels.exp)
+    let variance = logVariance.values.applying(InstructionSet.reproducible.kernels.exp)
     var both = Matrix<Float>(rows: mean.rows, columns: 2 * size)
     for row in 0..<mean.rows {
       for column in 0..<size {

@@ -13,16 +13,45 @@ enum Binarization: String, CaseIterable, ExpressibleByArgument {
   case none, threshold, sample
 }
 
-/// Words or numbers between commas.
+/// Words or numbers between commas; a word in double quotes may hold commas, and two quotes are one, as in CSV.
 struct CommaSeparated<Element: LosslessStringConvertible & Sendable>: ExpressibleByArgument,
   Sendable
 {
   var elements: [Element]
 
   init?(argument: String) {
-    let words = argument.split(separator: ",", omittingEmptySubsequences: false)
-    elements = words.compactMap { Element($0.trimmingPrefix(while: \.isWhitespace).description) }
+    let words = Self.words(of: argument)
+    elements = words.compactMap { Element($0) }
     guard elements.count == words.count else { return nil }
+  }
+
+  private static func words(of argument: String) -> [String] {
+    var (words, rest) = ([String](), argument[...])
+    while true {
+      rest = rest.drop(while: \.isWhitespace)
+      let plain = rest.prefix { $0 != "," }
+      let (word, end) = quotedWord(rest) ?? (String(plain), plain.endIndex)
+      words.append(word)
+      guard end < rest.endIndex else { return words }
+      rest = rest[rest.index(after: end)...]
+    }
+  }
+
+  /// What stands between quotes up to the next comma, if that is how the text begins.
+  private static func quotedWord(_ text: Substring) -> (word: String, end: String.Index)? {
+    guard text.first == "\"" else { return nil }
+    var (word, at) = ("", text.index(after: text.startIndex))
+    while at < text.endIndex {
+      let letter = text[at]
+      at = text.index(after: at)
+      if letter == "\"" {
+        guard at < text.endIndex, text[at] != "," else { return (word, at) }
+        guard text[at] == "\"" else { return nil }
+        at = text.index(after: at)
+      }
+      word.append(letter)
+    }
+    return nil
   }
 }
 
@@ -58,7 +87,7 @@ struct FitDataOptions: ParsableArguments {
       valueName: "fraction"))
   var heldOut: Double?
 
-  @Option(help: "Columns to keep, by name or number: 1-4,7.")
+  @Option(help: "Columns to keep, by name or number: 1-4,7; \"a, b\",c where a name has a comma.")
   var columns: CommaSeparated<String>?
 
   @Option(help: "The column that is a label, not data.")

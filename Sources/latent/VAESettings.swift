@@ -120,6 +120,7 @@ extension VAESettings {
       }
     }
     guard transform == .dequantize else { return transform }
+    if data.rows.count == 0 { return .dequantize }
     guard case .bytes = data.rows.storage else {
       throw SettingError(
         "--dequantize needs grey levels stored as bytes; \(data.name) holds other numbers.")

@@ -242,5 +242,29 @@ extension CommandTests {
         ["fit", "vae", "--data", "iris", "--learning-rate", "1e30", "--quiet"],
         saying: "Training stopped")
     }
+
+    /// Nor in a directory that was there, and empty.
+    @Test func divergenceInADirectoryThatWasThere() throws {
+      let place = try Workspace()
+      try FileManager.default.createDirectory(
+        atPath: "\(place.path)/run", withIntermediateDirectories: false)
+      let diverging = ["fit", "vae", "--data", "iris", "--learning-rate", "1e30", "--quiet"]
+      try place.latentFails(diverging + ["--output", "run"], saying: "Training stopped")
+      #expect(try FileManager.default.contentsOfDirectory(atPath: "\(place.path)/run").isEmpty)
+      try place.latent(
+        "fit", "vae", "--data", "iris", "--epochs", "1", "--quiet", "--output", "run")
+
+      // One that is resumed without a checkpoint keeps what it had.
+      try FileManager.default.createDirectory(
+        atPath: "\(place.path)/killed", withIntermediateDirectories: false)
+      try place.write("killed/config.json", place.read("run/config.json"))
+      let outcome = try Command.run(
+        ["fit", "vae", "--resume", "killed", "--learning-rate", "1e30"], in: place)
+      #expect(outcome.status == 1 && outcome.errors.contains("Training stopped"))
+      #expect(
+        try FileManager.default.contentsOfDirectory(atPath: "\(place.path)/killed")
+          .contains("config.json"))
+      try place.latent("fit", "vae", "--resume", "killed", "--learning-rate", "0.001")
+    }
   }
 }

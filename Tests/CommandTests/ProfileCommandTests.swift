@@ -157,6 +157,34 @@ extension CommandTests {
       try place.latentRefuses(["profile", "vae", "--batch-size", "500"], saying: "1...135")
     }
 
+    /// The step that is profiled is the one that the run takes.
+    @Test func theObjectiveOfTheRun() throws {
+      let place = try Workspace()
+      func profile(_ name: String, _ options: String...) throws -> Command.Outcome {
+        let fit = ["fit", "vae", "--data", "iris", "--output", name] + small + options
+        #expect(try Command.run(fit, in: place).status == 0)
+        return try place.latent(
+          "profile", name, "--seconds", "0.2", "--json", "--output", "profile-\(name)")
+      }
+      func first(_ outcome: Command.Outcome) throws -> [String: Any] {
+        try #require((outcome.json()["configurations"] as? [[String: Any]])?.first)
+      }
+      let elbo = try profile("elbo", "--gradient-limit", "5")
+      #expect(elbo.errors.contains("trained with --gradient-limit, which the step"))
+      #expect(try elbo.json()["objective"] as? String == "elbo")
+      let iwae = try profile("iwae", "--objective", "iwae", "--samples", "5", "--free-bits", "0")
+      #expect(iwae.errors.isEmpty || iwae.errors.hasPrefix("warning: others"), "\(iwae.errors)")
+      #expect(try iwae.json()["objective"] as? String == "iwae")
+      #expect(try iwae.json()["samples"] as? Int == 5)
+      let found = try #require(first(iwae)["profile"] as? [String: Any])
+      let phases = try #require(found["phases"] as? [[String: Any]])
+      #expect(phases.contains { $0["name"] as? String == "bound and weights of draws" })
+      // The decoder's part is five times as much.
+      let (more, less) = (try first(iwae)["gflop"] as! Double, try first(elbo)["gflop"] as! Double)
+      #expect(more > 2 * less)
+      #expect(try place.text("profile-iwae/report.html").contains("iwae of 5 draws"))
+    }
+
     @Test func unknownNamesGiveTheList() throws {
       let place = try Workspace()
       for (arguments, fragment) in [

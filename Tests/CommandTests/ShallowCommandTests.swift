@@ -179,6 +179,45 @@ import Testing
         #expect(try score.json()["rows"] as? Int == 30)
       }
 
+      /// Quotes hold together what is between them.
+      @Test func columnsWithCommas() throws {
+        let rows = (0..<30).map { "\($0 % 7),\($0 % 5),\($0 % 3)\n" }.joined()
+        try place.write(
+          "names.csv", ("\"width, mm\",\"5\"\" pipe\",age\n" + rows).utf8)
+        let all = try place.latent(
+          "fit", "mixture", "--data", "names.csv", "--columns", "\"width, mm\", age,\"5\"\" pipe\"",
+          "--output", "all", "--json")
+        #expect(try all.json()["rows"] as? Int == 30)
+        #expect(try place.text("all/components.csv").contains("width, mm"))
+        try place.latent(
+          "fit", "mixture", "--data", "names.csv", "--columns", "5\" pipe,3", "--output", "two")
+        #expect(try !place.text("two/components.csv").contains("width"))
+        try place.latentFails(
+          ["fit", "mixture", "--data", "names.csv", "--columns", "width, mm"], saying: "\"width\"")
+      }
+
+      /// What an option says and the fit would not do is refused.
+      @Test func optionsWithoutAnEffect() throws {
+        for (option, value) in [
+          ("--tolerance", "1e-3"), ("--iterations", "5"), ("--uniqueness-floor", "0.1"),
+        ] {
+          try place.latentRefuses(
+            ["fit", "factors", "--ppca", option, value], saying: "closed form")
+        }
+        try place.write("ability.csv", Self.ability.utf8)
+        try place.latentRefuses(
+          [
+            "fit", "factors", "--covariance", "ability.csv", "--observations", "112", "--held-out",
+            "0.2",
+          ], saying: "no rows to hold out")
+        try place.latent("fit", "mixture", "--data", "iris", "--output", "run")
+        for more in [["--draws", "2"], ["--standard-errors"]] {
+          try place.latentRefuses(
+            ["impute", "run", "--data", "iris", "--output", "/dev/null"] + more,
+            saying: "ends in .csv or .npy")
+        }
+      }
+
       /// Diagonal covariances of many columns take no square of them.
       @Test func wideTables() throws {
         let wide = (0..<5).map { row in

@@ -80,6 +80,12 @@ struct CSVTests {
     #expect(failure { try load(text, LoadOptions(columns: ["0"])) }.contains("columns 1 to 4"))
     #expect(failure { try load(text, LoadOptions(columns: ["3-9"])) }.contains("columns 1 to 4"))
     #expect(failure { try load(text, LoadOptions(columns: ["x", "2"])) }.contains("twice"))
+    let twins = "a,b,a\n1,2,3\n4,5,6\n"
+    #expect(
+      failure { try load(twins, LoadOptions(columns: ["a"])) }.contains(
+        "columns 1 and 3 are both named \"a\": choose by number"))
+    #expect(failure { try load(twins, LoadOptions(label: "a")) }.contains("choose by number"))
+    #expect(values(try load(twins, LoadOptions(columns: ["3", "b"]))) == [3, 2, 6, 5])
     #expect(failure { try load(text, LoadOptions(label: "1-2")) }.contains("takes one column"))
     #expect(failure { try load("1\n2", LoadOptions(label: "1")) }.contains("no column is left"))
   }

@@ -80,6 +80,15 @@ import Testing
     }
   }
 
+  /// What a header says of its values' size is believed only where they can be read.
+  @Test func skippingStrangeValues() throws {
+    let header = "{'descr': '<f\u{5146}', 'fortran_order': False, 'shape': (99, 200000), }\n"
+    let bytes: [UInt8] = [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(header.utf8.count), 0]
+    let stream = try ByteStream(contentsOf: place.file("strange.npy", bytes + Array(header.utf8)))
+    let array = try NPY.open(stream)
+    #expect(failure { try array.skip(19_000_000) }.contains("strange.npy"))
+  }
+
   /// No number of chunks without rows would be all of them.
   @Test func chunksWithoutRows() throws {
     let path = "\(place.path)/three.npy"

@@ -37,7 +37,7 @@ import Testing
         VAEConfiguration(
           architecture: Architecture(
             dimensions: 4, hidden: [5], latentDimensions: 2, likelihood: .gaussian)))
-      model.initialize(for: rows, seed: 1)
+      try model.initialize(for: rows, seed: 1)
     }
 
     var gapped: Dataset {
@@ -55,6 +55,22 @@ import Testing
     func estimate(_ estimator: some DensityEstimator, _ rows: Range<Int>) throws {
       _ = try estimator.estimate(
         model, data, rows: rows, backend: backend, seed: 0, progress: { _ in })
+    }
+  }
+
+  /// A rank's own rows have their numbers among all.
+  @Test func rowsAreNumberedAmongAll() throws {
+    let model = try Fixture().model
+    for (value, allowMissing) in [(Double.nan, false), (.infinity, true), (1e39, true)] {
+      var matrix = try Matrix(rows: 3, columns: 4, values: (0..<12).map(Double.init))
+      matrix[1, 2] = value
+      let data = try Dataset(name: "part", rows: Rows(matrix))
+      #expect {
+        try model.batches(
+          of: data, share: RowShare(5..<8, of: 20), allowMissing: allowMissing)
+      } throws: {
+        "\($0)".contains("row 7")
+      }
     }
   }
 
@@ -211,8 +227,7 @@ import Testing
       _ = try $0.truth.divergences(of: q, from: $0.rows)
     },
     Case("rows of another width", ShapeError.self, "expects 4 columns") {
-      try $0.model.initialize(
-        for: Rows(Matrix<Float>(rows: 2, columns: 9)), seed: 0, over: SerialCommunicator())
+      try $0.model.initialize(for: Rows(Matrix<Float>(rows: 2, columns: 9)), seed: 0)
     },
     Case("a standardization of another width", ShapeError.self, "of 2 columns") {
       let standard = Standardization(mean: [0, 0], scale: [1, 1])

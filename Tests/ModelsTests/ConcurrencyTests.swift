@@ -14,7 +14,7 @@ import Testing
       VAEConfiguration(
         architecture: Architecture(dimensions: 64, hidden: [24], latentDimensions: 3),
         transform: .sample))
-    model.initialize(for: data.rows, seed: seed)
+    try model.initialize(for: data.rows, seed: seed)
     var configuration = TrainingConfiguration()
     // Pools larger than the cores that are free wait for turns at every barrier.
     configuration.epochs = 2

@@ -20,7 +20,7 @@ import Testing
           dimensions: data.rows.columns, hidden: hidden, latentDimensions: 2,
           activation: activation, likelihood: likelihood),
         standardization: standardize ? Standardization(data.rows) : nil))
-    model.initialize(for: data.rows, seed: 1)
+    try model.initialize(for: data.rows, seed: 1)
     var configuration = TrainingConfiguration()
     configuration.epochs = 5
     configuration.batchSize = 30
@@ -131,7 +131,7 @@ import Testing
           dimensions: 4, hidden: [8], latentDimensions: 2, likelihood: .gaussian))
       configuration.inference = inference
       let model = try VAE(configuration)
-      model.initialize(for: iris.rows, seed: 1)
+      try model.initialize(for: iris.rows, seed: 1)
       var training = TrainingConfiguration()
       training.inference = inference
       training.innerSteps = 2

@@ -14,7 +14,7 @@ import Testing
     let model = try VAE(VAEConfiguration(architecture: architecture))
     let values = (0..<37 * 19).map { (i: Int) -> Float in Float((i * 7919 + 13) % 101) / 101 }
     let rows = Rows(try Matrix(rows: 37, columns: 19, values: values))
-    model.initialize(for: rows, seed: 3)
+    try model.initialize(for: rows, seed: 3)
     let batches = BatchSource(rows, transform: .none)
     let backend = try FusedBackend(threads: 2)
     var run = Run()

@@ -46,7 +46,7 @@
         VAEConfiguration(
           architecture: Architecture(dimensions: 64, hidden: [8], latentDimensions: 2),
           transform: .sample))
-      model.initialize(for: digits.training.rows, seed: 1)
+      try model.initialize(for: digits.training.rows, seed: 1)
       var configuration = TrainingConfiguration()
       configuration.batchSize = 4
       configuration.epochs = .max

@@ -144,7 +144,7 @@ import Testing
         architecture: Architecture(
           dimensions: 64, hidden: [40], latentDimensions: 7, activation: .tanh),
         transform: .sample))
-    network.initialize(for: digits.rows, seed: 3)
+    try network.initialize(for: digits.rows, seed: 3)
     let data = try network.batches(of: digits)
     let estimators: [any DensityEstimator] = [
       ImportanceSampling(samples: 300), NaiveMonteCarlo(samples: 300),

@@ -47,6 +47,28 @@ import Testing
     #expect(model.loadings.row(3).allSatisfy { $0 == 0 } && model.mean[3] == 0.1)
   }
 
+  /// Columns that differ by less than doubles tell apart beside their scale.
+  @Test func nearlySingular() throws {
+    for factors in [1, 2, 3] {
+      for noise in [0, 1e-15, 1e-13, 1e-10, 1e-7] {
+        let draws: Matrix<Double> = factorRows(60, columns: 8, factors: 1).matrix()
+        var matrix = draws
+        for row in 0..<matrix.rows {
+          for column in 0..<8 {
+            matrix[row, column] =
+              draws[row, 0] * Double(column + 1) + noise * draws[row, column]
+              + (column < 3 ? 1e7 : 0)
+          }
+        }
+        matrix[3, 1] = .nan
+        let model = try FactorAnalysis.fit(
+          Rows(matrix),
+          FactorConfiguration(factors: factors, maximumIterations: 300, uniquenessFloor: 1e-12))
+        #expect(model.report.logLikelihood.isFinite)
+      }
+    }
+  }
+
   @Test func constantColumnBesideGaps() throws {
     var matrix: Matrix<Double> = removing(0.2, from: factorRows(100, columns: 6, factors: 1))
       .matrix()

@@ -17,7 +17,7 @@ import Testing
       VAEConfiguration(
         architecture: Architecture(
           dimensions: 4, hidden: [33], latentDimensions: 2, likelihood: likelihood)))
-    model.initialize(for: iris.rows, seed: 1)
+    try model.initialize(for: iris.rows, seed: 1)
     var configuration = TrainingConfiguration()
     configuration.epochs = 3
     configuration.batchSize = 20

@@ -9,7 +9,7 @@ import Testing
     let architecture = Architecture(dimensions: 12, hidden: [9], latentDimensions: 3)
     let rows = try ProfileRows.rows(40, columns: 12, likelihood: .bernoulli)
     let model = try VAE(VAEConfiguration(architecture: architecture))
-    model.initialize(for: rows, seed: 2)
+    try model.initialize(for: rows, seed: 2)
     return (model, BatchSource(rows, transform: .none))
   }
 
@@ -77,6 +77,21 @@ import Testing
     for _ in 0..<5 { #expect(workload.nextRows().count == 16) }
     workload.train(steps: 3, on: try FusedBackend(threads: 1))
     #expect(model.parameters.digest != before)
+  }
+
+  /// However many there are.
+  @Test func everyNumberHasDrawsOfItsOwn() throws {
+    let (model, batches) = try model()
+    let backend = try FusedBackend(threads: 1)
+    let source = try GradientSources.source(
+      "iwae", samples: 3, model: model, batches: batches, batchSize: 4)
+    var seen: Set<[Float]> = []
+    let numbers = [0, 1, (1 << 24) / 3 - 1, (1 << 24) / 3, 1 << 24, 1 << 32, 1 << 40]
+    for number in numbers {
+      source.draw(number, on: backend)
+      seen.insert(model.parameters.slots.flatMap { model.parameters.read($0, .gradients) })
+    }
+    #expect(seen.count == numbers.count)
   }
 
   @Test func badSources() throws {

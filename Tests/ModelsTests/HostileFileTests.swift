@@ -143,14 +143,32 @@ import Testing
       return message { try trainer.restore(file, path: "x") }
     }
     #expect(try restore { _ in } == "no error")
-    #expect(try restore { $0.partial = PartialEpoch(rows: 2) } == "no error")
+    // Of four rows, all: where the numbers were last finite at an epoch's end.
+    for rows in [2, 4] {
+      #expect(try restore { $0.partial = PartialEpoch(rows: rows) } == "no error")
+    }
     let wrong: [(inout VAETrainer.Progress) -> Void] = [
       { $0.epoch = -1 }, { $0.epoch = 1 }, { $0.epoch = 1 << 32 }, { $0.step = -1 },
       { $0.step = .max }, { $0.bestEpoch = 1 }, { $0.bestEpoch = -1 }, { $0.beta1Power = 2 },
       { $0.beta2Power = -1 }, { $0.partial = PartialEpoch(rows: -2) },
-      { $0.partial = PartialEpoch(rows: 1) }, { $0.partial = PartialEpoch(rows: 4) },
+      { $0.partial = PartialEpoch(rows: 1) }, { $0.partial = PartialEpoch(rows: 6) },
     ]
     for change in wrong { #expect(try restore(change).contains("its progress cannot be")) }
+    // A file that is refused changes nothing, however late.
+    for name in file.tensors.keys {
+      var poorer = file
+      for (other, tensor) in poorer.tensors {
+        guard case .float32(let values) = tensor.values else { continue }
+        poorer.tensors[other] = try Tensor(
+          shape: tensor.shape, values: .float32(values.map { _ in 7 }))
+      }
+      poorer.tensors[name] = nil
+      try poorer.encode(VAETrainer.Progress(), as: "progress")
+      let before = trainer.model.parameters.digest
+      #expect(message { try trainer.restore(poorer, path: "x") }.contains("is missing"))
+      #expect(trainer.model.parameters.digest == before)
+      #expect(!trainer.model.parameters.firstMoments.values.contains(7))
+    }
   }
 
   // MARK: Factor models

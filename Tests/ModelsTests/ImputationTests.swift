@@ -134,7 +134,7 @@ import Testing
     let model = try VAE(VAEConfiguration(architecture: architecture))
     var matrix = try Matrix(
       rows: 12, columns: 9, values: (0..<108).map { Float(($0 * 7919 + 13) % 101) / 101 })
-    model.initialize(for: Rows(matrix), seed: 4)
+    try model.initialize(for: Rows(matrix), seed: 4)
     let complete = BatchSource(Rows(matrix), transform: .none)
     for index in 0..<54 where index % 3 == 1 { matrix.values[index] = .nan }
     let gapped = BatchSource(Rows(matrix), transform: .none)
@@ -200,7 +200,7 @@ import Testing
     #expect(throws: (any Error).self) { try VAE(configuration).batches(of: data) }
     configuration.missing = true
     let model = try VAE(configuration)
-    model.initialize(for: raw, seed: 1)
+    try model.initialize(for: raw, seed: 1)
     var training = TrainingConfiguration()
     training.epochs = 60
     training.learningRate = 5e-3

@@ -31,7 +31,7 @@ import Testing
     training.learningRate = 5e-3
     if inference != .amortized { configuration.inference = inference }
     let model = try VAE(configuration)
-    model.initialize(for: data.rows, seed: 6)
+    try model.initialize(for: data.rows, seed: 6)
     return try VAETrainer(
       model, configuration: training, data: data,
       heldOut: digits.heldOut.selecting(Array(0..<40)), backend: backend,

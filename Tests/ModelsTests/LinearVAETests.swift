@@ -44,7 +44,7 @@ import Testing
       VAEConfiguration(
         architecture: Architecture(
           dimensions: 8, hidden: [], latentDimensions: 2, likelihood: likelihood)))
-    model.initialize(for: data.rows, seed: 2)
+    try model.initialize(for: data.rows, seed: 2)
     var training = TrainingConfiguration()
     training.epochs = 150
     training.batchSize = 60

@@ -15,7 +15,7 @@ import Testing
     let model = try VAE(VAEConfiguration(architecture: architecture))
     let values = (0..<Self.rowCount * 19).map { Float(($0 * 7919 + 13) % 101) / 101 }
     let rows = Rows(try Matrix(rows: Self.rowCount, columns: 19, values: values))
-    model.initialize(for: rows, seed: 3)
+    try model.initialize(for: rows, seed: 3)
     return (model, BatchSource(rows, transform: .none))
   }
 

@@ -106,7 +106,7 @@ import Testing
     let configuration = try Configuration(number)
     let data = configuration.table
     let model = try VAE(configuration.model)
-    model.initialize(for: data.rows, seed: configuration.training.seed)
+    try model.initialize(for: data.rows, seed: configuration.training.seed)
     let trainer = try VAETrainer(
       model, configuration: configuration.training, data: data, heldOut: nil,
       backend: FusedBackend(threads: 1))

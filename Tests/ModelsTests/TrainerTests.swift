@@ -19,7 +19,7 @@ import Testing
       VAEConfiguration(
         architecture: architecture, transform: transform,
         standardization: standardize ? Standardization(data.rows) : nil))
-    model.initialize(for: data.rows, seed: 1)
+    try model.initialize(for: data.rows, seed: 1)
     var configuration = TrainingConfiguration()
     configuration.epochs = 5
     configuration.seed = 1

@@ -75,7 +75,7 @@ import Testing
       VAEConfiguration(
         architecture: Architecture(dimensions: 64, hidden: [20], latentDimensions: 4),
         transform: .threshold))
-    model.initialize(for: digits.rows, seed: 2)
+    try model.initialize(for: digits.rows, seed: 2)
     let batches = try model.batches(of: digits)
     var configuration = InferenceConfiguration()
     configuration.samples = 16

@@ -29,7 +29,7 @@ package final class ELBOStep {
     }
     let model = try VAE(
       VAEConfiguration(architecture: shape.architecture(likelihood: likelihood)))
-    model.initialize(for: rows, seed: 1)
+    try model.initialize(for: rows, seed: 1)
     networks = model.networks
     plan = try ELBOPlan(
       networks, batches: BatchSource(rows, transform: .none, gathersOnes: gathersOnes),

@@ -23,7 +23,7 @@ package final class NetworkPasses {
   package init(_ shape: NetworkShape, batch: Int, backend: any Backend) throws {
     let rows = try SyntheticRows.rows(batch, for: .bernoulli)
     let model = try VAE(VAEConfiguration(architecture: shape.architecture()))
-    model.initialize(for: rows, seed: 1)
+    try model.initialize(for: rows, seed: 1)
     networks = model.networks
     self.batch = batch
     encoder = try Encoder(networks, capacity: batch, backend: backend).network

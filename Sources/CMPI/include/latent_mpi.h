@@ -27,20 +27,21 @@ typedef struct latent_mpi_request {
   uint64_t handle;
 } latent_mpi_request;
 
-// Begins and ends; end waits for all ranks.
+// Begins and ends; end waits for all ranks. MPI that the program itself had begun goes on.
 int latent_mpi_begin(void);
 int latent_mpi_end(void);
 // Ends all ranks of the job with this exit code, and does not return.
 void latent_mpi_abort(int code);
 
-// From now on a thread looks after messages under way while the caller computes, every 20 microseconds.
+// From now on a thread looks after messages under way while the caller computes, every 20 microseconds;
+// none where the program has begun MPI for calls of one thread only.
 int latent_mpi_start_thread(void);
 
 int latent_mpi_rank(void);
 int latent_mpi_size(void);
 
 // Sums over the ranks in place, the same bits on each; nothing may touch the values before the request
-// is done. `count` of these two at most INT_MAX.
+// is done. `count`, here and below: of values[count] or bytes[count], at most INT_MAX.
 int latent_mpi_begin_sum_floats(float *values, size_t count, latent_mpi_request *request);
 int latent_mpi_begin_sum_doubles(double *values, size_t count, latent_mpi_request *request);
 int latent_mpi_begin_broadcast(void *bytes, size_t count, int root, latent_mpi_request *request);
@@ -64,7 +65,7 @@ void latent_mpi_set_patience(double seconds, bool (*flag)(void), double flag_sec
 // Bytes that MPI has been handed so far, to be summed, sent or broadcast from here, and how often.
 void latent_mpi_handed(uint64_t *bytes, uint64_t *messages);
 
-// What an error code means.
+// What an error code means, in text[size], ended by a zero.
 void latent_mpi_describe(int code, char *text, size_t size);
 
 #ifdef __cplusplus

@@ -43,6 +43,9 @@ public enum InstructionSet: String, CaseIterable, Sendable {
     allCases.first { $0.code == latent_isa_best() } ?? .baseline
   }
 
+  /// The fastest one here that keeps the bit contract: for what is computed beside a backend, in small amounts.
+  public static var reproducible: InstructionSet { best.keepsBits ? best : .scalar }
+
   /// The one that the environment variable `LATENT_ISA` names, else the fastest one here.
   ///
   /// - Throws: ``SettingError`` when the variable names an unknown one, or one this CPU lacks.

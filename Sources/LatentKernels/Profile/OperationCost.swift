@@ -83,6 +83,8 @@ extension PlanOperation {
     case LATENT_OP_LOG_DENSITY:
       let pairs: Double = likelihood == LATENT_LIKELIHOOD_GAUSSIAN ? 2 : 1
       return pass(r * d * (1 + pairs * (gradient.exists ? 2 : 1)) + r + variances)
+    case LATENT_OP_DRAW_WEIGHTS: return pass(2 * r + batch + (draw_weight.exists ? r : 0))
+    case LATENT_OP_WEIGH_ROWS: return pass(2 * r * n + r)
     default: return nil
     }
   }

@@ -19,6 +19,8 @@ extension PlanOperation {
     case LATENT_OP_ADAM: return "Adam" + size
     case LATENT_OP_VARIANCE_BACKWARD: return "variance gradient" + (update ? " and Adam" : "")
     case LATENT_OP_LOG_DENSITY: return "log-density"
+    case LATENT_OP_DRAW_WEIGHTS: return "bound and weights of draws"
+    case LATENT_OP_WEIGH_ROWS: return "weighted likelihood gradient"
     default: return "operation \(kind.rawValue)" + size
     }
   }

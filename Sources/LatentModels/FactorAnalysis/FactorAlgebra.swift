@@ -38,6 +38,20 @@ enum FactorAlgebra {
     return result
   }
 
+  /// L with A = L Lᵀ, for an A that is positive definite but for rounding.
+  ///
+  /// - Parameter name: of A, for the message.
+  /// - Throws: ``DataError`` where doubles have no room for its least eigenvalue beside its largest.
+  static func positiveDefinite(_ a: Matrix<Double>, _ name: String) throws -> Matrix<Double> {
+    guard let factor = cholesky(a) else {
+      throw DataError(
+        "The loadings are too large beside the uniquenesses for double precision: expected a positive "
+          + "definite \(name), found none; scale the columns, fit fewer factors, or raise the floor of "
+          + "uniquenesses.")
+    }
+    return factor
+  }
+
   /// L with A = L Lᵀ, nil unless the symmetric A is positive definite.
   static func cholesky(_ a: Matrix<Double>) -> Matrix<Double>? {
     let size = a.rows

@@ -18,7 +18,7 @@ struct LeadingEigenpairs {
     // Below this a dense factorization is as fast.
     guard size > 128, width * 4 < size else { return }
     var values = [Float](repeating: 0, count: size * width)
-    InstructionSet.best.kernels.random_normal(
+    InstructionSet.reproducible.kernels.random_normal(
       values.count, seed, LATENT_PURPOSE_INITIALIZATION, 0, 0, 0, &values)
     var start = Matrix<Double>(rows: size, columns: width)
     for i in values.indices { start.values[i] = Double(values[i]) }

@@ -179,7 +179,7 @@ func standardNormals(
   _ count: Int, _ seed: UInt64, _ purpose: latent_purpose, row: Int, sample: Int = 0
 ) -> [Float] {
   [Float](unsafeUninitializedCapacity: count) { values, initialized in
-    InstructionSet.best.kernels.random_normal(
+    InstructionSet.reproducible.kernels.random_normal(
       count, seed, purpose, UInt32(truncatingIfNeeded: sample), UInt32(truncatingIfNeeded: row), 0,
       values.baseAddress)
     initialized = count

@@ -40,7 +40,7 @@ struct MaximumLikelihood {
   private func uniquenesses(ofStart start: Int) -> [Double] {
     var draws = [Float](repeating: 0, count: problem.correlation.rows)
     if start > 0 {
-      InstructionSet.best.kernels.random_normal(
+      InstructionSet.reproducible.kernels.random_normal(
         draws.count, configuration.seed, LATENT_PURPOSE_INITIALIZATION, 0, UInt32(start), 0, &draws)
     }
     return draws.map { max(1 / (1 + exp(-1.5 * Double($0))), configuration.uniquenessFloor) }

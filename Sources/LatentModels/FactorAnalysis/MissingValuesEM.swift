@@ -248,7 +248,9 @@ struct MissingValuesEM {
     for i in 0..<q {
       for k in 0..<q { factorCovariance[i, k] = total[i, k] / rows - factorMean[i] * factorMean[k] }
     }
-    let expansion = FactorAlgebra.cholesky(factorCovariance)!  // at least the posterior's
+    // At least the posterior's, but for rounding.
+    let expansion = try FactorAlgebra.positiveDefinite(
+      factorCovariance, "covariance of the factors")
 
     var next = Step(
       logLikelihood: sums.logLikelihood, loadings: Matrix(rows: p, columns: q),
@@ -257,7 +259,8 @@ struct MissingValuesEM {
       var gram = Matrix<Double>(rows: size, columns: size)
       for i in gram.values.indices { gram.values[i] = sums.moments[column * size * size + i] }
       let right = Array(sums.cross.row(column))
-      let coefficients = FactorAlgebra.solve(lower: FactorAlgebra.cholesky(gram)!, right)
+      let coefficients = FactorAlgebra.solve(
+        lower: try FactorAlgebra.positiveDefinite(gram, "second moment of the factors"), right)
       let explained = zip(right, coefficients).reduce(0) { $0 + $1.0 * $1.1 }
       next.uniquenesses[column] = max(
         (sums.squares[column] - explained) / gram[q, q], configuration.uniquenessFloor)

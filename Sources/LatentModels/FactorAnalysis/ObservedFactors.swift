@@ -30,12 +30,7 @@ struct ObservedFactors {
     }
     var gram = FactorAlgebra.product(selected, scaled, transposingFirst: true)
     for k in 0..<q { gram[k, k] += 1 }
-    guard let factor = FactorAlgebra.cholesky(gram) else {
-      throw DataError(
-        "The loadings are too large beside the uniquenesses for double precision: expected a positive "
-          + "definite precision of the factors, found none; scale the columns, or fit fewer factors."
-      )
-    }
+    let factor = try FactorAlgebra.positiveDefinite(gram, "precision of the factors")
     inverseFactor = FactorAlgebra.inverse(lower: factor)
     covariance = FactorAlgebra.product(inverseFactor, inverseFactor, transposingFirst: true)
     weights = FactorAlgebra.product(scaled, inverseFactor, transposingSecond: true)

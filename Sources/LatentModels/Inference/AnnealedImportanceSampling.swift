@@ -101,7 +101,7 @@ public struct AnnealedImportanceSampling: DensityEstimator {
     guard temperatures > 1 else { return [0, 1] }
     var values = (0...temperatures).map { -(8 * Double($0) / Double(temperatures) - 4) }
     values.withUnsafeMutableBufferPointer {
-      InstructionSet.best.kernels.exp_double($0.count, $0.baseAddress, $0.baseAddress)
+      InstructionSet.reproducible.kernels.exp_double($0.count, $0.baseAddress, $0.baseAddress)
     }
     values = values.map { 1 / (1 + $0) }
     let (low, high) = (values[0], values[temperatures])

@@ -176,6 +176,6 @@ extension LogVariance {
   /// The raw value that is bounded to a log-variance, itself kept within the bound.
   static func raw(_ logVariance: Double) -> Double {
     let part = min(0.999_999, max(-0.999_999, logVariance / Double(bound)))
-    return Double(bound) / 2 * InstructionSet.best.logarithm((1 + part) / (1 - part))
+    return Double(bound) / 2 * InstructionSet.reproducible.logarithm((1 + part) / (1 - part))
   }
 }

@@ -13,7 +13,7 @@ final class HamiltonianChains {
   private let leapfrogSteps: Int
   private let backend: any Backend
   private let size: Int
-  private let kernels = InstructionSet.best.kernels
+  private let kernels = InstructionSet.reproducible.kernels
   private var step: UInt32 = 0
 
   // [chains x size], and [chains]: where the chains are, and what the model says there.

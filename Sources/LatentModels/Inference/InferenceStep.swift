@@ -96,7 +96,7 @@ final class InferenceStep: TrainingStep {
   private func stepDecoder(
     _ posterior: DiagonalGaussian, _ rows: [Int], on backend: any Backend, run: Run
   ) {
-    let kernels = InstructionSet.best.kernels
+    let kernels = InstructionSet.reproducible.kernels
     let size = posterior.mean.columns
     let sigma = posterior.logVariance.values.map { $0 / 2 }.applying(kernels.exp)
     var noise = [Float](repeating: 0, count: size)

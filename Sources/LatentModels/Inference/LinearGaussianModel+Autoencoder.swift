@@ -34,7 +34,7 @@ extension LinearGaussianModel {
       "encoder.mean.weight": weights,
       // A posterior narrower than the bound on variances gets a q that is too wide.
       "encoder.rawLogVariance.bias": (0..<factors).map {
-        Float(LogVariance.raw(-InstructionSet.best.logarithm(precision[$0, $0])))
+        Float(LogVariance.raw(-InstructionSet.reproducible.logarithm(precision[$0, $0])))
       },
     ]
     for slot in model.parameters.slots {
@@ -90,7 +90,7 @@ extension LinearGaussianModel {
 private func rawLogVariances(_ uniquenesses: [Double]) throws -> [Float] {
   let bound = Double(LogVariance.bound)
   return try uniquenesses.enumerated().map { index, uniqueness in
-    let value = InstructionSet.best.logarithm(uniqueness)
+    let value = InstructionSet.reproducible.logarithm(uniqueness)
     guard abs(value) < bound else {
       throw SettingError(
         "The uniqueness of column \(index + 1) is \(uniqueness) of its variance; estimators that "

@@ -22,8 +22,8 @@ public struct LogMeanExp: Sendable {
     for value in block where !(value <= peak) { peak = value }
     guard peak != -.infinity else { return }
     for index in block.indices { block[index] -= peak }
-    InstructionSet.best.kernels.exp_double(block.count, start, start)
-    let scale = InstructionSet.best.exponential(maximum - peak)
+    InstructionSet.reproducible.kernels.exp_double(block.count, start, start)
+    let scale = InstructionSet.reproducible.exponential(maximum - peak)
     sum *= scale
     squares *= scale * scale
     for weight in block {
@@ -43,7 +43,7 @@ public struct LogMeanExp: Sendable {
     }
     let spread = max(0, n * squares / (sum * sum) - 1)
     return DensityEstimate(
-      logDensity: maximum + InstructionSet.best.logarithm(sum / n),
+      logDensity: maximum + InstructionSet.reproducible.logarithm(sum / n),
       standardError: count > 1 ? (spread / (n - 1)).squareRoot() : .infinity,
       effectiveSampleSize: sum * sum / squares, largestShare: 1 / sum, samples: count)
   }

@@ -19,7 +19,7 @@ struct MatchedNoise {
     let pairs = max(1, (samples + 1) / 2)
     self.samples = 2 * pairs
     self.dimensions = dimensions
-    let kernels = InstructionSet.best.kernels
+    let kernels = InstructionSet.reproducible.kernels
     var half = [Double](repeating: 0, count: pairs * dimensions)
     var draw = [Float](repeating: 0, count: dimensions)
     for pair in 0..<pairs {

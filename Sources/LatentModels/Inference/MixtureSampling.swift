@@ -43,9 +43,9 @@
       let size = model.components
       let densities = try model.componentDensities(rows, backend: backend)
       let shares = try proposals(model, rows, backend)
-      let logShares = InstructionSet.best.logarithms(shares.values)
-      let logWeights = InstructionSet.best.logarithms(model.weights)
-      let kernels = InstructionSet.best.kernels
+      let logShares = InstructionSet.reproducible.logarithms(shares.values)
+      let logWeights = InstructionSet.reproducible.logarithms(model.weights)
+      let kernels = InstructionSet.reproducible.kernels
       let block = UnsafeMutableBufferPointer<Double>.allocate(capacity: min(samples, 1024))
       defer { block.deallocate() }
       var bits = [UInt32](repeating: 0, count: block.count)

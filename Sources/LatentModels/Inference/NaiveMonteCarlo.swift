@@ -35,7 +35,7 @@ public struct NaiveMonteCarlo: DensityEstimator {
       model, data, latents: .given(gradient: false), samples: samples, seed: seed)
     let size = plan.latentDimensions
     // log of N(z | 0, I) (2 b)ᴸ at z = 0.
-    let peak = Double(size) * (InstructionSet.best.logarithm(2 * box) - halfLogOfTwoPi)
+    let peak = Double(size) * (InstructionSet.reproducible.logarithm(2 * box) - halfLogOfTwoPi)
     func fill(_ rows: Range<Int>, _ samples: Range<Int>) {
       plan.fillBox(half: Float(box), rows: rows, samples: samples, seed: seed)
     }
@@ -57,7 +57,7 @@ let halfLogOfTwoPi = 0.918_938_533_204_672_741_8
 extension DrawPlan {
   /// z uniform on [−half, half)ᴸ, keyed by data row and sample.
   func fillBox(half: Float, rows: Range<Int>, samples: Range<Int>, seed: UInt64) {
-    let kernels = InstructionSet.best.kernels
+    let kernels = InstructionSet.reproducible.kernels
     let size = latentDimensions
     var bits = [UInt32](repeating: 0, count: size)
     var z = latents

@@ -41,7 +41,7 @@ final class RowOptimizer {
   func draw(_ noise: MatchedNoise, place: (Int) -> UnsafeMutablePointer<Float>) {
     sigma = point.logVariance.map { $0 / 2 }
     sigma.withUnsafeMutableBufferPointer {
-      InstructionSet.best.kernels.exp_double($0.count, $0.baseAddress, $0.baseAddress)
+      InstructionSet.reproducible.kernels.exp_double($0.count, $0.baseAddress, $0.baseAddress)
     }
     let size = point.mean.count
     noise.values.withUnsafeBufferPointer { noise in

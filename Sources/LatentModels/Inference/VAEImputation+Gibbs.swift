@@ -8,7 +8,7 @@ extension VAEImputation {
   func pseudoGibbs(
     _ batches: BatchSource, rows: [Int], seed: UInt64, into filled: inout Filled
   ) throws {
-    let kernels = InstructionSet.best.kernels
+    let kernels = InstructionSet.reproducible.kernels
     let passes = try VAEPasses(model, backend: backend)
     let original = filled.mean
     let draws = filled.draws.count

@@ -215,7 +215,7 @@ private func normalized(_ logWeights: [Double]) -> [Double] {
   let largest = logWeights.max() ?? 0
   var weights = logWeights.map { $0 - largest }
   weights.withUnsafeMutableBufferPointer {
-    InstructionSet.best.kernels.exp_double($0.count, $0.baseAddress, $0.baseAddress)
+    InstructionSet.reproducible.kernels.exp_double($0.count, $0.baseAddress, $0.baseAddress)
   }
   let sum = weights.reduce(0, +)
   return weights.map { $0 / sum }
@@ -236,7 +236,7 @@ private struct Proposals {
   func draw(_ samples: Int, place: Int, row: Int, seed: UInt64) -> (
     z: Matrix<Float>, logRatios: [Double]
   ) {
-    let (set, kernels) = (InstructionSet.best, InstructionSet.best.kernels)
+    let (set, kernels) = (InstructionSet.reproducible, InstructionSet.reproducible.kernels)
     let size = posterior.mean.columns
     let mean = posterior.mean.row(place)
     let logWidening = Double([Self.widening].applying(kernels.log)[0])

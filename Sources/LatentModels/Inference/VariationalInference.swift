@@ -226,7 +226,7 @@ extension DiagonalGaussian {
 
   /// D_KL(q ‖ N(0, I)) of each row, nats.
   public func divergences() -> [Double] {
-    let kernels = InstructionSet.best.kernels
+    let kernels = InstructionSet.reproducible.kernels
     return (0..<mean.rows).map { row in
       let logVariances = logVariance.row(row).map(Double.init)
       var variances = logVariances

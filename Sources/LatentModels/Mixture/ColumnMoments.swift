@@ -59,7 +59,7 @@ struct ColumnMoments {
         ? variance : nil
     }
     // By the kernels, so that no library decides bits.
-    let set = InstructionSet.best
+    let set = InstructionSet.reproducible
     let logs = found.compactMap { $0 }.map { set.logarithm($0) }
     let typical = logs.isEmpty ? 1 : set.exponential(logs.reduce(0, +) / Double(logs.count))
     variances = found.map { $0 ?? typical }

@@ -38,7 +38,7 @@
         else { throw SingularCovarianceError("component \(k + 1)") }
         return factor
       }
-      let kernels = InstructionSet.best.kernels
+      let kernels = InstructionSet.reproducible.kernels
       var result = Matrix<Double>(rows: numbers.count, columns: columns)
       var labels: [Int] = []
       labels.reserveCapacity(numbers.count)

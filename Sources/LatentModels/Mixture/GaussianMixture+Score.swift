@@ -102,7 +102,7 @@
           let found = try sample.evaluate(model, logDensity: true, responsibilities: true)
           func weight(_ row: Int) -> Double { sampleWeights?[first + row] ?? 1 }
           for (row, density) in found.logDensity.enumerated() { total += weight(row) * density }
-          let logs = InstructionSet.best.logarithms(found.responsibilities)
+          let logs = InstructionSet.reproducible.logarithms(found.responsibilities)
           for (i, share) in found.responsibilities.enumerated() where share > 0 {
             entropy -= weight(i / components) * share * logs[i]
           }
@@ -115,7 +115,7 @@
     }
 
     private func logarithm(_ size: Double) -> Double {
-      InstructionSet.best.logarithms([max(size, 1)])[0]
+      InstructionSet.reproducible.logarithms([max(size, 1)])[0]
     }
 
     /// The rows about the mixture's own mean, and the model about it too.

@@ -63,7 +63,10 @@ struct ObjectiveGradientSource: GradientSource {
     run.seed = 1
     run.beta = 1
     run.objective_scale = 1 / Float(batchSize)
-    run.sample = UInt32(number * samples)
+    // A draw's number has 24 bits: beyond them the next epoch's draws follow.
+    let (epoch, first) = number.quotientAndRemainder(dividingBy: max(1, 1 << 24 / samples))
+    run.epoch = UInt32(epoch)
+    run.sample = UInt32(first * samples)
     plan.execute(on: backend, rows: rows[...], run: run)
   }
 }

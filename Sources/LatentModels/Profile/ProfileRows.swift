@@ -11,7 +11,7 @@ public enum ProfileRows {
   public static func rows(
     _ count: Int = 8192, columns: Int, likelihood: Likelihood, isBinary: Bool = true
   ) throws -> Rows {
-    let kernels = InstructionSet.best.kernels
+    let kernels = InstructionSet.reproducible.kernels
     let binary = likelihood.needsUnitInterval && isBinary
     var values = [Float](repeating: 0, count: count * columns)
     var bits = [UInt32](repeating: 0, count: columns)

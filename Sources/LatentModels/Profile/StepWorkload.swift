@@ -11,18 +11,28 @@ public final class StepWorkload {
   public let plan: ELBOPlan
   /// Rows of a batch.
   public let batchSize: Int
+  private let training: TrainingConfiguration
   private let order: [UInt32]
   private var position = 0
 
-  /// - Throws: ``SettingError`` for a batch size that the rows do not give.
-  public init(_ model: VAE, batches: BatchSource, batchSize: Int) throws {
+  /// - Parameter training: whose objective, samples, free bits, β and decays the steps have. What training
+  ///   does between gradient and Adam, or on rows' own parameters, is left out.
+  /// - Throws: ``SettingError`` for a batch size that the rows do not give, or for what the model cannot be
+  ///   trained by.
+  public init(
+    _ model: VAE, batches: BatchSource, batchSize: Int,
+    training: TrainingConfiguration = TrainingConfiguration()
+  ) throws {
     guard 1...max(1, batches.count) ~= batchSize, batches.count > 0 else {
       throw SettingError(
         "The batch size must be 1...\(batches.count), the rows there are; found \(batchSize).")
     }
     self.model = model
     self.batchSize = batchSize
-    plan = try ELBOPlan(model.networks, batches: batches, capacity: batchSize, work: .step)
+    self.training = training
+    plan = try ELBOPlan(
+      model.networks, batches: batches, capacity: batchSize, work: .step,
+      objective: training.objective, samples: training.samples, freeBits: training.freeBits > 0)
     order = (0..<UInt32(batches.count)).map { $0 }
   }
 
@@ -33,15 +43,16 @@ public final class StepWorkload {
     return order[position..<position + batchSize]
   }
 
-  /// Adam's decays, a step size of zero, β = 1.
+  /// The training's decays, β and free bits, and a step size of zero.
   public var run: Run {
     var run = Run()
     run.rows = UInt32(batchSize)
     run.seed = 1
     run.objective_scale = 1 / Float(batchSize)
-    run.beta = 1
-    run.decay1 = 0.9
-    run.decay2 = 0.999
+    run.beta = Float(training.beta)
+    run.free_bits = Float(training.freeBits)
+    run.decay1 = Float(training.beta1)
+    run.decay2 = Float(training.beta2)
     run.epsilon = 1e-8
     return run
   }

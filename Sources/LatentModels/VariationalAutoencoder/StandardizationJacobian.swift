@@ -12,7 +12,7 @@ struct StandardizationJacobian {
     self.data = data
     complete = model.logJacobian
     let scale = data.hasMissing ? model.configuration.standardization?.scale : nil
-    columns = (scale ?? []).map { -InstructionSet.best.logarithm($0) }
+    columns = (scale ?? []).map { -InstructionSet.reproducible.logarithm($0) }
   }
 
   subscript(row: Int) -> Double {

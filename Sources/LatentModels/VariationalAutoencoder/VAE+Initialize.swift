@@ -3,18 +3,15 @@ import LatentNetworks
 
 extension VAE {
   /// Glorot-uniform weights, zero biases, and the output's biases where the decoder's mean is that of
-  /// the training data (of a continuous Bernoulli, whose mean is not the logistic function, near it). Rows must have
-  /// the model's columns.
-  public func initialize(for data: Rows, seed: UInt64) {
-    try! initialize(for: data, seed: seed, over: SerialCommunicator())  // which fails nobody
-  }
-
-  /// The same from all ranks' rows, `data` being this one's: the same bits for any number of them.
+  /// the training data (of a continuous Bernoulli, whose mean is not the logistic function, near it).
   ///
+  /// - Parameters:
+  ///   - data: rows of the model's columns.
+  ///   - communicator: ranks of which each gives its rows: the same bits for any number of them.
   /// - Throws: ``ShapeError`` when rows have another width than the model; a ``CommunicationError`` when a
   ///   rank is lost.
   public func initialize(
-    for data: Rows, seed: UInt64, over communicator: any Communicator
+    for data: Rows, seed: UInt64, over communicator: any Communicator = SerialCommunicator()
   ) throws {
     try communicator.unanimously {
       guard data.columns == architecture.dimensions else {
@@ -28,7 +25,7 @@ extension VAE {
     case .bernoulli, .continuousBernoulli:
       // logit(p), p kept where it is finite
       let bounded = means.map { Float(min(max($0, 1e-3), 1 - 1e-3)) }
-      let log = InstructionSet.best.kernels.log
+      let log = InstructionSet.reproducible.kernels.log
       let (above, below) = (bounded.applying(log), bounded.map { 1 - $0 }.applying(log))
       setBias("decoder.logit.bias", zip(above, below).map { $0 - $1 })
     case .gaussian, .gaussianUnit, .gaussianShared, .gaussianDiagonal:

@@ -75,7 +75,7 @@ public final class VAE {
 
   static let evaluationBatch = 256
 
-  /// A model with all parameters zero: give it some, by ``initialize(for:seed:)`` or from a file.
+  /// A model with all parameters zero: give it some, by ``initialize(for:seed:over:)`` or from a file.
   ///
   /// - Throws: ``SettingError`` for sizes out of range, or beyond this machine's memory;
   ///   ``ShapeError`` when image or standardization do not fit the columns.
@@ -103,9 +103,10 @@ public final class VAE {
           + "\(data.rows.columns).")
     }
     let allowMissing = allowMissing ?? (configuration.missing ?? false)
-    try data.validateFinite(allowMissing: allowMissing)
-    if allowMissing { try data.validateSomeObserved() }
-    try configuration.validateRange(of: data)
+    let first = share?.first ?? 0
+    try data.validateFinite(allowMissing: allowMissing, first: first)
+    if allowMissing { try data.validateSomeObserved(first: first) }
+    try configuration.validateRange(of: data, first: first)
     let batches = BatchSource(
       data.rows, share: share, transform: configuration.transform,
       standardization: configuration.standardization)
@@ -122,7 +123,7 @@ public final class VAE {
   /// original units.
   public var logJacobian: Double {
     guard let scale = configuration.standardization?.scale else { return 0 }
-    return -scale.reduce(0) { $0 + InstructionSet.best.logarithm($1) }
+    return -scale.reduce(0) { $0 + InstructionSet.reproducible.logarithm($1) }
   }
 
   /// The ELBO of each of `rows` (all, if nil), with one draw of z from the noise that `seed` and the row's
@@ -212,7 +213,7 @@ public final class VAE {
 
   /// z ~ N(0, I) [count x L], or from the distribution of an autoencoder's codes; `count` is at least 0.
   public func priorLatents(_ count: Int, seed: UInt64) -> Matrix<Float> {
-    let kernels = InstructionSet.best.kernels
+    let kernels = InstructionSet.reproducible.kernels
     let size = architecture.latentDimensions
     var latents = Matrix<Float>(rows: count, columns: size)
     latents.values.withUnsafeMutableBufferPointer { values in
@@ -280,8 +281,8 @@ extension VAEConfiguration {
   }
 
   /// - Parameter first: the number of the first row, for messages.
-  /// - Throws: ``DataError`` naming the first value outside [0, 1], or grey values that a Bernoulli
-  ///   would have to take for densities.
+  /// - Throws: ``DataError`` naming the first value outside [0, 1], where the likelihood or the transform asks
+  ///   for values within. (A Bernoulli takes grey levels, too, though its density of them is none.)
   public func validateRange(of data: Dataset, first: Int = 0) throws {
     guard architecture.likelihood.needsUnitInterval || transform != .none else { return }
     if case .bytes = data.rows.storage { return }

@@ -93,7 +93,7 @@ extension Reconstruction {
 
   /// The same for rows of any numbers.
   func drawn(seed: UInt64, rows numbers: [Int]) -> Reconstruction {
-    let kernels = InstructionSet.best.kernels
+    let kernels = InstructionSet.reproducible.kernels
     let columns = mean.columns
     var drawn = mean
     var noise = [Float](repeating: 0, count: columns)
@@ -125,7 +125,7 @@ extension Reconstruction {
 /// F⁻¹(u) = log(1 + u (eˡ − 1)) / l of continuous Bernoullis with natural parameters l, from the side
 /// on which the exponential is small.
 private func continuousBernoulliQuantiles(_ uniforms: [Float], parameters: [Float]) -> [Float] {
-  let kernels = InstructionSet.best.kernels
+  let kernels = InstructionSet.reproducible.kernels
   let small = parameters.map { -abs($0) }.applying(kernels.exp)
   let logs = uniforms.indices.map { (i: Int) -> Float in
     let (u, e) = (uniforms[i], small[i])

@@ -76,14 +76,20 @@ extension VAETrainer {
     }
     try saved.progress.validate(rows: rowsPerEpoch, configuration, path: path)
     let parameters = model.parameters
-    for slot in parameters.slots {
-      for (name, aspect) in Self.momentNames(slot) {
-        parameters.write(
-          try file.floats(name, shape: slot.shape, path: path), to: slot, aspect)
+    let before = TrainingSnapshot(parameters, progress: progress)
+    do {
+      for slot in parameters.slots {
+        for (name, aspect) in Self.momentNames(slot) {
+          parameters.write(
+            try file.floats(name, shape: slot.shape, path: path), to: slot, aspect)
+        }
       }
+      try model.readParameters(from: file, path: path)
+      try posteriors?.load(Self.posteriorsPath(beside: path, at: saved.progress))
+    } catch {
+      before.restore(parameters)
+      throw error
     }
-    try model.readParameters(from: file, path: path)
-    try posteriors?.load(Self.posteriorsPath(beside: path, at: saved.progress))
     progress = saved.progress
     (lastGood, checkedStep) = (nil, progress.step)
   }
@@ -151,7 +157,8 @@ extension VAETrainer.Progress {
     let done = partial?.rows ?? 0
     // As many as 32 bits count: the epoch keys random numbers.
     guard 0..<Int(UInt32.max) ~= epoch, 0...epoch ~= bestEpoch, 0..<Int.max / 2 ~= step,
-      history.count == epoch, 0..<rows ~= done, done % configuration.batchSize == 0,
+      history.count == epoch, 0...rows ~= done,
+      done % configuration.batchSize == 0 || done == rows,
       partial?.groups.map({ $0.count == 3 * (configuration.rowGroups ?? 0) }) ?? true,
       0...1 ~= beta1Power, 0...1 ~= beta2Power
     else {

@@ -345,7 +345,7 @@ public final class VAETrainer {
   private func shuffle() {
     for index in order.indices { order[index] = UInt32(index) }
     var bits = [UInt32](repeating: 0, count: order.count)
-    InstructionSet.best.kernels.random_bits(
+    InstructionSet.reproducible.kernels.random_bits(
       bits.count, configuration.seed, LATENT_PURPOSE_SHUFFLE, 0, 0, UInt32(progress.epoch), &bits)
     for index in stride(from: order.count - 1, to: 0, by: -1) {
       order.swapAt(index, Int((UInt64(bits[index]) * UInt64(index + 1)) >> 32))

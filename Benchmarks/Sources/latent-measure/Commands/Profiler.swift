@@ -26,7 +26,7 @@ struct Profiler: ParsableCommand {
       for shape in networks.elements {
         let model = try VAE(VAEConfiguration(architecture: shape.architecture()))
         let rows = try SyntheticRows.rows(for: .bernoulli)
-        model.initialize(for: rows, seed: 1)
+        try model.initialize(for: rows, seed: 1)
         let workload = try StepWorkload(
           model, batches: BatchSource(rows, transform: .none), batchSize: batch)
         let subject = StepComparison.Subject(workload: workload, backend: fused, threads: count)

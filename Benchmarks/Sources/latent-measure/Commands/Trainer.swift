@@ -82,7 +82,7 @@ struct Trainer: ParsableCommand {
   ) throws -> VAETrainer {
     let model = try VAE(
       VAEConfiguration(architecture: shape.architecture(), transform: .sample))
-    model.initialize(for: data.rows, seed: 1)
+    try model.initialize(for: data.rows, seed: 1)
     var configuration = TrainingConfiguration()
     configuration.batchSize = batch
     configuration.epochs = 1000

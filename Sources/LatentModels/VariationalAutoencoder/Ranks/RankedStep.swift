@@ -197,7 +197,7 @@ final class RankedStep: TrainingStep {
 
   private func klByDimension(_ row: Int) -> [Double] {
     let (mean, logVariance) = plan.posterior(row)
-    let variance = logVariance.applying(InstructionSet.best.kernels.exp)
+    let variance = logVariance.applying(InstructionSet.reproducible.kernels.exp)
     return mean.indices.map {
       0.5 * Double(mean[$0] * mean[$0] + variance[$0] - 1 - logVariance[$0])
     }

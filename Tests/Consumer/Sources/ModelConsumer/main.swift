@@ -12,7 +12,7 @@ func train(on backend: any Backend) throws -> (digest: String, elbo: Double) {
     VAEConfiguration(
       architecture: Architecture(dimensions: 64, hidden: [32], latentDimensions: 4),
       transform: .sample))
-  model.initialize(for: digits.training.rows, seed: 1)
+  try model.initialize(for: digits.training.rows, seed: 1)
   var configuration = TrainingConfiguration()
   configuration.epochs = 3
   let trainer = try VAETrainer(
