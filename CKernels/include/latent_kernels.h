@@ -173,7 +173,7 @@ typedef enum latent_transform {
   LATENT_TRANSFORM_NONE = 0,    // floats as they are, bytes / 255
   LATENT_TRANSFORM_THRESHOLD,   // 1 where the value is above 1/2, else 0
   LATENT_TRANSFORM_BINARIZE,    // 1 with the value as its probability, drawn afresh
-  LATENT_TRANSFORM_DEQUANTIZE,  // bytes: (byte + u) / 256, u uniform on [0, 1); by rounding, 1 itself is possible
+  LATENT_TRANSFORM_DEQUANTIZE,  // (byte + u) / 256, u uniform on [0, 1), of floats (255 x + u) / 256; by rounding, 1 itself is possible
 } latent_transform;
 
 // Plans load floats and bytes.

@@ -160,10 +160,15 @@ public struct RowFile: RowSource {
 
   /// Sets a fraction of the rows aside: those that ``Dataset/split(heldOutFraction:seed:)`` does.
   ///
-  /// - Throws: ``SettingError`` unless both parts get a row.
+  /// - Throws: ``SettingError`` unless both parts get a row, and for a part: rows that stream part once.
   public func split(
     heldOutFraction fraction: Double, seed: UInt64
   ) throws -> (training: RowFile, heldOut: RowFile) {
+    guard part == nil else {
+      throw SettingError(
+        "\(name): these rows are a part already; split the whole file, or read the part into memory and split "
+          + "that.")
+    }
     let held = try heldOutCount(fraction, of: fileRows, name: name)
     let part = SplitPart(of: fileRows, heldOut: held, seed: seed)
     return (RowFile(self, part.complement(of: fileRows)), RowFile(self, part))

@@ -6,7 +6,7 @@ public struct Matrix<Scalar: BinaryFloatingPoint & SIMDScalar & Sendable>: Senda
   public let rows: Int
   /// How many values a row has.
   public let columns: Int
-  /// `rows * columns` values, row after row.
+  /// `rows * columns` values, row after row: they may change, their number may not.
   public var values: [Scalar]
 
   /// A matrix of `rows` x `columns`, every entry `value`.
@@ -44,6 +44,9 @@ public struct Matrix<Scalar: BinaryFloatingPoint & SIMDScalar & Sendable>: Senda
 }
 
 extension Matrix {
+  /// Whether nobody has taken values out, or put some in.
+  package var isWhole: Bool { values.count == rows * columns }
+
   /// A copy of some of the columns.
   public func columns(_ range: Range<Int>) -> Matrix {
     var result = Matrix(rows: rows, columns: range.count)

@@ -40,6 +40,9 @@ extension RowSource {
   ///
   /// - Throws: ``ShapeError`` when the indices do not ascend, or there is no such row; what reading throws.
   public func selecting(ascending indices: [Int]) throws -> Rows {
+    guard zip(indices, indices.dropFirst()).allSatisfy({ $0 < $1 }),
+      indices.allSatisfy({ 0..<count ~= $0 })
+    else { throw ShapeError("Expected ascending numbers of rows below \(count).") }
     var found: [Double] = []
     found.reserveCapacity(indices.count * columns)
     var next = 0

@@ -37,14 +37,20 @@ public struct Rows: Sendable {
   }
 
   /// The rows of a matrix, as floats.
+  ///
+  /// - Precondition: the matrix holds as many values as its rows and columns say.
   public init(_ matrix: Matrix<Float>) {
+    precondition(matrix.isWhole, "a matrix holds rows * columns values")
     count = matrix.rows
     columns = matrix.columns
     storage = .floats(matrix.values)
   }
 
   /// The rows of a matrix, as doubles.
+  ///
+  /// - Precondition: the matrix holds as many values as its rows and columns say.
   public init(_ matrix: Matrix<Double>) {
+    precondition(matrix.isWhole, "a matrix holds rows * columns values")
     count = matrix.rows
     columns = matrix.columns
     storage = .doubles(matrix.values)

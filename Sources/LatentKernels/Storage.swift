@@ -78,6 +78,11 @@ public final class Storage<Element: BitwiseCopyable>: @unchecked Sendable {
     UnsafeMutableRawPointer(pointer).deallocate()
   }
 
+  /// Makes all elements zero, as they were at first.
+  ///
+  /// - Precondition: all of them are held in memory.
+  public func zero() { memset(pointer, 0, count * MemoryLayout<Element>.stride) }
+
   /// All elements; valid as long as the storage lives.
   public var values: UnsafeMutableBufferPointer<Element> {
     UnsafeMutableBufferPointer(start: pointer, count: count)

@@ -48,11 +48,15 @@ extension StepBuilder {
 }
 
 extension BatchSource {
-  /// - Throws: ``SettingError`` naming a row that is not there.
+  /// - Throws: ``SettingError`` naming a row that is not there, or another rank's.
   func check(rows: some Sequence<Int>) throws {
-    for row in rows where !(0..<count ~= row) {
+    for row in rows where !(held ~= row) {
       let number = row < 0 ? "\(row + 1)" : "\(UInt(row) + 1)"
-      throw SettingError("There is no row \(number): the data has \(count) rows.")
+      let isElsewhere = 0..<count ~= row
+      throw SettingError(
+        isElsewhere
+          ? "Row \(number) is not held here: rows \(held.lowerBound + 1) to \(held.upperBound) of \(count) are."
+          : "There is no row \(number): the data has \(count) rows.")
     }
   }
 }

@@ -106,6 +106,11 @@ public struct Standardization: Codable, Sendable, Equatable {
     value * scale[column] + mean[column]
   }
 
+  /// What log p(x) of a row is less in the data's units than in those of the standardized columns, in nats.
+  public var logScale: Double {
+    scale.reduce(0) { $0 + InstructionSet.reproducible.logarithm($1) }
+  }
+
   /// The rows with every value standardized, as doubles; they must have as many columns as there are means.
   public func apply(_ rows: Rows) -> Rows {
     precondition(rows.columns == mean.count, "a standardization is of the rows' columns")

@@ -82,9 +82,7 @@ public struct Architecture: Codable, Sendable, Equatable {
 public struct VariationalNetworks: Sendable {
   /// Sizes and kinds.
   public let architecture: Architecture
-  /// x to (mean, raw log-variance), and z to the parameters of p(x
-  ///
-  /// z).
+  /// x to (mean, raw log-variance), and z to the parameters of p(x|z).
   public let encoder, decoder: MultilayerPerceptron
   /// The learned raw log-variances of a shared or diagonal Gaussian likelihood.
   public let variance: Parameters.VectorSlot?

@@ -11,9 +11,7 @@ public struct Reconstruction: Sendable {
   /// Natural parameters of a Bernoulli or continuous Bernoulli [rows x D].
   public let logits: Matrix<Float>?
 
-  /// Parameters of p(x
-  ///
-  /// z), those that its likelihood has.
+  /// Parameters of p(x|z), those that its likelihood has.
   public init(
     likelihood: Likelihood, mean: Matrix<Float>, logVariance: Matrix<Float>? = nil,
     logits: Matrix<Float>? = nil
@@ -84,8 +82,9 @@ public final class Decoder {
     try network.forward(latents)
   }
 
-  /// From d loss / d raw output of the last `forward`, and its latents: the gradients of all
-  /// parameters, into `parameters.gradients`, and d loss / d latents.
+  /// From d loss / d raw output of the last `forward`, and its latents: the gradients of all layers'
+  /// parameters, into `parameters.gradients`, and d loss / d latents. A log-variance that is shared or one
+  /// for each column is no layer's: `parameters` has it as a slot of its own, and its gradient is the caller's.
   ///
   /// - Throws: ``ShapeError`` when the latents or the gradient [rows x ``BatchedNetwork/outputs``] have
   ///   another shape than those of the last `forward`.
@@ -106,7 +105,7 @@ public final class Decoder {
   }
 
   /// From d loss / d raw output of the last `forward`, and its latents, in the caller's memory: the
-  /// gradients of all parameters, and, where asked for, d loss / d latents [rows x L].
+  /// gradients of all layers' parameters, and, where asked for, d loss / d latents [rows x L].
   ///
   /// - Throws: ``ShapeError`` when the rows are not those of the last `forward`; ``OverlapError`` when the
   ///   latents' gradient lies on the latents or on the output's gradient.

@@ -250,7 +250,22 @@ extension Parameters {
     initialize(seed: seed, try Kernels(instructionSet).instructionSet.kernels)
   }
 
+  /// All values and moments zero, what pads them to whole panels too: a step that was not finite leaves its
+  /// traces there.
+  public func clear() {
+    values.zero()
+    transposed.zero()
+    clearMoments()
+  }
+
+  /// Adam's moments zero, as before a first step.
+  public func clearMoments() {
+    firstMoments.zero()
+    secondMoments.zero()
+  }
+
   private func initialize(seed: UInt64, _ kernels: latent_kernels) {
+    clear()
     for (index, slot) in slots.enumerated() {
       guard slot.shape.count == 2 else {
         write([Float](repeating: 0, count: slot.count), to: slot)

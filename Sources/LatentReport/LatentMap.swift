@@ -35,7 +35,7 @@ public struct LatentMap {
       }
       axisNames = ("latent 1", means.columns > 1 ? "latent 2" : "")
     }
-    let all = Set(labels ?? []).sorted { $0.localizedStandardCompare($1) == .orderedAscending }
+    let all = classNames(of: labels)
     names = all.count <= Self.maximumClasses ? all : []
     let numbers = Dictionary(uniqueKeysWithValues: names.enumerated().map { ($1, $0) })
     classes = chosen.map { row in labels.flatMap { numbers[$0[row]] } ?? 0 }

@@ -48,7 +48,7 @@ extension FactorResult {
     sections.append(.init("Loadings", blocks))
     if let history = model.report?.history, history.count > 1 {
       sections.append(
-        learning([("log-likelihood", history.map { $0 / Double(max(1, observations)) })], from: 0))
+        learning([("log-likelihood", history.map { $0 / Double(max(1, observations)) })]))
     }
     sections.append(.repeating(givenCommand(), digest: nil))
     return ReportPage(
@@ -87,7 +87,7 @@ extension FactorResult {
         learning(
           lowerBounds.prefix(8).enumerated().map { restart, bounds in
             (lowerBounds.count > 1 ? "start \(restart + 1)" : "EM", bounds.map { $0 - logScale })
-          }, from: 1))
+          }))
       sections.append(.repeating(givenCommand(), digest: nil))
       return ReportPage(
         "Mixture of Gaussians on \(dataTitle(data))",
@@ -143,16 +143,17 @@ extension FactorResult {
 
 /// A curve an EM run, whose first value is that of iteration `first`.
 private func learning(
-  _ curves: [(name: String, values: [Double])], from first: Int
+  _ curves: [(name: String, values: [Double])]
 ) -> ReportPage.Section {
   let chart = LineChart(
     "Log-likelihood", x: "iteration", y: "nats a row",
     series: curves.map { name, values in
-      .init(name, values.enumerated().map { (x: Double(first + $0), y: $1) })
+      .init(name, values.enumerated().map { (x: Double($0), y: $1) })
     }, isCount: true)
   return .init(
     "Learning",
-    chart.picture.map { [.figures([.init($0, "The log-likelihood after each iteration.")])] } ?? [])
+    chart.picture.map { [.figures([.init($0, "The log-likelihood after so many iterations.")])] }
+      ?? [])
 }
 
 /// A path's last part.

@@ -144,13 +144,13 @@
       warnings = report.warnings + [obstacle].compactMap { $0 }
     }
 
-    /// The lower bound of every iteration.
+    /// The lower bound with which every iteration began: after so many of them.
     func writeMetrics(to run: RunDirectory, logScale: Double) throws {
       try AtomicFile.write(to: run.metrics) { file in
         try file.append("restart,iteration,lowerBound\n")
         for (restart, bounds) in report.lowerBounds.enumerated() {
           for (iteration, bound) in bounds.enumerated() {
-            try file.append("\(restart + 1),\(iteration + 1),\(bound - logScale)\n")
+            try file.append("\(restart + 1),\(iteration),\(bound - logScale)\n")
           }
         }
       }

@@ -82,7 +82,7 @@ struct ProfileSidesOptions: ParsableArguments {
       valueName: "counts"))
   var threads: CommaSeparated<Int>?
 
-  /// - Throws: ``SettingError`` for a name that is no backend's, or more than eight sides.
+  /// - Throws: ``SettingError`` for a name that is no backend's, or more than 24 sides.
   func sides(
     defaultBatch: Int
   ) throws -> [(backend: BackendName, batchSize: Int, threads: Int)] {

@@ -89,6 +89,26 @@ import Testing
     #expect(failure { try array.skip(19_000_000) }.contains("strange.npy"))
   }
 
+  /// Which rows are held out is told by the numbers in the whole file.
+  @Test func aPartPartsNoFurther() throws {
+    let path = try place.file("twenty.csv", (0..<20).map { "\($0),1\n" }.joined().utf8)
+    let (training, heldOut) = try RowFile(path).split(heldOutFraction: 0.2, seed: 1)
+    for part in [training, heldOut] {
+      #expect(
+        failure { _ = try part.split(heldOutFraction: 0.5, seed: 2) }.contains("a part already"))
+    }
+  }
+
+  @Test func rowsByTheirNumbers() throws {
+    let file = try RowFile(try place.file("ten.csv", (0..<10).map { "\($0)\n" }.joined().utf8))
+    #expect(try (0..<2).map { try file.selecting(ascending: [3, 9]).value($0, 0) } == [3, 9])
+    for numbers in [[2, 1], [1, 1], [-1], [10]] {
+      for source in [file, try file.held()] as [any RowSource] {
+        #expect(failure { _ = try source.selecting(ascending: numbers) }.contains("ascending"))
+      }
+    }
+  }
+
   /// No number of chunks without rows would be all of them.
   @Test func chunksWithoutRows() throws {
     let path = "\(place.path)/three.npy"

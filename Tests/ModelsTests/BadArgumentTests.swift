@@ -226,6 +226,54 @@ import Testing
       q.logVariance = Matrix(rows: 20, columns: 1)
       _ = try $0.truth.divergences(of: q, from: $0.rows)
     },
+    Case("a share of other rows", ShapeError.self, "20 rows cannot be rows 501 to 503 of 1000") {
+      _ = try $0.model.batches(
+        of: Dataset(name: "x", rows: $0.rows), share: RowShare(500..<503, of: 1000))
+    },
+    Case("a share past the end", ShapeError.self, "rows 991 to 1010 of 1000") {
+      _ = try $0.model.batches(
+        of: Dataset(name: "x", rows: $0.rows), share: RowShare(990..<1010, of: 1000))
+    },
+    Case("rows that another rank holds", SettingError.self, "rows 501 to 520 of 1000 are") {
+      let batches = try $0.model.batches(
+        of: Dataset(name: "x", rows: $0.rows), share: RowShare(500..<520, of: 1000))
+      let scores = try $0.model.scoreSamples(batches, backend: $0.backend)
+      #expect(scores.count == 20 && scores.allSatisfy { $0.elbo.isFinite })
+      #expect(try $0.model.transform(batches, backend: $0.backend).mean.rows == 20)
+      try StepWorkload($0.model, batches: batches, batchSize: 8).train(steps: 4, on: $0.backend)
+      _ = try $0.model.scoreSamples(batches, rows: 0..<3, backend: $0.backend)
+    },
+    Case("a start that is no number", DataError.self, "must be finite") {
+      var start = DiagonalGaussian(standardNormals: 20, dimensions: 2)
+      start.mean[3, 1] = .nan
+      _ = try VariationalInference($0.model, backend: $0.backend).fit($0.data, start: start)
+    },
+    Case("gaps beside what no draw explains", DataError.self, "Row 3 is too far off") {
+      var matrix: Matrix<Double> = $0.rows.matrix()
+      (matrix[2, 0], matrix[2, 1]) = (1e20, .nan)
+      _ = try VAEImputation($0.model, samples: 20, backend: $0.backend)
+        .fill(Dataset(name: "x", rows: Rows(matrix)))
+    },
+    Case("codes of each row for a point", SettingError.self, "expected amortized") { _ in
+      var configuration = VAEConfiguration(
+        architecture: Architecture(
+          dimensions: 4, hidden: [5], latentDimensions: 2, likelihood: .gaussian,
+          posterior: .point))
+      configuration.inference = .svi
+      _ = try VAE(configuration)
+    },
+    Case("a standardized Bernoulli", SettingError.self, "leave [0, 1]") { _ in
+      _ = try VAE(
+        VAEConfiguration(
+          architecture: Architecture(dimensions: 2),
+          standardization: Standardization(mean: [0, 0], scale: [1, 2])))
+    },
+    Case("made-up rows", ShapeError.self, "no -1 rows") { _ in
+      _ = try ProfileRows.rows(-1, columns: 3, likelihood: .bernoulli)
+    },
+    Case("too many made-up rows", ShapeError.self, "rows of 3 columns") { _ in
+      _ = try ProfileRows.rows(.max, columns: 3, likelihood: .bernoulli)
+    },
     Case("rows of another width", ShapeError.self, "expects 4 columns") {
       try $0.model.initialize(for: Rows(Matrix<Float>(rows: 2, columns: 9)), seed: 0)
     },

@@ -45,6 +45,50 @@ import Testing
     return try Dataset(name: "table", rows: Rows(matrix))
   }
 
+  /// A parameter that stops being a number leaves nothing behind once a good checkpoint is back.
+  @Test(arguments: [Inference.amortized, .svi, .semiAmortized])
+  func restoringHeals(_ inference: Inference) throws {
+    let path = NSTemporaryDirectory() + "latent-heals-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let data = try Dataset.named("iris")
+    for likelihood in [Likelihood.gaussian, .gaussianDiagonal] {
+      var configuration = VAEConfiguration(
+        architecture: Architecture(
+          dimensions: 4, hidden: [5], latentDimensions: 2, likelihood: likelihood))
+      var training = TrainingConfiguration()
+      (training.inference, training.innerSteps, training.batchSize) = (inference, 2, 50)
+      if inference != .amortized { configuration.inference = inference }
+      let model = try VAE(configuration)
+      try model.initialize(for: data.rows, seed: 1)
+      func makeTrainer() throws -> VAETrainer {
+        try VAETrainer(
+          model, configuration: training, data: data, heldOut: nil,
+          backend: FusedBackend(threads: 1))
+      }
+      let trainer = try makeTrainer()
+      try trainer.trainEpoch()
+      try trainer.saveCheckpoint(to: path + "/good")
+      let metrics = try trainer.trainEpoch()
+      for slot in model.parameters.slots where slot.name.hasPrefix("decoder.") {
+        var values = model.parameters.read(slot)
+        values[0] = .nan
+        model.parameters.write(values, to: slot)
+        #expect(throws: DivergenceError.self) { try trainer.trainEpoch() }
+        try trainer.restore(from: path + "/good")
+        #expect(try trainer.trainEpoch() == metrics, "\(slot.name)")
+      }
+      // Nor does another training of the same model see any of it.
+      let slot = model.parameters.slots.last!
+      model.parameters.write([Float](repeating: .nan, count: slot.count), to: slot)
+      #expect(throws: DivergenceError.self) { try trainer.trainEpoch() }
+      try model.initialize(for: data.rows, seed: 1)
+      let again = try makeTrainer()
+      try again.trainEpoch()
+      #expect(try again.trainEpoch() == metrics)
+    }
+  }
+
   /// Values whose squares no float holds: the first step's density.
   @Test func hugeValues() throws {
     let data = try table(90) { row, column in

@@ -69,6 +69,18 @@ import Testing
     }
   }
 
+  /// Units so small that squares of values are hardly numbers.
+  @Test(arguments: [1e-150, 1e-153, 1e-155, 1e-157, 1e-160]) func tinyUnits(scale: Double) throws {
+    var matrix: Matrix<Double> = factorRows(40, columns: 6, factors: 1).matrix()
+    for i in matrix.values.indices { matrix.values[i] *= scale }
+    do {
+      let model = try FactorAnalysis.fit(Rows(matrix), FactorConfiguration(factors: 1))
+      #expect(model.uniquenesses.allSatisfy { $0 >= 0 && $0.isFinite })
+    } catch let error as DataError {
+      #expect(!error.description.isEmpty)
+    }
+  }
+
   @Test func constantColumnBesideGaps() throws {
     var matrix: Matrix<Double> = removing(0.2, from: factorRows(100, columns: 6, factors: 1))
       .matrix()

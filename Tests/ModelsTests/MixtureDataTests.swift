@@ -25,6 +25,85 @@
       return found
     }
 
+    /// Drawn values have the mean and the covariance that Bayes' rule gives them.
+    @Test(arguments: kinds) func imputationDraws(kind: CovarianceKind) throws {
+      let rows = try Dataset.named("iris").rows
+      let (model, _) = try GaussianMixture.fit(
+        rows, MixtureConfiguration(components: 2, covariance: kind))
+      // Between the clusters in what is observed, so that both components count; and nothing observed.
+      let gaps = Rows(
+        try Matrix(
+          rows: 2, columns: 4,
+          values: [5.5, .nan, 2.7, .nan, .nan, .nan, .nan, .nan] as [Double]))
+      let count = 4000
+      let draws = try model.imputationDraws(gaps, count: count, seed: 3)
+      let exact = try model.imputation(gaps)
+      for (row, column) in [(0, 1), (0, 3), (1, 0), (1, 2)] {
+        let values = draws.map { $0[row, column] }
+        let mean = values.reduce(0, +) / Double(count)
+        let deviation =
+          (values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(count)).squareRoot()
+        let expected = exact.standardErrors[row, column]
+        #expect(abs(mean - exact.values[row, column]) < 4.5 * expected / Double(count).squareRoot())
+        #expect(abs(deviation / expected - 1) < 0.06)
+      }
+      // Together: x₁ + x₃ given the others has the variance of a direction, not of two columns apart.
+      let sums = draws.map { $0[1, 2] - $0[1, 3] }
+      let mean = sums.reduce(0, +) / Double(count)
+      let variance = sums.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(count)
+      let covariance = try model.sample(20_000, seed: 5).rows
+      let differences = (0..<20_000).map { covariance[$0, 2] - covariance[$0, 3] }
+      let center = differences.reduce(0, +) / 20_000
+      let wanted = differences.reduce(0) { $0 + ($1 - center) * ($1 - center) } / 20_000
+      #expect(abs(variance / wanted - 1) < 0.12)
+      #expect(draws.allSatisfy { $0[0, 0] == 5.5 && $0[0, 2] == 2.7 })
+      // A row's draws are its own.
+      let alone = try model.imputationDraws(gaps.selecting([0]), count: 3, seed: 3)
+      for draw in 0..<3 { #expect(alone[draw].row(0) == draws[draw].row(0)) }
+      #expect(throws: ShapeError.self) {
+        try model.imputationDraws(Rows(Matrix<Double>(rows: 1, columns: 3)), count: 1, seed: 0)
+      }
+      #expect(throws: SettingError.self) {
+        try model.imputationDraws(gaps, count: -1, seed: 0)
+      }
+    }
+
+    /// Densities in the data's units are those of the standardized columns, less the logarithm of their scales.
+    @Test(arguments: kinds) func inDataUnits(kind: CovarianceKind) throws {
+      let rows = try Dataset.named("iris").rows
+      let standard = Standardization(rows)
+      let (model, _) = try GaussianMixture.fit(
+        standard.apply(rows), MixtureConfiguration(components: 2, covariance: kind))
+      let inUnits = try model.inDataUnits(standard)
+      let before = try model.scoreSamples(standard.apply(rows))
+      for (a, b) in zip(before, try inUnits.scoreSamples(rows)) {
+        #expect(abs(a - standard.logScale - b) < 1e-9 * max(1, abs(b)))
+      }
+      #expect(throws: ShapeError.self) {
+        try model.inDataUnits(Standardization(mean: [0], scale: [1]))
+      }
+    }
+
+    /// Variances that floats have no room for are refused, not computed with.
+    @Test func floatsHaveNoRoom() throws {
+      let iris: Matrix<Double> = try Dataset.named("iris").rows.matrix()
+      for scale in [1e-23, 1e-17, 1e17, 1e25] {
+        var matrix = iris
+        for row in 0..<matrix.rows { matrix[row, 1] *= scale }
+        func fit(_ precision: MixturePrecision) throws -> Double {
+          try GaussianMixture.fit(
+            Rows(matrix), MixtureConfiguration(components: 1, precision: precision)
+          ).report.meanLogLikelihood
+        }
+        #expect(try fit(.double).isFinite)
+        #expect {
+          try fit(.float)
+        } throws: {
+          "\($0)".contains("column 2") && "\($0)".contains("double precision")
+        }
+      }
+    }
+
     /// Integer weights equal repeated rows; weights of one change no bit.
     @Test(arguments: kinds) func weights(kind: CovarianceKind) throws {
       let rows = try Dataset.named("iris").rows

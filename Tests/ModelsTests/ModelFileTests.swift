@@ -169,6 +169,73 @@ import Testing
     }
   }
 
+  /// Checkpoints of one directory, each with posteriors of its own.
+  @Test func checkpointsSideBySide() throws {
+    try inDirectory { directory in
+      func make(_ seed: UInt64) throws -> VAETrainer {
+        try trainer {
+          ($0.inference, $0.innerSteps, $0.seed) = (.svi, 2, seed)
+          $1.inference = .svi
+        }
+      }
+      let (a, b) = (try make(1), try make(2))
+      for trainer in [a, b] { try trainer.trainEpoch() }
+      try a.saveCheckpoint(to: directory + "/a")
+      try b.saveCheckpoint(to: directory + "/b")
+      try a.saveCheckpoint(to: directory + "/epoch1.safetensors")
+      try a.trainEpoch()
+      try a.saveCheckpoint(to: directory + "/epoch2.safetensors")
+      for name in ["a", "epoch1.safetensors"] {
+        let restored = try make(1)
+        try restored.restore(from: directory + "/" + name)
+        try restored.trainEpoch()
+        #expect(restored.model.parameters.digest == a.model.parameters.digest)
+        #expect(restored.posteriors!.read([0, 7]) == a.posteriors!.read([0, 7]))
+      }
+    }
+  }
+
+  /// What is fitted beside the parameters decides nothing of the training.
+  @Test func checkpointsAndCodes() throws {
+    try inDirectory { directory in
+      func make() throws -> VAETrainer {
+        let configuration = VAEConfiguration(
+          architecture: Architecture(
+            dimensions: 3, hidden: [4], latentDimensions: 2, likelihood: .gaussian,
+            posterior: .point))
+        let model = try VAE(configuration)
+        model.parameters.initialize(seed: 3)
+        return try VAETrainer(
+          model, configuration: TrainingConfiguration(), data: data, heldOut: nil,
+          backend: ReferenceBackend())
+      }
+      let first = try make()
+      try first.trainEpoch()
+      try first.saveCheckpoint(to: directory + "/before")
+      try first.model.fitCodes(to: data, backend: ReferenceBackend())
+      try first.restore(from: directory + "/before")
+      try first.saveCheckpoint(to: directory + "/after")
+      let second = try make()
+      try second.restore(from: directory + "/after")
+      #expect(try second.trainEpoch() == first.trainEpoch())
+    }
+  }
+
+  /// No file of ours holds them.
+  @Test func parametersThatAreNoNumbers() throws {
+    try inDirectory { directory in
+      for value in [Float.nan, .infinity] {
+        let model = try trainer().model
+        let slot = model.parameters.slots[1]
+        model.parameters.write([Float](repeating: value, count: slot.count), to: slot)
+        try model.save(to: directory + "/model")
+        #expect(
+          message { _ = try VAE.load(directory + "/model") }.contains(
+            "\(slot.name) has values that are not finite"))
+      }
+    }
+  }
+
   #if OpenBLAS
     @Test func damagedMixturesAreRefused() throws {
       func refusal(_ metadata: [String: String], _ tensors: [String: Tensor] = [:]) -> String {

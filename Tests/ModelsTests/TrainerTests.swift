@@ -30,6 +30,48 @@ import Testing
     return trainer
   }
 
+  /// Whatever the model went through before.
+  @Test func aTrainingBeginsAnew() throws {
+    let data = digits.training.selecting(Array(0..<200))
+    let architecture = Architecture(dimensions: 64, hidden: [16], latentDimensions: 2)
+    let first = try train(architecture, data) { $0.epochs = 2 }
+    let model = first.model
+    let digest = model.parameters.digest
+    let backend = try FusedBackend(threads: 2)
+    func trainAgain() throws {
+      let trainer = try VAETrainer(
+        model, configuration: first.configuration, data: data, heldOut: nil, backend: backend)
+      while !trainer.isFinished { try trainer.trainEpoch() }
+    }
+    try model.initialize(for: data.rows, seed: 1)
+    try trainAgain()
+    #expect(model.parameters.digest == digest)
+    try model.initialize(for: data.rows, seed: 1)
+    let workload = try StepWorkload(model, batches: model.batches(of: data), batchSize: 20)
+    for _ in 0..<5 {
+      workload.plan.execute(on: backend, rows: workload.nextRows(), run: workload.run)
+    }
+    try trainAgain()
+    #expect(model.parameters.digest == digest)
+    // A model from a file goes on as the one in memory does.
+    try inDirectory { path in
+      try model.save(to: path + "/model")
+      let loaded = try VAE.load(path + "/model")
+      try trainAgain()
+      let trainer = try VAETrainer(
+        loaded, configuration: first.configuration, data: data, heldOut: nil, backend: backend)
+      while !trainer.isFinished { try trainer.trainEpoch() }
+      #expect(loaded.parameters.digest == model.parameters.digest)
+    }
+  }
+
+  private func inDirectory(_ body: (String) throws -> Void) throws {
+    let path = NSTemporaryDirectory() + "/latent-trainer-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    try body(path)
+  }
+
   @Test func learnsDigits() throws {
     let trainer = try train(
       Architecture(dimensions: 64, hidden: [64], latentDimensions: 5), digits.training,

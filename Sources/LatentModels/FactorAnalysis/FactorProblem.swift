@@ -36,7 +36,7 @@ struct FactorProblem {
     for (i, row) in varying.enumerated() {
       for (j, column) in varying.enumerated() {
         correlation[i, j] =
-          i == j ? 1 : moments.covariance[row, column] * (inverse[row] * inverse[column])
+          i == j ? 1 : moments.covariance[row, column] * inverse[row] * inverse[column]
       }
     }
     self.correlation = correlation

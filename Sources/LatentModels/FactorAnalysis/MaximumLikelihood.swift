@@ -108,7 +108,7 @@ struct MaximumLikelihood {
   }
 
   /// -H⁻¹ g over the coordinates that are free to move; those at a bound that the gradient pushes
-  /// against stay (Bertsekas 1982, "Projected Newton methods").
+  /// against stay (Bertsekas 1982, "Projected Newton methods"). All zeros where H has values that are no numbers.
   private func newtonStep(at point: Point, floor: Double) -> [Double] {
     let (theta, gradient, leading) = (point.logUniquenesses, point.gradient, point.leading)
     let size = theta.count
@@ -132,7 +132,7 @@ struct MaximumLikelihood {
     }
     var step = [Double](repeating: 0, count: size)
     var ridge = 1e-9
-    while true {
+    while ridge.isFinite {
       for row in free.indices { hessian[row, row] += ridge }
       if let lower = FactorAlgebra.cholesky(hessian) {
         let solution = FactorAlgebra.solve(lower: lower, free.map { -gradient[$0] })
@@ -141,6 +141,7 @@ struct MaximumLikelihood {
       }
       ridge *= 100
     }
+    return step
   }
 
   /// Halves the step until the objective falls enough (Armijo's rule); nil where it cannot.

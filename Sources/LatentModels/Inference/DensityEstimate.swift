@@ -113,6 +113,6 @@ extension DensityEstimator {
     _ model: VAE, _ data: BatchSource, backend: any Backend, seed: UInt64 = 0
   ) throws -> [DensityEstimate] {
     try estimate(
-      model, data, rows: 0..<data.count, backend: backend, seed: seed, progress: { _ in })
+      model, data, rows: data.held, backend: backend, seed: seed, progress: { _ in })
   }
 }

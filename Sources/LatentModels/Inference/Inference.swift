@@ -19,7 +19,7 @@ extension VAE {
   func infer(
     _ batches: BatchSource, rows: Range<Int>? = nil, backend: any Backend, seed: UInt64
   ) throws -> OptimalPosterior? {
-    let rows = Array(rows ?? 0..<batches.count)
+    let rows = Array(rows ?? batches.held)
     var settings = InferenceConfiguration()
     settings.samples = 32
     settings.tolerance = 1e-4
@@ -32,23 +32,9 @@ extension VAE {
         .fit(batches, rows: rows, seed: seed)
     case .semiAmortized:
       settings.maximumSteps = configuration.innerSteps ?? 20
-      let encoded = try VAEPasses(self, backend: backend).posterior(batches, seed: seed)
+      let encoded = try VAEPasses(self, backend: backend).posterior(batches, seed: seed, rows: rows)
       return try VariationalInference(self, configuration: settings, backend: backend)
-        .fit(batches, rows: rows, start: encoded.selecting(rows), seed: seed)
+        .fit(batches, rows: rows, start: encoded, seed: seed)
     }
-  }
-}
-
-extension DiagonalGaussian {
-  fileprivate func selecting(_ rows: [Int]) -> DiagonalGaussian {
-    guard rows.count < mean.rows else { return self }
-    func pick(_ matrix: Matrix<Float>) -> Matrix<Float> {
-      var result = Matrix<Float>(rows: rows.count, columns: matrix.columns)
-      for (to, row) in rows.enumerated() {
-        for l in 0..<matrix.columns { result[to, l] = matrix[row, l] }
-      }
-      return result
-    }
-    return DiagonalGaussian(mean: pick(mean), logVariance: pick(logVariance))
   }
 }

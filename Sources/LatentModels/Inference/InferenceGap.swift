@@ -93,7 +93,7 @@ public struct InferenceGap: Sendable {
         "Exact densities are one a row: expected \(data.count), found \(exact!.count).")
     }
     // Before the search, which takes longer.
-    let rows = 0..<data.count
+    let rows = data.held
     let amortized = try EvidenceLowerBound(samples: samples).bounds(
       model, data, rows: rows, backend: backend, seed: seed, progress: progress)
     let encoded = try model.transform(data, backend: backend, seed: seed)
@@ -113,21 +113,12 @@ public struct InferenceGap: Sendable {
           amortized: Quantity(
             mean: amortized[row].kl.mean, standardError: amortized[row].kl.standardError),
           converged: best.converged[row])
-      }, activeUnits: Self.activeUnits(encoded.mean))
+      }, activeUnits: ActiveUnits(means: encoded.mean).count)
   }
 
   private static func known(_ logDensity: Double) -> DensityEstimate {
     DensityEstimate(
       logDensity: logDensity, standardError: 0, effectiveSampleSize: .infinity, largestShare: 0,
       samples: 0)
-  }
-
-  /// Columns with a variance above 0.01.
-  static func activeUnits(_ means: Matrix<Float>) -> Int {
-    (0..<means.columns).count { column in
-      var sum = RunningMean()
-      for row in 0..<means.rows { sum.add(Double(means[row, column])) }
-      return sum.variance > 0.01
-    }
   }
 }

@@ -102,10 +102,16 @@ public struct LikelihoodPlan {
   }
 
   /// log p(x|z) of a row of the last batch, nats.
-  public func logDensity(_ row: Int) -> Float { workspace.pointer[Int(logDensity.offset) + row] }
+  ///
+  /// - Precondition: the row is below ``capacity``, here and below.
+  public func logDensity(_ row: Int) -> Float {
+    precondition(0..<capacity ~= row, "a row of a batch is below its capacity")
+    return workspace.pointer[Int(logDensity.offset) + row]
+  }
 
   /// d(−log p)/dz of a row of the last batch times the run's `objective_scale`, [L].
   public func latentGradient(_ row: Int) -> UnsafePointer<Float> {
+    precondition(0..<capacity ~= row, "a row of a batch is below its capacity")
     guard let latentGradient else { preconditionFailure("the plan has no gradient of latents") }
     return UnsafePointer(
       workspace.pointer + Int(latentGradient.offset) + row * Int(latentGradient.stride))

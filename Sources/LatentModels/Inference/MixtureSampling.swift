@@ -61,13 +61,8 @@
             count, seed, LATENT_PURPOSE_EPSILON, UInt32(first / block.count),
             UInt32(firstRow + row), .max, &bits)
           for draw in 0..<count {
-            var left = (Double(bits[draw]) + 0.5) * 0x1p-32
-            var k = 0
-            while k + 1 < size, left >= shares[row, k] {
-              left -= shares[row, k]
-              k += 1
-            }
-            block[draw] = ratios[k]
+            let uniform = (Double(bits[draw]) + 0.5) * 0x1p-32
+            block[draw] = ratios[categorical(shares.row(row), at: uniform)]
           }
           sum.add(UnsafeMutableBufferPointer(rebasing: block[0..<count]))
         }

@@ -125,7 +125,11 @@ public struct VAEImputation {
         plan.execute(on: backend, rows: count, run: run)
         for index in 0..<count { logWeights[first + index] += Double(plan.logDensity(index)) }
       }
-      let weights = normalized(logWeights)
+      guard let weights = normalized(logWeights) else {
+        throw DataError(
+          "Row \(row + 1) is too far off to be filled: no draw of z gives what was observed a density; look "
+            + "for extreme values in it.")
+      }
       filled.effectiveSamples![row] = 1 / weights.reduce(0) { $0 + $1 * $1 }
       try mean(row, draws.z, weights, decoder, into: &filled)
       try resample(row, draws.z, weights, decoder, seed: seed, into: &filled)
@@ -140,14 +144,7 @@ public struct VAEImputation {
     settings.maximumSteps = 300
     settings.evaluationSamples = 2
     let inference = try VariationalInference(model, configuration: settings, backend: backend)
-    let all = try VAEPasses(model, backend: backend).posterior(batches, seed: seed)
-    var start = DiagonalGaussian(standardNormals: rows.count, dimensions: all.mean.columns)
-    for (place, row) in rows.enumerated() {
-      for l in 0..<all.mean.columns {
-        start.mean[place, l] = all.mean[row, l]
-        start.logVariance[place, l] = all.logVariance[row, l]
-      }
-    }
+    let start = try VAEPasses(model, backend: backend).posterior(batches, seed: seed, rows: rows)
     return Proposals(
       posterior: try inference.optimize(
         batches, rows: rows, start: start, seed: seed, epoch: .max
@@ -186,12 +183,7 @@ public struct VAEImputation {
       seed: seed, purpose: LATENT_PURPOSE_PRIOR, row: UInt32(row), epoch: .max)
     var chosen = Matrix<Float>(rows: filled.draws.count, columns: z.columns)
     for index in filled.draws.indices {
-      var left = random.uniform(index)
-      let draw =
-        weights.firstIndex { weight in
-          left -= weight
-          return left < 0
-        } ?? weights.count - 1
+      let draw = categorical(weights, at: random.uniform(index))
       for l in 0..<z.columns { chosen[index, l] = z[draw, l] }
     }
     for first in stride(from: 0, to: chosen.rows, by: decoder.network.capacity) {
@@ -210,9 +202,10 @@ public struct VAEImputation {
   }
 }
 
-/// e^(log w − log Σ w)
-private func normalized(_ logWeights: [Double]) -> [Double] {
-  let largest = logWeights.max() ?? 0
+/// e^(log w − log Σ w); nil where none of them weighs anything, or one is no number.
+private func normalized(_ logWeights: [Double]) -> [Double]? {
+  guard let largest = logWeights.max(), largest.isFinite, !logWeights.contains(where: \.isNaN)
+  else { return nil }
   var weights = logWeights.map { $0 - largest }
   weights.withUnsafeMutableBufferPointer {
     InstructionSet.reproducible.kernels.exp_double($0.count, $0.baseAddress, $0.baseAddress)

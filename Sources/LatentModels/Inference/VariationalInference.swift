@@ -97,7 +97,7 @@ public struct VariationalInference {
     _ batches: BatchSource, rows: [Int]? = nil, start: DiagonalGaussian? = nil, seed: UInt64 = 0,
     epoch: UInt32 = .max
   ) throws -> OptimalPosterior {
-    let rows = rows ?? Array(0..<batches.count)
+    let rows = rows ?? Array(batches.held)
     let size = model.architecture.latentDimensions
     let start = start ?? DiagonalGaussian(standardNormals: rows.count, dimensions: size)
     for found in [start.mean, start.logVariance]
@@ -105,6 +105,9 @@ public struct VariationalInference {
       throw ShapeError(
         "Inference of \(rows.count) rows needs as many starting points of \(size) dimensions, found "
           + "\(found.rows) x \(found.columns).")
+    }
+    guard (start.mean.values + start.logVariance.values).allSatisfy(\.isFinite) else {
+      throw DataError("Starting points of inference must be finite numbers, found others.")
     }
     try batches.check(rows: rows)
     let (posterior, steps, converged) = try optimize(

@@ -72,6 +72,15 @@ struct ColumnMoments {
       throw DataError(tooLargeToSquare: column)
     }
   }
+
+  /// - Throws: ``DataError`` naming a column whose variance leaves floats no room for squares and sums of it.
+  func checkFloat() throws {
+    if let column = variances.firstIndex(where: { !(1e-30...1e30 ~= $0) }) {
+      throw DataError(
+        "The variance of column \(column + 1) is \(variances[column]), too far from 1 to be computed with in "
+          + "floats; rescale the column, or use double precision.")
+    }
+  }
 }
 
 extension Rows {

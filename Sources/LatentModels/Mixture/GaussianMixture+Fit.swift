@@ -84,6 +84,7 @@
         backend: backend, communicator: communicator, first: share.first)
       // An infinite value has been named by now.
       try moments.checkFinite()
+      if configuration.precision == .float { try moments.checkFloat() }
       let hasGaps = !sample.isComplete
       try communicator.unanimously {
         if hasGaps {

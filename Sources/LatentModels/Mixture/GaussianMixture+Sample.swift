@@ -46,7 +46,7 @@
       for (row, number) in numbers.enumerated() {
         let number = UInt32(number)
         let random = CounterRandom(seed: seed, purpose: LATENT_PURPOSE_PRIOR, row: number)
-        let k = component(at: random.uniform(0))
+        let k = categorical(weights, at: random.uniform(0))
         labels.append(k)
         normals.withUnsafeMutableBufferPointer {
           kernels.random_normal(
@@ -59,16 +59,6 @@
         }
       }
       return (result, labels)
-    }
-
-    /// Where a number in [0, 1) falls among the cumulative weights.
-    private func component(at uniform: Double) -> Int {
-      var left = uniform
-      for k in 0..<components {
-        left -= weights[k]
-        if left < 0 { return k }
-      }
-      return weights.lastIndex { $0 > 0 } ?? 0
     }
   }
 #endif

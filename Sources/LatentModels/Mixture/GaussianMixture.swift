@@ -174,7 +174,7 @@ extension MixtureCovariances {
         all.count == components
           && all.allSatisfy {
             $0.loadings.rows == columns && $0.uniquenesses.count == columns
-              && $0.loadings.columns == all[0].loadings.columns
+              && $0.loadings.columns == all[0].loadings.columns && $0.loadings.columns > 0
           }
       }
     guard fits else {

@@ -42,7 +42,8 @@ public struct MixtureConfiguration: Sendable, Equatable {
   public var covariance: CovarianceKind
   /// In no direction may a component's variance fall below this fraction of the data's own: where EM's
   /// covariance does, its eigenvalues (in units of the columns' variances) are raised to it, which is
-  /// the maximum of the likelihood under that bound. A constant column counts as one of variance 1.
+  /// the maximum of the likelihood under that bound. A constant column counts as one of the
+  /// typical variance of the others (their geometric mean; 1 where all are constant).
   /// With 0 nothing is raised, and a collapse is an error.
   public var covarianceFloor: Double
   /// EM has converged when the mean log-likelihood of a row rises by less than this, in nats.

@@ -70,7 +70,7 @@
       constants = (0..<components).map { k in
         var sum = 0.0
         for d in 0..<columns { sum += logDiagonals[k * columns + d] }
-        return logWeights[k] + (sum - Double(columns) * halfLogTwoPi)
+        return logWeights[k] + (sum - Double(columns) * halfLogOfTwoPi)
       }
     }
   }
@@ -86,9 +86,6 @@
         + "component have collapsed onto a point; use a covariance floor above 0."
     }
   }
-
-  /// ½ log 2π.
-  let halfLogTwoPi = 0.918_938_533_204_672_741_8
 
   extension InstructionSet {
     /// Natural logarithms by the kernels, so that no library decides bits.

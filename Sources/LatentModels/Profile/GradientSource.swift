@@ -29,9 +29,9 @@ public enum GradientSources {
       throw SettingError(
         "There is no objective \"\(name)\"; there are \(names.joined(separator: ", ")).")
     }
-    guard 1...max(1, batches.count) ~= batchSize, batches.count > 0 else {
+    guard 1...max(1, batches.held.count) ~= batchSize, batches.held.count > 0 else {
       throw SettingError(
-        "The batch size must be 1...\(batches.count), the rows there are; found \(batchSize).")
+        "The batch size must be 1...\(batches.held.count), the rows there are; found \(batchSize).")
     }
     return try ObjectiveGradientSource(
       objective, model, batches: batches, batchSize: batchSize, samples: samples)
@@ -55,7 +55,7 @@ struct ObjectiveGradientSource: GradientSource {
     plan = try ELBOPlan(
       model.networks, batches: batches, capacity: batchSize, work: .gradient,
       objective: objective, samples: samples)
-    rows = (0..<UInt32(batchSize)).map { $0 }
+    rows = batches.held.prefix(batchSize).map { UInt32($0) }
   }
 
   func draw(_ number: Int, on backend: any Backend) {

@@ -11,9 +11,15 @@ public enum ProfileRows {
   public static func rows(
     _ count: Int = 8192, columns: Int, likelihood: Likelihood, isBinary: Bool = true
   ) throws -> Rows {
+    let (size, overflow) = count.multipliedReportingOverflow(by: columns)
+    guard count >= 0, columns >= 0, !overflow else {
+      throw ShapeError("There are no \(count) rows of \(columns) columns.")
+    }
+    try expectMemory(
+      for: 4 * Double(size), "\(count) rows of \(columns) columns", "ask for fewer rows")
     let kernels = InstructionSet.reproducible.kernels
     let binary = likelihood.needsUnitInterval && isBinary
-    var values = [Float](repeating: 0, count: count * columns)
+    var values = [Float](repeating: 0, count: size)
     var bits = [UInt32](repeating: 0, count: columns)
     for row in 0..<count {
       kernels.random_bits(columns, 1, LATENT_PURPOSE_BINARIZATION, 0, UInt32(row), 0, &bits)

@@ -23,9 +23,9 @@ public final class StepWorkload {
     _ model: VAE, batches: BatchSource, batchSize: Int,
     training: TrainingConfiguration = TrainingConfiguration()
   ) throws {
-    guard 1...max(1, batches.count) ~= batchSize, batches.count > 0 else {
+    guard 1...max(1, batches.held.count) ~= batchSize, batches.held.count > 0 else {
       throw SettingError(
-        "The batch size must be 1...\(batches.count), the rows there are; found \(batchSize).")
+        "The batch size must be 1...\(batches.held.count), the rows there are; found \(batchSize).")
     }
     self.model = model
     self.batchSize = batchSize
@@ -33,7 +33,7 @@ public final class StepWorkload {
     plan = try ELBOPlan(
       model.networks, batches: batches, capacity: batchSize, work: .step,
       objective: training.objective, samples: training.samples, freeBits: training.freeBits > 0)
-    order = (0..<UInt32(batches.count)).map { $0 }
+    order = batches.held.map { UInt32($0) }
   }
 
   /// The rows of the next batch; batches follow one another through the data.

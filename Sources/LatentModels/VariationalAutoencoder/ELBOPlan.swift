@@ -186,13 +186,17 @@ public struct ELBOPlan {
   }
 
   /// log p(x|z) of a row of the last batch, its mean over draws, nats.
+  ///
+  /// - Precondition: the row is below ``capacity``, here and below.
   public func logDensity(_ row: Int) -> Float {
+    precondition(0..<capacity ~= row, "a row of a batch is below its capacity")
     let densities = workspace.pointer + Int(logDensity.offset) + row * samples
     return (0..<samples).reduce(0) { $0 + densities[$1] } / Float(samples)
   }
   /// The objective's bound of a row of the last batch, nats; β is in it where the KL is sampled.
   public func bound(_ row: Int) -> Float {
-    bound.map { workspace.pointer[Int($0.offset) + row] } ?? logDensity(row) - kl(row)
+    precondition(0..<capacity ~= row, "a row of a batch is below its capacity")
+    return bound.map { workspace.pointer[Int($0.offset) + row] } ?? logDensity(row) - kl(row)
   }
   /// The same where an objective's KL, of whatever weight, has the weight 1.
   func evidenceBound(_ row: Int, beta: Float) -> Float {
@@ -205,10 +209,14 @@ public struct ELBOPlan {
     return Float(mean.estimate.logDensity)
   }
   /// D_KL(q(z|x) ‖ p(z)) of a row of the last batch, nats.
-  public func kl(_ row: Int) -> Float { kl.map { workspace.pointer[Int($0.offset) + row] } ?? 0 }
+  public func kl(_ row: Int) -> Float {
+    precondition(0..<capacity ~= row, "a row of a batch is below its capacity")
+    return kl.map { workspace.pointer[Int($0.offset) + row] } ?? 0
+  }
 
   /// q(z|x) of a row of the last batch: means and log-variances, [L] each.
   public func posterior(_ row: Int) -> (mean: [Float], logVariance: [Float]) {
+    precondition(0..<capacity ~= row, "a row of a batch is below its capacity")
     func read(_ operand: Operand) -> [Float] {
       let start = workspace.pointer + Int(operand.offset) + row * Int(operand.stride)
       return Array(UnsafeBufferPointer(start: start, count: latentDimensions))

@@ -124,7 +124,11 @@ extension VAE {
 
   func readParameters(from file: TensorFile, path: String) throws {
     for slot in parameters.slots {
-      parameters.write(try file.floats(slot.name, shape: slot.shape, path: path), to: slot)
+      let values = try file.floats(slot.name, shape: slot.shape, path: path)
+      guard values.allSatisfy(\.isFinite) else {
+        throw ModelFileError(path, "tensor \(slot.name) has values that are not finite numbers.")
+      }
+      parameters.write(values, to: slot)
     }
     parameters.refreshTransposed()
   }

@@ -102,6 +102,14 @@ public final class VAE {
         "The model expects \(architecture.dimensions) columns, \(data.name) has "
           + "\(data.rows.columns).")
     }
+    if let share {
+      guard share.count == data.rows.count, share.first >= 0, share.range.upperBound <= share.total
+      else {
+        throw ShapeError(
+          "\(data.name): \(data.rows.count) rows cannot be rows \(share.first + 1) to "
+            + "\(share.range.upperBound) of \(share.total).")
+      }
+    }
     let allowMissing = allowMissing ?? (configuration.missing ?? false)
     let first = share?.first ?? 0
     try data.validateFinite(allowMissing: allowMissing, first: first)
@@ -122,8 +130,7 @@ public final class VAE {
   /// log |d standardized / d original| of a row that lacks nothing: what makes densities those of the
   /// original units.
   public var logJacobian: Double {
-    guard let scale = configuration.standardization?.scale else { return 0 }
-    return -scale.reduce(0) { $0 + InstructionSet.reproducible.logarithm($1) }
+    -(configuration.standardization?.logScale ?? 0)
   }
 
   /// The ELBO of each of `rows` (all, if nil), with one draw of z from the noise that `seed` and the row's
@@ -133,7 +140,7 @@ public final class VAE {
   public func scoreSamples(
     _ batches: BatchSource, rows: Range<Int>? = nil, backend: any Backend, seed: UInt64 = 0
   ) throws -> [RowELBO] {
-    let rows = rows ?? 0..<batches.count
+    let rows = rows ?? batches.held
     try batches.check(rows: rows)
     if let inferred = try infer(batches, rows: rows, backend: backend, seed: seed) {
       return zip(inferred.reconstruction, inferred.kl).map {
@@ -158,7 +165,7 @@ public final class VAE {
     run.epoch = .max
     run.objective_scale = 1
     run.beta = 1
-    let rows = rows ?? 0..<batches.count
+    let rows = rows ?? batches.held
     let order = rows.map { UInt32($0) }
     let jacobian = jacobian(of: batches)
     var result: [RowELBO] = []
@@ -271,6 +278,19 @@ extension VAEConfiguration {
         "Scales of columns must be positive, means and scales finite; column \(column + 1) has "
           + "\(standard.mean[column]) and \(standard.scale[column]): look for extreme values in it, or leave "
           + "it out.")
+    }
+    guard architecture.posterior != .point || inference ?? .amortized == .amortized else {
+      throw SettingError(
+        "A deterministic autoencoder has one code a row, which its encoder gives: expected amortized inference, "
+          + "found \(inference!.rawValue).")
+    }
+    guard
+      standardization == nil || (!architecture.likelihood.needsUnitInterval && transform == .none)
+    else {
+      throw SettingError(
+        "Standardized columns leave [0, 1], where the \(architecture.likelihood.rawValue) likelihood and "
+          + "the transform \(transform.rawValue) live: drop the standardization, or choose a gaussian "
+          + "likelihood and no transform.")
     }
     let latent = architecture.latentDimensions
     if let codes, codes.mean.count != latent || codes.factor.count != latent * latent {

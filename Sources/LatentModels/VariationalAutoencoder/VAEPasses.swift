@@ -17,6 +17,33 @@ struct VAEPasses {
 
   /// The rows as the model sees them, binarized or dequantized with the noise of `seed`.
   func load(_ batches: BatchSource, seed: UInt64, rows: [Int]) throws -> Matrix<Float> {
+    var values: [Float] = []
+    values.reserveCapacity(rows.count * batches.columns)
+    try forEachBatch(batches, seed: seed, rows: rows) { values += $0.values }
+    return try Matrix(rows: rows.count, columns: batches.columns, values: values)
+  }
+
+  /// - Parameter rows: their numbers; all that are held here, if nil.
+  func posterior(
+    _ batches: BatchSource, seed: UInt64, rows: [Int]? = nil
+  ) throws -> DiagonalGaussian {
+    let size = model.architecture.latentDimensions
+    let rows = rows ?? Array(batches.held)
+    var means: [Float] = []
+    var logVariances: [Float] = []
+    try forEachBatch(batches, seed: seed, rows: rows) {
+      let part = try encoder.forward($0)
+      means += part.mean.values
+      logVariances += part.logVariance.values
+    }
+    return DiagonalGaussian(
+      mean: try Matrix(rows: rows.count, columns: size, values: means),
+      logVariance: try Matrix(rows: rows.count, columns: size, values: logVariances))
+  }
+
+  private func forEachBatch(
+    _ batches: BatchSource, seed: UInt64, rows: [Int], _ body: (Matrix<Float>) throws -> Void
+  ) throws {
     let index = Storage<UInt32>(count: VAE.evaluationBatch)
     var builder = StepBuilder(
       parameters: model.parameters, capacity: VAE.evaluationBatch, rowIndex: index)
@@ -26,35 +53,18 @@ struct VAEPasses {
     var run = Run()
     run.seed = seed
     run.epoch = .max
-    var result = Matrix<Float>(rows: rows.count, columns: batches.columns)
     for start in stride(from: 0, to: rows.count, by: VAE.evaluationBatch) {
       let part = rows[start..<min(start + VAE.evaluationBatch, rows.count)]
       for (position, row) in part.enumerated() { index.pointer[position] = UInt32(row) }
       run.rows = UInt32(part.count)
       plan.execute(on: backend, run: run)
+      var batch = Matrix<Float>(rows: part.count, columns: batches.columns)
       for position in 0..<part.count {
         let source = workspace.pointer + Int(x.offset) + position * Int(x.stride)
-        for column in 0..<batches.columns { result[start + position, column] = source[column] }
+        for column in 0..<batches.columns { batch[position, column] = source[column] }
       }
+      try body(batch)
     }
-    return result
-  }
-
-  func posterior(_ batches: BatchSource, seed: UInt64) throws -> DiagonalGaussian {
-    let size = model.architecture.latentDimensions
-    var result = DiagonalGaussian(
-      mean: Matrix(rows: 0, columns: size), logVariance: Matrix(rows: 0, columns: size))
-    var means: [Float] = []
-    var logVariances: [Float] = []
-    for start in stride(from: 0, to: batches.count, by: VAE.evaluationBatch) {
-      let rows = Array(start..<min(start + VAE.evaluationBatch, batches.count))
-      let part = try encoder.forward(load(batches, seed: seed, rows: rows))
-      means += part.mean.values
-      logVariances += part.logVariance.values
-    }
-    result.mean = try Matrix(rows: batches.count, columns: size, values: means)
-    result.logVariance = try Matrix(rows: batches.count, columns: size, values: logVariances)
-    return result
   }
 
   /// E[x|z], or a draw from p(x|z) where a seed is given; in the data's own units.

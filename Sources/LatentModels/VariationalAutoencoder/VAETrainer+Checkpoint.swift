@@ -50,19 +50,21 @@ extension VAETrainer {
       throw ModelFileError(
         path, "the checkpoint was trained with \(change); resume with the same settings.")
     }
-    guard saved.model == model.configuration else {
-      let (was, now) = (saved.model.architecture, model.configuration.architecture)
-      var scaled = saved.model
-      scaled.standardization = model.configuration.standardization
+    // Codes are fitted to what was trained, and decide nothing.
+    var (then, now) = (saved.model, model.configuration)
+    (then.codes, now.codes) = (nil, nil)
+    guard then == now else {
+      let (was, wanted) = (then.architecture, now.architecture)
+      then.standardization = now.standardization
       throw ModelFileError(
         path,
-        scaled == model.configuration
+        then == now
           ? "the checkpoint was trained on columns of other means and deviations; resume with the same data."
-          : was == now
+          : was == wanted
             ? "the checkpoint's model treats its data differently, or knows its columns by other names; resume "
               + "with the same settings."
             : "the checkpoint is of a \(was.description) \(was.activation) \(was.likelihood) model, "
-              + "this run's is \(now.description) \(now.activation) \(now.likelihood).")
+              + "this run's is \(wanted.description) \(wanted.activation) \(wanted.likelihood).")
     }
     if let change = saved.training.difference(from: configuration) {
       throw ModelFileError(
@@ -78,6 +80,7 @@ extension VAETrainer {
     let parameters = model.parameters
     let before = TrainingSnapshot(parameters, progress: progress)
     do {
+      parameters.clear()
       for slot in parameters.slots {
         for (name, aspect) in Self.momentNames(slot) {
           parameters.write(
@@ -103,11 +106,18 @@ extension VAETrainer {
     return try TensorFile(communicator.broadcast(bytes, from: 0), name: path)
   }
 
-  /// Never the name of another checkpoint's: that one stays whole until the new one has its name.
+  /// How the names of a checkpoint's posteriors begin. They are its own, whatever lies beside it.
+  private static func posteriorsPrefix(of path: String) -> String {
+    let name = URL(fileURLWithPath: path).lastPathComponent
+    return (name.prefix { $0 != "." } == "checkpoint" ? "" : "\(name).") + "posteriors-"
+  }
+
+  /// Never the name of an earlier moment's: those stay whole until the new checkpoint has its name.
   private static func posteriorsPath(beside path: String, at progress: Progress) -> String {
     let directory = URL(fileURLWithPath: path).deletingLastPathComponent()
     let moment = "\(progress.epoch)" + (progress.partial.map { "-\($0.rows)" } ?? "")
-    return directory.appendingPathComponent("posteriors-\(moment).npy").relativePath
+    return directory.appendingPathComponent("\(posteriorsPrefix(of: path))\(moment).npy")
+      .relativePath
   }
 
   private func removeOldPosteriors(beside path: String) throws {
@@ -115,7 +125,7 @@ extension VAETrainer {
     let current = URL(fileURLWithPath: Self.posteriorsPath(beside: path, at: progress))
     let directory = current.deletingLastPathComponent()
     for name in try listDirectory(directory.relativePath)
-    where name.hasPrefix("posteriors-") && name.hasSuffix(".npy") {
+    where name.hasPrefix(Self.posteriorsPrefix(of: path)) && name.hasSuffix(".npy") {
       guard name != current.lastPathComponent else { continue }
       let old = directory.appendingPathComponent(name).relativePath
       guard unlink(old) == 0 else {

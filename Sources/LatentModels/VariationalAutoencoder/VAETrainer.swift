@@ -37,13 +37,13 @@ public final class VAETrainer {
   public let backend: any Backend
   /// What the trainer needs beside the parameters to go on.
   public struct Progress: Codable, Sendable, Equatable {
-    /// Finished epochs and steps.
+    /// Epochs done.
     public var epoch = 0
     /// Steps done, over all epochs.
     public var step = 0
-    /// β₁ᵗ and β₂ᵗ, as running products.
+    /// β₁ to the power of the steps done, as a running product.
     public var beta1Power = 1.0
-    /// β₂ to the power of the steps done.
+    /// The same of β₂.
     public var beta2Power = 1.0
     /// The best held-out ELBO so far, in nats.
     public var bestELBO: Double?
@@ -79,6 +79,8 @@ public final class VAETrainer {
   /// Where ranks have made it together.
   private let fingerprint: String?
 
+  /// A training that begins: Adam's moments of an earlier one are cleared.
+  ///
   /// - Parameter posteriorsPath: a file to keep each row's variational parameters in while training,
   ///   in place of memory, where they are not amortized. It has no name after this call.
   /// - Throws: ``SettingError``, ``ShapeError`` or ``DataError`` before anything is trained;
@@ -183,6 +185,8 @@ public final class VAETrainer {
       }
     }
     order = (0..<UInt32(share.total)).map { $0 }
+    // Of another training: the powers of Adam's decays begin anew.
+    model.parameters.clearMoments()
   }
 
   /// Tells data apart: the shapes and hashes of the training rows and, since patience and metrics

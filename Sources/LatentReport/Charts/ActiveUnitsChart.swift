@@ -1,24 +1,7 @@
 import Foundation
+import LatentModels
 
-/// How much of the data each latent dimension tells: the variance of its posterior mean over rows. A
-/// unit is active above 0.01 (Burda, Grosse and Salakhutdinov 2016).
-public struct ActiveUnits: Sendable {
-  /// The variance above which a unit is active.
-  public static let threshold = 0.01
-  /// One a latent dimension.
-  public let variances: [Double]
-
-  /// Variances of the posterior means over rows, one a latent dimension.
-  public init(variances: [Double]) { self.variances = variances }
-
-  /// How many units are active.
-  public var count: Int { variances.count { $0 > Self.threshold } }
-
-  /// Dimensions, the most active first.
-  public var order: [Int] {
-    variances.indices.sorted { (variances[$0], $1) > (variances[$1], $0) }
-  }
-
+extension ActiveUnits {
   /// Bars on a logarithmic scale, the most active first.
   public var picture: SVG {
     draw(

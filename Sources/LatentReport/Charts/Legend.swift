@@ -1,3 +1,5 @@
+import Foundation
+
 /// The names above a chart, in lines.
 enum Legend {
   /// Where each name stands, wrapped before the right edge.
@@ -11,5 +13,13 @@ enum Legend {
       defer { x += width }
       return (x, line)
     }
+  }
+}
+
+/// The different labels in one order for all pictures, numbers in them by their size.
+func classNames(of labels: [String]?) -> [String] {
+  Set(labels ?? []).sorted {
+    let order = $0.compare($1, options: .numeric)
+    return order == .orderedSame ? $0 < $1 : order == .orderedAscending
   }
 }

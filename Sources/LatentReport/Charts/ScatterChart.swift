@@ -6,7 +6,7 @@ public enum ScatterChart {
   public static func picture(
     _ title: String, x: String, y: String, points: [(x: Double, y: Double)], labels: [String]?
   ) -> SVG {
-    var names = Set(labels ?? []).sorted { $0.compare($1, options: .numeric) == .orderedAscending }
+    var names = classNames(of: labels)
     if names.count > 12 { names = [] }
     let shown = names.map { $0.shortened(to: 24) }
     let legend = Legend.places(of: shown, from: 66, to: 474)

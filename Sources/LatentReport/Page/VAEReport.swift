@@ -93,12 +93,7 @@ public struct VAEReport {
   ) throws -> ReportPage.Section {
     let rows = examples.selecting(Array(0..<min(examples.rows.count, maximumRows)))
     let means = try model.transform(model.batches(of: rows), backend: backend).mean
-    let units = ActiveUnits(
-      variances: (0..<means.columns).map { column in
-        let values = (0..<means.rows).map { Double(means[$0, column]) }
-        let center = values.reduce(0, +) / Double(values.count)
-        return values.reduce(0) { $0 + ($1 - center) * ($1 - center) } / Double(values.count)
-      })
+    let units = ActiveUnits(means: means)
     let first = units.order[0]
     let second = units.order.count > 1 ? units.order[1] : nil
     let points = (0..<means.rows).map { row in
