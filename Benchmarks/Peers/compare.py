@@ -33,6 +33,18 @@ parser.add_argument("--quick", action="store_true", help="two rounds of 0.2 s")
 arguments = parser.parse_args()
 if arguments.quick:
     arguments.rounds, arguments.seconds = 2, 0.2
+if arguments.rounds < 1 or arguments.threads < 1 or not 0 < arguments.seconds < 3600:
+    parser.error("--rounds, --threads and --seconds must be above 0")
+for name in arguments.frameworks.split(","):
+    if name not in OURS + PEERS:
+        parser.error(f"there is no framework {name}; there are {', '.join(OURS + PEERS)}")
+for name in arguments.networks.split(","):
+    if name not in NETWORKS:
+        parser.error(f"there is no network {name}; there are {', '.join(NETWORKS)}")
+if not all(word.isdigit() and int(word) > 0 for word in arguments.batches.split(",")):
+    parser.error("--batches are numbers above 0 with commas between")
+# Before anything is measured that could not be written.
+os.makedirs(arguments.output, exist_ok=True)
 
 
 class Server:
@@ -118,7 +130,10 @@ def draw(rows, circumstances, path):
             rates = [batch / found[batch]["medianMs"] for batch in batches]
             lower = [rate - batch / found[batch]["highestMs"] for rate, batch in zip(rates, batches)]
             upper = [batch / found[batch]["lowestMs"] - rate for rate, batch in zip(rates, batches)]
-            label = {"fused": "Latent", "openblas": "OpenBLAS, separate passes"}.get(name, name)
+            label = {
+                "fused": "Latent", "fused-gathered": "Latent, first layer gathered",
+                "openblas": "OpenBLAS, separate passes",
+            }.get(name, name)
             axis.bar(places, rates, 0.8 / len(names), yerr=(lower, upper), label=label, error_kw={"lw": 0.8})
         axis.set_xticks(range(len(batches)), [f"batch {batch}" for batch in batches])
         axis.set_title(network)
@@ -162,7 +177,6 @@ def main():
         "othersShare": max(0, busy_after - busy - (own_after - own)) / (total_after - total), "versions": versions,
     }  # fmt: skip
     show(rows, circumstances)
-    os.makedirs(arguments.output, exist_ok=True)
     with open(os.path.join(arguments.output, "comparison.json"), "w") as file:
         json.dump({"circumstances": circumstances, "rows": rows}, file, indent=1)
         file.write("\n")

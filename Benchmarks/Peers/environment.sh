@@ -9,7 +9,16 @@ set -eu
 
 here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
 directory=${1:-${TMPDIR:-/tmp}/latent-peers}
+case $directory in
+-*) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2; exit 64 ;;
+/*) ;;
+*) directory=$PWD/$directory ;;
+esac
 python=${PYTHON:-python3}
+command -v "$python" >/dev/null || {
+    echo "environment.sh: there is no $python; PYTHON names another interpreter" >&2
+    exit 1
+}
 
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
     echo "environment.sh: $python is older than Python 3.11" >&2
@@ -18,7 +27,8 @@ python=${PYTHON:-python3}
 command -v c++ >/dev/null 2>&1 || command -v g++ >/dev/null 2>&1 ||
     echo "environment.sh: no C++ compiler; torch-compiled will not run" >&2
 
-[ -x "$directory/bin/python" ] || "$python" -m venv "$directory"
+# One that an interruption left without pip is made anew.
+"$directory/bin/python" -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear "$directory"
 "$directory/bin/python" -m pip install --quiet --requirement "$here/requirements.txt" >&2
 "$directory/bin/python" -c '
 import torch, jax, numpy, sklearn, matplotlib, sys

@@ -59,10 +59,10 @@ struct CSVField {
     return value ?? Self.infinities[string.lowercased()]
   }
 
-  /// Empty, NA or NaN.
-  var isMissing: Bool {
-    text.count <= 3 && ["", "na", "nan"].contains(string.lowercased())
-  }
+  /// Empty, NA, NaN, N/A, #N/A, null, none or <NA>, in letters of any size.
+  var isMissing: Bool { text.count <= 4 && Self.missing.contains(string.lowercased()) }
+
+  private static let missing: Set = ["", "na", "nan", "n/a", "#n/a", "null", "none", "<na>"]
 
   private static let infinities: [String: Double] = [
     "inf": .infinity, "+inf": .infinity, "-inf": -.infinity,

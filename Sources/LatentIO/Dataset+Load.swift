@@ -7,7 +7,7 @@ extension Dataset {
   /// - IDX: grey images in three dimensions, or a table in two.
   /// - NPY: one column, a table, or images, of little-endian numbers in C order.
   /// - CSV: numbers separated by commas, semicolons or tabs, with or without a header; a field that
-  ///   is empty, NA or NaN is missing (NaN), blank lines are skipped.
+  ///   is empty, NA, NaN, N/A, #N/A, null, none or <NA> is missing (NaN), blank lines are skipped.
   ///
   /// Unsigned bytes of IDX and NPY are grey levels, value = byte / 255, unless none exceeds 1: then
   /// they are binary and keep their value.

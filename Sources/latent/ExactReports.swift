@@ -21,12 +21,12 @@ extension FactorResult {
       ("parameters", grouped(parameters)),
     ]
     if let iterations { fit.append(("iterations", "\(iterations)")) }
-    if let test {
+    if let test, test.degreesOfFreedom > 0 {
       fit.append(
         (
           "test that these factors suffice",
           "chi-squared \(decimal(test.statistic, 2)) on \(test.degreesOfFreedom) degrees of freedom, "
-            + "p = \(test.pValue < 0.0001 ? "below 0.0001" : decimal(test.pValue, 4))"
+            + "p \(test.pValue < 0.0001 ? "below 0.0001" : "= " + decimal(test.pValue, 4))"
         ))
     }
     fit += warnings.map { ("warning", $0) }
@@ -104,7 +104,7 @@ extension FactorResult {
           run.clusters,
           "Rows in the colours of their components; ellipses at one and two deviations."
         ),
-        (run.steps, "EM on its way from one blob to these clusters."),
+        (run.steps, "EM on its way from one blob to these clusters, on the rows shown."),
       ].compactMap { try ReportPage.Figure(file: $0.0, $0.1) }
       let table = ReportPage.Block.table(
         ["component", "weight", "rows", "certainty"] + columnNames.map { "mean \($0)" },

@@ -107,13 +107,15 @@ struct FactorResult: Encodable {
       )
     }
     for column in report.constantColumns {
-      warnings.append("Column \(printable(names[column])) is constant: it has no loadings.")
+      warnings.append(
+        "Column \(printable(names[column])) is constant: it has no loadings, and its density is that of the floor; leave it "
+          + "out where likelihoods are compared.")
     }
   }
 
   var text: String {
     var lines = [table]
-    if let test {
+    if let test, test.degreesOfFreedom > 0 {
       lines.append(
         "test that \(factors) factor\(factors == 1 ? " suffices" : "s suffice"): "
           + "chi-squared \(decimal(test.statistic, 2)) on \(test.degreesOfFreedom) degrees of "

@@ -59,7 +59,12 @@
     @Option(help: "The column that says how much each row counts; it is not data.")
     var weights: String?
 
-    @Option(parsing: .unconditional, help: "How often to start afresh; the best is kept.")
+    @Option(
+      parsing: .unconditional,
+      help: """
+        How often to start afresh; the best is kept. Every second start takes columns in the data's own units, \
+        the others by their deviations.
+        """)
     var restarts = 1
 
     @Option(

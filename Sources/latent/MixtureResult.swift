@@ -169,7 +169,8 @@
                 mark(decimal(row.icl, 2), row, "icl"),
                 row.heldOut.map { mark(decimal($0, 4), row, "heldOut") } ?? "",
               ]
-            }) + "\n* the best by each criterion; kept: \(components) components, by BIC")
+            }) + "\n* the best by each criterion; kept: \(counted(components, "component")), by BIC"
+        )
       }
       parts.append(summary.text)
       let heldOut =

@@ -90,6 +90,17 @@ struct CSVTests {
     #expect(failure { try load("1\n2", LoadOptions(label: "1")) }.contains("no column is left"))
   }
 
+  @Test func missingValuesInManySpellings() throws {
+    for word in ["", "NA", "nan", "N/A", "#N/A", "null", "NULL", "None", "<NA>", "\"NA\"", " n/a "]
+    {
+      let data = try load("x,y\n1,2\n\(word),3\n")
+      #expect(data.rows.value(1, 0).isNaN && data.rows.value(1, 1) == 3, "\(word)")
+    }
+    for word in ["?", "nil", "nulls", "N/AA"] {
+      #expect(failure { try load("x,y\n1,2\n\(word),3\n") }.contains("expected a number"))
+    }
+  }
+
   @Test func saysWhereANumberIsMissing() {
     let kind = failure { try load("x,kind\n1,2\n3,red\n") }
     #expect(kind.hasPrefix("data, line 3: expected a number in column 2 (\"kind\"), found \"red\""))

@@ -254,6 +254,11 @@ import Testing
       _ = try VAEImputation($0.model, samples: 20, backend: $0.backend)
         .fill(Dataset(name: "x", rows: Rows(matrix)))
     },
+    Case("a column without values", DataError.self, "Column 2 has no value") {
+      var matrix: Matrix<Double> = $0.rows.matrix()
+      for row in 0..<matrix.rows { matrix[row, 1] = .nan }
+      try $0.model.initialize(for: Rows(matrix), seed: 0)
+    },
     Case("codes of each row for a point", SettingError.self, "expected amortized") { _ in
       var configuration = VAEConfiguration(
         architecture: Architecture(

@@ -25,6 +25,51 @@
       return found
     }
 
+    /// Clusters along a column of large variance, beside columns that vary together: by deviations these draw
+    /// k-means, by the data's own units those, and spheres measure in these alone.
+    @Test func startsInOtherUnits() throws {
+      let normals = factorRows(400, columns: 8, factors: 1).matrix()
+      var matrix = Matrix<Double>(rows: 400, columns: 8)
+      for row in 0..<400 {
+        for column in 1..<8 { matrix[row, column] = normals[row, 0] + 0.3 * normals[row, column] }
+        matrix[row, 0] = (row % 2 == 0 ? 20 : -20) + normals[row, 1]
+      }
+      func fit(_ kind: CovarianceKind, restarts: Int) throws -> Double {
+        try GaussianMixture.fit(
+          Rows(matrix), MixtureConfiguration(components: 2, covariance: kind, restarts: restarts)
+        ).report.meanLogLikelihood
+      }
+      #expect(try fit(.tied, restarts: 2) > fit(.tied, restarts: 1) + 0.5)
+      let truth = try GaussianMixture(
+        weights: [0.5, 0.5],
+        means: Matrix(
+          rows: 2, columns: 8,
+          values: [20.0] + Array(repeating: 0, count: 7) + [-20.0] + Array(repeating: 0, count: 7)),
+        covariances: .spherical([1, 1]))
+      let (found, _) = try GaussianMixture.fit(
+        Rows(matrix),
+        MixtureConfiguration(
+          components: 2, covariance: .spherical, initialization: .given(truth)))
+      #expect(try fit(.spherical, restarts: 1) > found.score(Rows(matrix)) - 1e-4)
+    }
+
+    /// What a user should know is said once, with what to do.
+    @Test func warningsNameColumnsAndComponents() throws {
+      var matrix: Matrix<Double> = try Dataset.named("iris").rows.matrix()
+      func warnings(_ components: Int) throws -> [String] {
+        try GaussianMixture.fit(
+          Rows(matrix), MixtureConfiguration(components: components, seed: 1)
+        ).report.warnings
+      }
+      for row in 0..<matrix.rows { matrix[row, 3] = 7 }
+      #expect(try warnings(2).filter { $0.contains("Column 4 is constant") }.count == 1)
+      #expect(try !warnings(2).contains { $0.contains("on the covariance floor,") })
+      for row in 0..<matrix.rows { matrix[row, 3] = matrix[row, 0] + 2 * matrix[row, 1] }
+      let found = try warnings(2).filter { $0.contains("on the covariance floor") }
+      #expect(found.count == 1 && found[0].contains("components 1, 2"), "\(found)")
+      #expect(found.first?.contains("lower --covariance-floor") == true)
+    }
+
     /// Drawn values have the mean and the covariance that Bayes' rule gives them.
     @Test(arguments: kinds) func imputationDraws(kind: CovarianceKind) throws {
       let rows = try Dataset.named("iris").rows

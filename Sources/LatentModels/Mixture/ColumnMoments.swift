@@ -5,6 +5,8 @@ struct ColumnMoments {
   let means: [Double]
   /// A typical one, the geometric mean of the others, where a column is constant; 1 where all are.
   let variances: [Double]
+  /// Those whose variance is a typical one.
+  let constantColumns: [Int]
 
   /// - Throws: ``DataError`` naming a column without any value.
   init(
@@ -63,6 +65,7 @@ struct ColumnMoments {
     let logs = found.compactMap { $0 }.map { set.logarithm($0) }
     let typical = logs.isEmpty ? 1 : set.exponential(logs.reduce(0, +) / Double(logs.count))
     variances = found.map { $0 ?? typical }
+    constantColumns = found.indices.filter { found[$0] == nil }
     self.means = means
   }
 

@@ -68,6 +68,7 @@
     let configuration: MixtureConfiguration
     let sample: MixtureSample
     let floor: CovarianceFloor
+    private let constantColumns: [Int]
     let start: MixtureStart
     let scatter: TotalScatter?
 
@@ -91,6 +92,7 @@
           try configuration.checkMemory(columns: rows.columns, hasGaps: true)
         }
       }
+      constantColumns = moments.constantColumns
       floor = CovarianceFloor(
         fraction: configuration.covarianceFloor, variances: moments.variances)
       start = MixtureStart(
@@ -209,11 +211,19 @@
           "Component \(k + 1) is empty: it has a weight of \(model.weights[k]); use fewer components."
         )
       }
-      for k in 0..<model.components where floor.binds(model, k) {
+      for column in constantColumns {
         result.append(
-          "Component \(k + 1) has a variance on the covariance floor: it may have collapsed onto few "
-            + "rows, or a column be constant.")
-        if case .tied = model.covariances { break }
+          "Column \(column + 1) is constant: its density is that of the covariance floor; leave it out where "
+            + "likelihoods are compared.")
+      }
+      let bound = (0..<model.components).filter { floor.binds(model, $0) }.map { "\($0 + 1)" }
+      if !bound.isEmpty, constantColumns.isEmpty {
+        result.append(
+          "A variance is on the covariance floor, \(configuration.covarianceFloor) of the columns', in "
+            + (bound.count == 1
+              ? "component \(bound[0])" : "components \(bound.joined(separator: ", "))")
+            + ": either few rows are there, or columns nearly determine each other. Use fewer components, leave "
+            + "a column out, or lower --covariance-floor.")
       }
       return result
     }

@@ -5,9 +5,10 @@
   struct MixtureStart {
     let rows: MixtureRows
     let configuration: MixtureConfiguration
-    /// Of the columns, a typical one where one is constant: k-means measures in their square roots, so that no unit
-    /// outweighs another.
+    /// Of the columns, a typical one where one is constant.
     let variances: [Double]
+    /// What k-means measures each column in.
+    private var units: [Double]
     let floor: CovarianceFloor
     var columns: Int { rows.columns }
     var components: Int { configuration.components }
@@ -24,6 +25,7 @@
       self.configuration = configuration
       self.variances = variances
       self.floor = floor
+      units = variances.map { $0.squareRoot() }
     }
 
     /// The start of a restart, means less the origin.
@@ -31,6 +33,18 @@
       if case .given(let model) = configuration.initialization {
         return model.shifted(by: rows.origin, sign: -1)
       }
+      var start = self
+      // Columns count by their deviations, so that no unit outweighs another; but alike where components are
+      // spheres, which measure so, and at every second restart: clusters that lie along the columns of large
+      // variance are met so, and by no number of starts otherwise.
+      if configuration.covariance == .spherical || restart % 2 == 1 {
+        let mean = variances.reduce(0) { $0 + $1 / Double(columns) }
+        start.units = [Double](repeating: mean.squareRoot(), count: columns)
+      }
+      return try start.seeded(restart)
+    }
+
+    private func seeded(_ restart: Int) throws -> GaussianMixture {
       let random = configuration.initialization == .randomPoints
       let means = try random ? randomPoints(restart) : lloyd(plusPlus(restart))
       // The covariance of all rows, whichever component they are nearest to.
@@ -59,13 +73,13 @@
       return result
     }
 
-    /// Unit spheres (in the columns' own units) around points less the origin.
+    /// Spheres of radius 1, in the ``units``, around points less the origin.
     func density(_ points: [Double]) -> MixtureDensity {
-      let deviations = variances.map { 1 / $0.squareRoot() }
+      let scales = units.map { 1 / $0 }
       let count = points.count / columns
       return MixtureDensity(
         spheres: rows.precision == .double ? points : points.map { Double(Float($0)) },
-        count: count, whiteners: (0..<count).flatMap { _ in deviations })
+        count: count, whiteners: (0..<count).flatMap { _ in scales })
     }
 
     /// Every rank's rows given to their nearest points.

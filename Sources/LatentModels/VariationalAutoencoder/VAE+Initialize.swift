@@ -63,6 +63,9 @@ extension VAE {
         }
       }
     }
+    if let column = (0..<columns).first(where: { all[columns + $0] == 0 && data.count > 0 }) {
+      throw DataError("Column \(column + 1) has no value in any row; leave it out.")
+    }
     let scale = if case .bytes = data.storage { 255.0 } else { 1.0 }
     return (0..<columns).map { all[$0] / scale / max(1, all[columns + $0]) }
   }

@@ -17,8 +17,8 @@ struct SessionOptions: ParsableArguments {
   var session: Session { Session(rounds: rounds, seconds: seconds) }
 
   func validate() throws {
-    guard rounds > 0, seconds > 0 else {
-      throw ValidationError("--rounds and --seconds must be above 0.")
+    guard rounds > 0, seconds > 0, seconds.isFinite else {
+      throw ValidationError("--rounds and --seconds must be above 0, and finite.")
     }
   }
 }
@@ -39,7 +39,13 @@ extension Listable where Self: LosslessStringConvertible {
   var word: String { description }
 }
 
-extension Int: Listable {}
+// Counts, of rows or threads: none of them is 0.
+extension Int: Listable {
+  init?(word: String) {
+    guard let count = Int(word), count > 0 else { return nil }
+    self = count
+  }
+}
 extension String: Listable {}
 extension NetworkShape: Listable {}
 extension SingleLayer.Product: Listable {}
@@ -54,7 +60,9 @@ struct List<Element: Listable>: ExpressibleByArgument {
   init(_ elements: [Element]) { self.elements = elements }
 
   init?(argument: String) {
-    let parsed = argument.split(separator: ",").map { Element(word: String($0)) }
+    let parsed = argument.split(separator: ",", omittingEmptySubsequences: false).map {
+      Element(word: String($0))
+    }
     guard !parsed.isEmpty, parsed.allSatisfy({ $0 != nil }) else { return nil }
     elements = parsed.compactMap { $0 }
   }

@@ -8,7 +8,8 @@ struct Phases: ParsableCommand {
     abstract: "Where the time of a step goes, operation by operation.",
     discussion: """
       Medians over steps, from the first thread's start of an operation to the last one's end; \
-      a thread's wait at the barrier before it counts for the operation before.
+      a thread's wait at the barrier before it counts for the operation before. Sums of gathered \
+      rows have no fraction of the peak.
       """)
 
   @Option var network = NetworkShape.relu
@@ -48,7 +49,8 @@ struct Phases: ParsableCommand {
     var report = Report("phases")
     report.add(session)
     for (index, operation) in operations.enumerated() {
-      let flops = flops(operation)
+      // What gathers rows does fewer than are counted: no part of a peak.
+      let flops = operation.ones ? 0 : flops(operation)
       let time = Spread(busy[index])
       report.add([
         ("phase", .text(step.plan.phases[Int(operation.label)])),

@@ -13,6 +13,12 @@ struct Stream: ParsableCommand {
   @Option var threads = FusedBackend.allowedThreads
   @OptionGroup var options: SessionOptions
 
+  func validate() throws {
+    guard rows ?? 1 > 0, columns > 0, Double(rows ?? 1) * Double(columns) < 1e11 else {
+      throw ValidationError("--rows and --columns must be above 0, and 100 billion values at most.")
+    }
+  }
+
   func run() throws {
     let rows = self.rows ?? max(1, probe_bytes_beyond_caches() / (5 * 4 * max(1, columns)))
     let density = try GaussianDensity(

@@ -30,6 +30,11 @@ struct Trainer: ParsableCommand {
     var session = options.session
     for shape in networks.elements {
       for batch in batches.elements {
+        guard images.rows.count > batch else {
+          throw ValidationError(
+            "The first step of an epoch does not count: \(images.rows.count) images need batches of fewer."
+          )
+        }
         let trainer = try self.trainer(shape, batch: batch, data: images, backend: backend)
         let step = try ELBOStep(
           shape, batch: batch, backend: backend, rows: prepared, gathersOnes: gathersOnes)
