@@ -65,7 +65,7 @@
         How often to start afresh; the best is kept. Every second start takes columns in the data's own units, \
         the others by their deviations.
         """)
-    var restarts = 1
+    var restarts = 2
 
     @Option(
       parsing: .unconditional,
