@@ -35,6 +35,7 @@ LATENT_INLINE void forward_epilogue(latent_activation activation, const float *v
                   columns, stride);
 }
 
+// values[rows][LATENT_GROUP_PANELS][16], of which `panels` count, activated to output[rows x op->output.stride].
 static void forward_rows(const latent_op *op, const float *values, float *output, size_t rows,
                          size_t panel, int panels) {
 #define LATENT_EPILOGUE(ACTIVATION)                                                             \
@@ -67,7 +68,7 @@ static void gathered_group(const latent_op *op, const latent_ones *ones, const u
   }
 }
 
-// One group of weights in plain rows, as panels.
+// One group of weights [inner x columns] or [columns x inner] in plain rows, as packed[width][inner x 16].
 static void pack_weights(const latent_op *op, const float *weights, size_t panel, int width,
                          float *packed) {
   size_t inner = op->inner, stride = op->weights.stride;
@@ -165,6 +166,8 @@ static void execute_linear_forward(const latent_task *task) {
   }
 }
 
+// A tile of dX [rows x panels x 16] times the activation's slope at its stored output,
+// stored[rows x stored_stride], to output[rows x stride].
 LATENT_INLINE void input_epilogue(latent_activation activation, const latent_tile *tile,
                                   const float *stored, size_t stored_stride, float *output,
                                   size_t stride, size_t rows, size_t column, int panels,

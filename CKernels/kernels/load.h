@@ -14,7 +14,7 @@ LATENT_INLINE void prefetch_row(const void *row, size_t bytes) {
   for (size_t at = 0; at < bytes; at += 64) __builtin_prefetch((const char *)row + at);
 }
 
-// One row, from `source` (bytes or floats) to `out`.
+// One row, from source[columns] (bytes or floats) to out[columns, or stride where that is padded].
 LATENT_INLINE void load_row(const latent_transform transform, const bool bytes, const latent_op *op,
                             const void *source, latent_stream stream, float *out) {
   const bool random = transform == LATENT_TRANSFORM_BINARIZE || transform == LATENT_TRANSFORM_DEQUANTIZE;

@@ -92,6 +92,9 @@ typedef struct latent_row_density {
 // Gradients of this size and more leave the caches alone: they would not be found there again.
 #define LATENT_LARGE_BYTES ((size_t)16 << 20)
 
+// One row: input[D], target[D] and log_variance[D] (of a Gaussian with both) or variance[1 or D] (raw, shared or
+// diagonal) to gradient[D], variance_gradient[D] and log_density[1], nats; NULL: not wanted. `large`: past the
+// caches.
 LATENT_INLINE void log_density_row(const latent_op *op, bool large, float scale, const float *input,
                                    const float *target, const float *log_variance,
                                    const float *variance, float *gradient, float *variance_gradient,

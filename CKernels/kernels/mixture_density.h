@@ -47,6 +47,7 @@ MIXTURE_WHITEN(2)
 MIXTURE_WHITEN(3)
 #endif
 
+// w: a packed triangle [D/8][D x 8], x[width][D][LANES], norms[width][LANES], out[width][D][LANES] or NULL.
 static void MIXTURE(whiten)(int width, size_t columns, const REAL *w, const REAL *x, REAL *norms,
                             REAL *out) {
 #if LATENT_TILE_PANELS >= 3

@@ -54,6 +54,7 @@ static size_t MIXTURE(parameter_bytes)(const latent_mixture *pass) {
   return count * sizeof(REAL);
 }
 
+// A lower triangle w[D x D] to out[D/8][D x 8], its rows by eights, zero above the diagonal.
 static void MIXTURE(pack_triangle)(size_t columns, const double *w, REAL *out) {
   for (size_t j = 0; j < (columns + 7) / 8 * 8; ++j)
     for (size_t i = 0; i < columns; ++i)
@@ -61,6 +62,7 @@ static void MIXTURE(pack_triangle)(size_t columns, const double *w, REAL *out) {
           j < columns && i <= j ? (REAL)w[j * columns + i] : 0;
 }
 
+// A pass's whiteners and centers to parameters[parameter bytes], as its density reads them.
 static void MIXTURE(pack)(const latent_mixture *pass, void *parameters) {
   size_t columns = pass->columns;
   REAL *out = parameters;

@@ -6,6 +6,8 @@ LATENT_INLINE vf kl_vector(vf mean, vf log_variance, vf variance) {
   return (vf_fma(mean, mean, variance) - (log_variance + 1.0f)) * 0.5f;
 }
 
+// heads[rows x 2 L] (means | raw log-variances) to z[rows x samples, L], epsilon the same, log_variance[rows x L],
+// kl[rows] and, where asked for, log p(z) - log q(z|x) [rows x samples], nats.
 static void execute_reparameterize(const latent_task *task) {
   const latent_op *op = task->op;
   const latent_run *run = task->run;

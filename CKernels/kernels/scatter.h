@@ -92,6 +92,8 @@ SCATTER_TILE(2)
 SCATTER_TILE(3)
 #endif
 
+// x[inner x STRIP] and w[panels][inner x STRIP] to out[STRIP x stride], to whose first panels x STRIP columns the
+// products are added.
 static void scatter_strip_double(int panels, size_t inner, const double *x, const double *w,
                                  double *out, size_t stride) {
 #if LATENT_TILE_PANELS >= 3
@@ -106,6 +108,7 @@ static void scatter_strip_double(int panels, size_t inner, const double *x, cons
 #endif
 }
 
+// The same of floats: x[inner x 16], of which STRIP count, w[panels][inner x 16], out[STRIP x stride].
 static void scatter_strip_float(int panels, size_t inner, const float *x, const float *w,
                                 double *out, size_t stride) {
   const latent_strides by = {1, 16, LATENT_SCATTER_ROWS * 16, 16, w, 0};

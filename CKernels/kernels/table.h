@@ -66,6 +66,7 @@ LATENT_ELEMENTWISE_IN_HALVES(softplus)
 LATENT_ELEMENTWISE_DOUBLE(exp)
 LATENT_ELEMENTWISE_DOUBLE(log)
 
+// Of all of these out[count], x[count] and y[count].
 static void random_bits(size_t count, uint64_t seed, latent_purpose purpose, uint32_t sample,
                         uint32_t row, uint32_t epoch, uint32_t *out) {
   latent_stream stream = latent_stream_make(seed, purpose, sample, row, epoch);

@@ -5,6 +5,9 @@
 //   forward  Y = X W     x(m, k) = X[m][k]     w = panels of W
 //   input   dX = dY Wt   x(m, k) = dY[m][k]    w = panels of Wt
 //   weights dW = Xt dY   x(m, k) = X[k][m]     w = columns of dY, packed
+//
+// Shapes throughout: x[rows x inner] by strides x_row and x_inner, w[panels][inner][16] by w_panel and w_inner,
+// start[panels x 16], or NULL for zeros, and out[rows x panels x 16] by out_row.
 
 // The tallest and the widest tile; Benchmarks/Tiles tries others.
 #ifndef LATENT_SUM_ROWS
@@ -245,6 +248,7 @@ LATENT_INLINE bool padded(size_t columns, size_t stride) {
 
 // Stores the first `count` lanes; where the row has room for a whole vector its other lanes are kept
 // zero, which later products rely on.
+// row[columns, or stride where that is padded].
 LATENT_INLINE void store_panel(float *row, size_t column, vf value, size_t columns, size_t stride) {
   if (column + 16 <= columns) vf_store(row + column, value);
   else if (padded(columns, stride))

@@ -8,7 +8,8 @@ typedef struct latent_weights {
 } latent_weights;
 
 // The columns of one group of dY, row after row without gaps: every tile of the group reads them, and
-// strided they would touch a page a row. Their sums are the bias's gradient.
+// strided they would touch a page a row. Their sums are the bias's gradient:
+// gradient[rows x stride] to packed[rows][panels x 16] and sums[panels x 16].
 LATENT_INLINE void pack_panels(const int panels, const float *gradient, size_t stride, size_t rows,
                                size_t column, size_t columns, float *packed, float *sums) {
   vf sum[3] = {};
@@ -125,7 +126,7 @@ static void transpose_group(const latent_weights *at, size_t panel, int width, s
 }
 
 // Rows [row, row_end) of one group of panels, row being a multiple of 16. The group's columns of dY lie
-// packed in `columns`. `ones`, where given, tells the rows that count.
+// packed in columns[rows][width x 16]; input[rows x stride]. `ones`, where given, tells the rows that count.
 static void weights_group(const latent_weights *at, const float *input, const latent_ones *ones,
                           const float *columns, size_t panel, int width, size_t row,
                           size_t row_end) {

@@ -30,7 +30,7 @@ let elementwiseCases = [
   ElementwiseCase(
     name: "softplus", bound: 2.0, kernel: { $0.softplus },
     exact: { max($0, 0) + Foundation.log1p(Foundation.exp(-abs($0))) }),
-  ElementwiseCase(name: "erf", bound: 2.0, kernel: { $0.erf }, exact: { Foundation.erf($0) }),
+  ElementwiseCase(name: "erf", bound: 1.1, kernel: { $0.erf }, exact: { Foundation.erf($0) }),
   ElementwiseCase(
     name: "elu", bound: 1.0, kernel: { $0.elu }, exact: { $0 > 0 ? $0 : Foundation.expm1($0) }),
 ]

@@ -175,6 +175,7 @@ struct PassCase {
 
   private func closeEnough(_ found: [Double], _ expected: [Double], _ tolerance: Double) -> Bool {
     let scale = expected.reduce(1) { max($0, abs($1)) }
-    return zip(found, expected).allSatisfy { abs($0 - $1) <= tolerance * scale }
+    return found.count == expected.count
+      && zip(found, expected).allSatisfy { abs($0 - $1) <= tolerance * scale }
   }
 }
