@@ -27,8 +27,17 @@ command -v "$python" >/dev/null || {
 command -v c++ >/dev/null 2>&1 || command -v g++ >/dev/null 2>&1 ||
     echo "environment.sh: no C++ compiler; torch-compiled will not run" >&2
 
-# One that an interruption left without pip is made anew.
-"$directory/bin/python" -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear "$directory"
+if ! "$directory/bin/python" -m pip --version >/dev/null 2>&1; then
+    if [ -e "$directory/pyvenv.cfg" ]; then
+        # One that an interruption left without pip is made anew.
+        "$python" -m venv --clear "$directory"
+    elif [ -e "$directory" ] && [ -n "$(ls -A "$directory")" ]; then
+        echo "environment.sh: $directory is no environment of Python's, and not empty; name another" >&2
+        exit 1
+    else
+        "$python" -m venv "$directory"
+    fi
+fi
 "$directory/bin/python" -m pip install --quiet --requirement "$here/requirements.txt" >&2
 "$directory/bin/python" -c '
 import torch, jax, numpy, sklearn, matplotlib, sys

@@ -84,7 +84,8 @@ public struct RunDirectory: Sendable {
     for (index, directory) in missing.enumerated() {
       guard mkdir(directory, 0o777) == 0 else {
         let reason = String(cString: strerror(errno))
-        RunDirectory(path: path, created: Array(missing[..<index])).remove()
+        // What was made is empty; what another process has made meanwhile is its own.
+        for made in missing[..<index].reversed() { rmdir(made) }
         throw FileError(path, "the run directory cannot be made: \(reason).")
       }
     }

@@ -141,7 +141,7 @@ extension FactorResult {
   }
 #endif
 
-/// A curve an EM run, whose first value is that of iteration `first`.
+/// A curve for each EM run, from iteration 0.
 private func learning(
   _ curves: [(name: String, values: [Double])]
 ) -> ReportPage.Section {

@@ -72,7 +72,9 @@ struct ImputeCommand: ParsableCommand {
 
   func run() throws {
     if let output { try TableFile.check(output) }
-    guard draws == 0 && !standardErrors || output?.hasPrefix("/dev/") != true else {
+    guard
+      draws == 0 && !standardErrors || ["csv", "npy"].contains(TableFile.fileExtension(output!))
+    else {
       throw SettingError(
         "--draws and --standard-errors write files beside --output: expected a name that ends in .csv or "
           + ".npy, found \(output!).")

@@ -62,8 +62,8 @@
     @Option(
       parsing: .unconditional,
       help: """
-        How often to start afresh; the best is kept. Every second start takes columns in the data's own units, \
-        the others by their deviations.
+        How often to start afresh; the best is kept. Every second start measures in the data's own units, \
+        the others by columns' deviations (spherical: all in units; --standardize: all by deviations).
         """)
     var restarts = 2
 

@@ -55,7 +55,7 @@ extension CommandWords {
     add("--data", data.source)
     add("--test-data", data.testSource)
     add("--held-out", data.heldOutFraction)
-    add("--columns", data.columns?.joined(separator: ","))
+    add("--columns", data.columns.map(CommaSeparated<String>.argument))
     add("--label", data.label)
     if let header = data.header { add(header ? "--header" : "--no-header") }
     add("--missing", if: data.missing == true)

@@ -25,6 +25,14 @@ struct CommaSeparated<Element: LosslessStringConvertible & Sendable>: Expressibl
     guard elements.count == words.count else { return nil }
   }
 
+  /// The argument that has these elements.
+  static func argument(_ elements: [Element]) -> String {
+    elements.map(\.description).map { word in
+      word.contains(",") || word.hasPrefix("\"") || word.first?.isWhitespace == true
+        ? "\"\(word.replacing("\"", with: "\"\""))\"" : word
+    }.joined(separator: ",")
+  }
+
   private static func words(of argument: String) -> [String] {
     var (words, rest) = ([String](), argument[...])
     while true {
@@ -45,7 +53,8 @@ struct CommaSeparated<Element: LosslessStringConvertible & Sendable>: Expressibl
       let letter = text[at]
       at = text.index(after: at)
       if letter == "\"" {
-        guard at < text.endIndex, text[at] != "," else { return (word, at) }
+        let rest = text[at...].drop(while: \.isWhitespace)
+        guard let next = rest.first, next != "," else { return (word, rest.startIndex) }
         guard text[at] == "\"" else { return nil }
         at = text.index(after: at)
       }

@@ -225,6 +225,20 @@ extension CommandTests {
       #expect(try place.read("again/report.html") == place.read("run/report.html"))
     }
 
+    /// Names of columns may have commas.
+    @Test func theRepetitionQuotesColumns() throws {
+      let place = try Workspace()
+      let rows = (0..<30).map { "\($0 % 7),\($0 % 5),\($0 % 3)\n" }.joined()
+      try place.write("names.csv", ("\"width, mm\",\"5\"\" pipe\",age\n" + rows).utf8)
+      let columns = "\"5\"\" pipe\" , \"width, mm\""
+      _ = try Command.run(
+        ["fit", "vae", "--data", "names.csv", "--columns", columns, "--output", "run"] + small,
+        in: place)
+      let page = try place.text("run/report.html").replacing("&quot;", with: "\"")
+        .replacing("&#39;", with: "'")
+      #expect(page.contains("--columns '5\" pipe,\"width, mm\"'"))
+    }
+
     @Test func eventsForTensorBoard() throws {
       let place = try Workspace()
       _ = try Command.run(["fit", "vae", "--tensorboard", "--output", "run"] + small, in: place)

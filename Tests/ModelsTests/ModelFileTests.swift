@@ -141,7 +141,7 @@ import Testing
   /// Posteriors lie beside the checkpoint that names their moment; those of the one before go.
   @Test func checkpointsKeepTheirPosteriors() throws {
     try inDirectory { directory in
-      let path = directory + "/checkpoint"
+      let path = directory + "/checkpoint.safetensors"
       func make() throws -> VAETrainer {
         try trainer {
           $0.inference = .svi
@@ -151,7 +151,7 @@ import Testing
       }
       func posteriors() throws -> [String] {
         try FileManager.default.contentsOfDirectory(atPath: directory).sorted()
-          .filter { $0 != "checkpoint" }
+          .filter { $0 != "checkpoint.safetensors" }
       }
       let first = try make()
       _ = try first.trainEpoch()
@@ -182,10 +182,15 @@ import Testing
       for trainer in [a, b] { try trainer.trainEpoch() }
       try a.saveCheckpoint(to: directory + "/a")
       try b.saveCheckpoint(to: directory + "/b")
-      try a.saveCheckpoint(to: directory + "/epoch1.safetensors")
+      let names = ["epoch1.safetensors", "checkpoint.1.safetensors", "checkpoint.safetensors"]
+      for name in names { try a.saveCheckpoint(to: directory + "/" + name) }
       try a.trainEpoch()
-      try a.saveCheckpoint(to: directory + "/epoch2.safetensors")
-      for name in ["a", "epoch1.safetensors"] {
+      for name in ["epoch2.safetensors", "checkpoint.2.safetensors"] {
+        try a.saveCheckpoint(to: directory + "/" + name)
+      }
+      // As an earlier version named them.
+      try FileManager.default.removeItem(atPath: directory + "/epoch1.safetensors.posteriors-1.npy")
+      for name in ["a"] + names {
         let restored = try make(1)
         try restored.restore(from: directory + "/" + name)
         try restored.trainEpoch()
@@ -213,7 +218,9 @@ import Testing
       try first.trainEpoch()
       try first.saveCheckpoint(to: directory + "/before")
       try first.model.fitCodes(to: data, backend: ReferenceBackend())
+      #expect(first.model.configuration.codes != nil)
       try first.restore(from: directory + "/before")
+      #expect(first.model.configuration.codes == nil)
       try first.saveCheckpoint(to: directory + "/after")
       let second = try make()
       try second.restore(from: directory + "/after")

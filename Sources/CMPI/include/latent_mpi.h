@@ -27,14 +27,14 @@ typedef struct latent_mpi_request {
   uint64_t handle;
 } latent_mpi_request;
 
-// Begins and ends; end waits for all ranks. MPI that the program itself had begun goes on.
+// Begins and ends; end waits for all ranks, but where the program itself had begun MPI, which goes on.
 int latent_mpi_begin(void);
 int latent_mpi_end(void);
 // Ends all ranks of the job with this exit code, and does not return.
 void latent_mpi_abort(int code);
 
 // From now on a thread looks after messages under way while the caller computes, every 20 microseconds;
-// none where the program has begun MPI for calls of one thread only.
+// none where the program has begun MPI for less than calls of several threads at once.
 int latent_mpi_start_thread(void);
 
 int latent_mpi_rank(void);

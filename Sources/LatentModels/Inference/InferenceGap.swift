@@ -92,8 +92,12 @@ public struct InferenceGap: Sendable {
       throw ShapeError(
         "Exact densities are one a row: expected \(data.count), found \(exact!.count).")
     }
+    guard data.held.count == data.count else {
+      throw SettingError(
+        "Gaps are measured where all rows are held, found \(data.held.count) of \(data.count).")
+    }
     // Before the search, which takes longer.
-    let rows = data.held
+    let rows = 0..<data.count
     let amortized = try EvidenceLowerBound(samples: samples).bounds(
       model, data, rows: rows, backend: backend, seed: seed, progress: progress)
     let encoded = try model.transform(data, backend: backend, seed: seed)

@@ -106,9 +106,6 @@ public struct VariationalInference {
         "Inference of \(rows.count) rows needs as many starting points of \(size) dimensions, found "
           + "\(found.rows) x \(found.columns).")
     }
-    guard (start.mean.values + start.logVariance.values).allSatisfy(\.isFinite) else {
-      throw DataError("Starting points of inference must be finite numbers, found others.")
-    }
     try batches.check(rows: rows)
     let (posterior, steps, converged) = try optimize(
       batches, rows: rows, start: start, seed: seed, epoch: epoch)
@@ -116,7 +113,9 @@ public struct VariationalInference {
       batches, rows: rows, of: posterior, seed: seed, epoch: epoch)
     return OptimalPosterior(
       posterior: posterior, reconstruction: means, kl: posterior.divergences(),
-      standardError: errors, steps: steps, converged: converged)
+      standardError: errors, steps: steps,
+      // Steps that lead nowhere, since a number is none, have found nothing.
+      converged: zip(converged, means).map { $0 && $1.isFinite })
   }
 
   /// The parameters alone, without the bound that they reach.

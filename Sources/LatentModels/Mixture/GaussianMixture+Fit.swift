@@ -214,7 +214,7 @@
       for column in constantColumns {
         result.append(
           "Column \(column + 1) is constant: its density is that of the covariance floor; leave it out where "
-            + "likelihoods are compared.")
+            + "likelihoods are compared, or to see whether components have collapsed.")
       }
       let bound = (0..<model.components).filter { floor.binds(model, $0) }.map { "\($0 + 1)" }
       if !bound.isEmpty, constantColumns.isEmpty {

@@ -7,8 +7,8 @@
     /// Matheron's rule, a draw of the whole row moved by the difference of the two conditional means.
     ///
     /// - Parameter seed: keys the draws; a row's do not depend on the rows beside it.
-    /// - Throws: ``SettingError`` for a negative count or more than memory holds, ``ShapeError`` when the columns do not fit,
-    ///   ``DataError`` for an infinite value.
+    /// - Throws: ``SettingError`` for a negative count, or more than memory holds; ``ShapeError`` when the columns
+    ///   do not fit; ``DataError`` for an infinite value in a row with gaps.
     public func imputationDraws(
       _ rows: Rows, count: Int, seed: UInt64, backend: FusedBackend? = nil
     ) throws -> [Matrix<Double>] {

@@ -50,8 +50,8 @@ public struct MixtureConfiguration: Sendable, Equatable {
   public var tolerance: Double
   /// Iterations after which a fit ends unconverged, with a warning.
   public var maximumIterations: Int
-  /// How often to start afresh, from different random numbers, and in turns by columns' deviations and in
-  /// the data's own units; the best is kept.
+  /// How often to start afresh, from different random numbers, the best is kept. k-means
+  /// measures by columns' deviations and in the data's own units in turns; for spheres always in these.
   public var restarts: Int
   /// Where the first parameters come from.
   public var initialization: MixtureInitialization

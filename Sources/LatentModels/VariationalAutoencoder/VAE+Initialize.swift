@@ -8,7 +8,8 @@ extension VAE {
   /// - Parameters:
   ///   - data: rows of the model's columns.
   ///   - communicator: ranks of which each gives its rows: the same bits for any number of them.
-  /// - Throws: ``ShapeError`` when rows have another width than the model; a ``CommunicationError`` when a
+  /// - Throws: ``ShapeError`` when rows have another width than the model; ``DataError`` for a column without any
+  ///   value; a ``CommunicationError`` when a
   ///   rank is lost.
   public func initialize(
     for data: Rows, seed: UInt64, over communicator: any Communicator = SerialCommunicator()
@@ -63,7 +64,9 @@ extension VAE {
         }
       }
     }
-    if let column = (0..<columns).first(where: { all[columns + $0] == 0 && data.count > 0 }) {
+    // Of all ranks' rows, so that all of them throw, or none.
+    let hasValues = all[columns...].contains { $0 > 0 }
+    if hasValues, let column = (0..<columns).first(where: { all[columns + $0] == 0 }) {
       throw DataError("Column \(column + 1) has no value in any row; leave it out.")
     }
     let scale = if case .bytes = data.storage { 255.0 } else { 1.0 }

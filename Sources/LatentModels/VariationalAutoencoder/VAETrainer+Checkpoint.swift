@@ -88,11 +88,12 @@ extension VAETrainer {
         }
       }
       try model.readParameters(from: file, path: path)
-      try posteriors?.load(Self.posteriorsPath(beside: path, at: saved.progress))
+      try posteriors?.load(Self.savedPosteriors(beside: path, at: saved.progress))
     } catch {
       before.restore(parameters)
       throw error
     }
+    model.configuration.codes = saved.model.codes
     progress = saved.progress
     (lastGood, checkedStep) = (nil, progress.step)
   }
@@ -109,7 +110,7 @@ extension VAETrainer {
   /// How the names of a checkpoint's posteriors begin. They are its own, whatever lies beside it.
   private static func posteriorsPrefix(of path: String) -> String {
     let name = URL(fileURLWithPath: path).lastPathComponent
-    return (name.prefix { $0 != "." } == "checkpoint" ? "" : "\(name).") + "posteriors-"
+    return (name == "checkpoint.safetensors" ? "" : "\(name).") + "posteriors-"
   }
 
   /// Never the name of an earlier moment's: those stay whole until the new checkpoint has its name.
@@ -118,6 +119,16 @@ extension VAETrainer {
     let moment = "\(progress.epoch)" + (progress.partial.map { "-\($0.rows)" } ?? "")
     return directory.appendingPathComponent("\(posteriorsPrefix(of: path))\(moment).npy")
       .relativePath
+  }
+
+  /// Where a checkpoint's posteriors are: earlier versions named them all as the command's are.
+  private static func savedPosteriors(beside path: String, at progress: Progress) -> String {
+    let own = posteriorsPath(beside: path, at: progress)
+    let directory = URL(fileURLWithPath: path).deletingLastPathComponent()
+    let earlier = posteriorsPath(
+      beside: directory.appendingPathComponent("checkpoint.safetensors").relativePath, at: progress)
+    let files = FileManager.default
+    return !files.fileExists(atPath: own) && files.fileExists(atPath: earlier) ? earlier : own
   }
 
   private func removeOldPosteriors(beside path: String) throws {
