@@ -74,9 +74,12 @@ struct Trainer: ParsableCommand {
     var last = latent_ticks()
     try trainer.trainEpoch { _ in
       let seconds = Double(latent_ticks() - last) / latent_ticks_per_second()
-      let now = waits.nanoseconds
-      if first == nil { first = seconds } else { calls.add(seconds, waited: now - waited) }
-      waited = now
+      if first == nil {
+        first = seconds
+      } else {
+        calls.add(seconds, isCalm: waits.isCalm(since: waited, seconds: seconds))
+      }
+      waited = waits.nanoseconds
       last = latent_ticks()
     }
     return first ?? .nan

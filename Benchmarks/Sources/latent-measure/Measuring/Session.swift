@@ -104,8 +104,6 @@ struct Session {
 
 /// The seconds of single calls.
 struct Calls {
-  /// A call is undisturbed if its threads waited less than this share of its time.
-  static let tolerance = 0.002
   private var all: [Double] = []
   private var undisturbed: [Double] = []
 
@@ -114,12 +112,12 @@ struct Calls {
     let begin = latent_ticks()
     try call()
     let seconds = Double(latent_ticks() - begin) / latent_ticks_per_second()
-    add(seconds, waited: waits.nanoseconds - before)
+    add(seconds, isCalm: waits.isCalm(since: before, seconds: seconds))
   }
 
-  mutating func add(_ seconds: Double, waited: UInt64) {
+  mutating func add(_ seconds: Double, isCalm: Bool) {
     all.append(seconds)
-    if Double(waited) * 1e-9 <= Self.tolerance * seconds { undisturbed.append(seconds) }
+    if isCalm { undisturbed.append(seconds) }
   }
 
   mutating func add(_ more: Calls) {
