@@ -81,10 +81,11 @@ public struct ImageGrid: Sendable {
       let (line, column, pair) = place(index)
       let top = gap + line * (high + gap) + pair * (wideGap - gap)
       let left = gap + column * (wide + gap)
-      for y in 0..<high {
-        for x in 0..<wide {
-          let value = values[index, y / scale * shape.width + x / scale]
-          picture[top + y, left + x] = Self.level(value)
+      for pixel in 0..<values.columns {
+        let (row, column) = pixel.quotientAndRemainder(dividingBy: shape.width)
+        let level = Self.level(values[index, pixel])
+        for y in 0..<scale {
+          for x in 0..<scale { picture[top + row * scale + y, left + column * scale + x] = level }
         }
       }
     }

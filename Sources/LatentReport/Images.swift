@@ -40,9 +40,10 @@ public struct ColorImage: Sendable, Equatable {
   public init(height: Int, width: Int, repeating color: Color = Color(red: 0, green: 0, blue: 0)) {
     self.height = height
     self.width = width
+    let line = (0..<width).flatMap { _ in [color.red, color.green, color.blue] }
     pixels = []
-    pixels.reserveCapacity(height * width * 3)
-    for _ in 0..<height * width { pixels += [color.red, color.green, color.blue] }
+    pixels.reserveCapacity(height * line.count)
+    for _ in 0..<height { pixels += line }
   }
 
   init(height: Int, width: Int, pixels: [UInt8]) {
