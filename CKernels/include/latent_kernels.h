@@ -374,6 +374,14 @@ typedef struct latent_kernels {
   void (*log_double)(size_t count, const double *x, double *y);
   // a = b + 3 c, the STREAM triad (McCalpin 1995), for measuring bandwidth; they may be the same array.
   void (*triad)(size_t count, const float *b, const float *c, float *a);
+  // matrix[inner x count] or [count x inner] by layout (not PANELS), rows `stride` floats apart, to columns
+  // [start, start + count) of panels [inner x ...]; other lanes are left alone. And back.
+  void (*pack)(latent_layout layout, size_t inner, size_t count, const float *matrix, size_t stride,
+               float *panels, size_t start);
+  void (*unpack)(latent_layout layout, size_t inner, size_t count, const float *panels, size_t start,
+                 float *matrix, size_t stride);
+  // The transposed copy, panels [columns x inner], of weights in panels [inner x columns].
+  void (*transpose)(size_t inner, size_t columns, const float *weights, float *transposed);
 } latent_kernels;
 
 // The index of the first of `count` values that is NaN or infinite; `count` if all are finite.

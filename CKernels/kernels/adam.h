@@ -41,42 +41,6 @@ LATENT_INLINE void adam_vector(const latent_run *run, vf gradient, float *weight
   adam_weight(run, moments.first, adam_divisor(run, moments.second), weight);
 }
 
-// 16 rows of 16 transposed, each row stored at `out + 16 n`, for the first `count` n.
-LATENT_INLINE void transpose_block(const vf in[16], float *out, int count) {
-  vf a[16], b[16];
-  // Perfect shuffles: four rounds of interleaving rows i and i + 8.
-  for (int i = 0; i < 16; ++i) a[i] = in[i];
-#define LATENT_INTERLEAVE(from, to)                                                             \
-  for (int i = 0; i < 8; ++i) {                                                                 \
-    to[2 * i] = __builtin_shufflevector(from[i], from[i + 8], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, \
-                                        5, 21, 6, 22, 7, 23);                                   \
-    to[2 * i + 1] = __builtin_shufflevector(from[i], from[i + 8], 8, 24, 9, 25, 10, 26, 11, 27, \
-                                            12, 28, 13, 29, 14, 30, 15, 31);                    \
-  }
-  LATENT_INTERLEAVE(a, b)
-  LATENT_INTERLEAVE(b, a)
-  LATENT_INTERLEAVE(a, b)
-  LATENT_INTERLEAVE(b, a)
-#undef LATENT_INTERLEAVE
-  for (int n = 0; n < count; ++n) vf_store(out + 16 * n, a[n]);
-}
-
-// Copies rows [row, row + 16) of one panel of weights [inner x columns] to the transposed panels.
-static void transpose_rows(const float *weights, float *transposed, size_t inner, size_t columns,
-                           size_t panel, size_t row) {
-  const float *from = weights + (panel * inner + row) * 16;
-  float *to = transposed + (row / 16 * columns + panel * 16) * 16;
-  size_t rows = inner - row, count = columns - panel * 16;
-  vf block[16];
-  if (rows >= 16 && count >= 16) {
-    for (size_t k = 0; k < 16; ++k) block[k] = vf_load(from + 16 * k);
-    transpose_block(block, to, 16);
-    return;
-  }
-  for (size_t k = 0; k < 16; ++k) block[k] = k < rows ? vf_load(from + 16 * k) : (vf){};
-  transpose_block(block, to, count < 16 ? (int)count : 16);
-}
-
 // Adam from a written gradient; threads share the panels.
 static void execute_adam(const latent_task *task) {
   const latent_op *op = task->op;

@@ -10,6 +10,7 @@
 #include "random.h"
 #include "tile.h"
 
+#include "panels.h"
 #include "adam.h"
 #include "update.h"
 #include "ones.h"

@@ -71,22 +71,11 @@ static void gathered_group(const latent_op *op, const latent_ones *ones, const u
 // One group of weights [inner x columns] or [columns x inner] in plain rows, as packed[width][inner x 16].
 static void pack_weights(const latent_op *op, const float *weights, size_t panel, int width,
                          float *packed) {
-  size_t inner = op->inner, stride = op->weights.stride;
-  for (int p = 0; p < width; ++p, packed += inner * 16) {
-    size_t column = (panel + (size_t)p) * 16;
-    if (op->layout == LATENT_LAYOUT_INNER_BY_COLUMNS) {
-      for (size_t k = 0; k < inner; ++k)
-        vf_store(packed + k * 16, load_panel(weights + k * stride, column, op->columns, stride));
-      continue;
-    }
-    size_t columns = op->columns - column < 16 ? op->columns - column : 16;
-    for (size_t k = 0; k < inner; k += 16) {
-      vf block[16];
-      for (size_t n = 0; n < 16; ++n)
-        block[n] = n < columns ? load_panel(weights + (column + n) * stride, k, inner, stride)
-                               : (vf){};
-      transpose_block(block, packed + k * 16, (int)(inner - k < 16 ? inner - k : 16));
-    }
+  for (int p = 0; p < width; ++p, packed += (size_t)op->inner * 16) {
+    size_t column = (panel + (size_t)p) * 16, stride = op->weights.stride;
+    size_t lanes = op->columns - column < 16 ? op->columns - column : 16;
+    pack_panel(op->layout, op->inner, (int)lanes, weights + column_offset(op->layout, stride, column),
+               stride, packed, 16);
   }
 }
 

@@ -197,6 +197,72 @@ static void check_machine(const latent_kernels *kernels) {
   }
 }
 
+// MARK: Panels
+
+// Lanes of panels that nobody asked for, and what lies between rows of a matrix, hold this.
+static const float other = 77;
+
+static float *ending_at(int page, size_t count) {
+  float *at = (float *)(void *)(pages[page].start + pages[page].size) - count;
+  for (size_t i = 0; i < count; ++i) at[i] = other;
+  return at;
+}
+
+// Every element of a matrix goes to its lane and back, and no other number changes.
+static void check_panels(const latent_kernels *kernels, latent_layout layout, size_t inner, size_t count,
+                         size_t start, size_t more) {
+  bool by_inner = layout == LATENT_LAYOUT_INNER_BY_COLUMNS;
+  size_t columns = start + count, rows = by_inner ? inner : count, width = by_inner ? count : inner;
+  size_t stride = width + more, size = rows ? (rows - 1) * stride + width : 0;
+  size_t room = (columns + 15) / 16 * 16 * inner;
+  float *matrix = ending_at(0, size), *panels = ending_at(1, room), *back = ending_at(2, size);
+  for (size_t i = 0; i < size; ++i) matrix[i] = (float)i;
+  kernels->pack(layout, inner, count, matrix, stride, panels, start);
+  size_t changed = 0;
+  for (size_t i = 0; i < room; ++i) changed += panels[i] != other;
+  size_t expected = 0;
+  for (size_t k = 0; k < inner; ++k)
+    for (size_t n = 0; n < count; ++n) {
+      float value = matrix[by_inner ? k * stride + n : n * stride + k];
+      size_t column = start + n;
+      float found = panels[column / 16 * inner * 16 + k * 16 + column % 16];
+      expected += value != other;
+      if (found != value) fail("packed", (double)k, found, value);
+    }
+  if (changed != expected) fail("other lanes", (double)changed, (double)changed, (double)expected);
+  kernels->unpack(layout, inner, count, panels, start, back, stride);
+  for (size_t i = 0; i < size; ++i) {
+    float value = i % stride < width ? matrix[i] : other;
+    if (back[i] != value) fail("unpacked", (double)i, back[i], value);
+  }
+}
+
+static void check_transposed(const latent_kernels *kernels, size_t inner, size_t columns) {
+  size_t room = (columns + 15) / 16 * 16 * inner, turned = (inner + 15) / 16 * 16 * columns;
+  float *weights = ending_at(0, room), *transposed = ending_at(1, turned);
+  for (size_t i = 0; i < room; ++i) weights[i] = (float)i;
+  kernels->transpose(inner, columns, weights, transposed);
+  for (size_t n = 0; n < columns; ++n)
+    for (size_t k = 0; k < (inner + 15) / 16 * 16; ++k) {
+      // What pads the copy is zero.
+      float value = k < inner ? weights[n / 16 * inner * 16 + k * 16 + n % 16] : 0;
+      float found = transposed[k / 16 * columns * 16 + n * 16 + k % 16];
+      if (found != value) fail("transposed", (double)k, found, value);
+    }
+}
+
+static void check_layouts(const latent_kernels *kernels) {
+  uint64_t state = 5;
+  for (int round = 0; round < 400; ++round) {
+    size_t inner = test_random(&state) % 36, count = test_random(&state) % 50;
+    size_t start = test_random(&state) % 3 ? test_random(&state) % 40 : 0;
+    size_t more = test_random(&state) % 2 ? test_random(&state) % 20 : 0;
+    check_panels(kernels, round % 2 ? LATENT_LAYOUT_INNER_BY_COLUMNS : LATENT_LAYOUT_COLUMNS_BY_INNER, inner,
+                 count, start, more);
+    check_transposed(kernels, inner, count);
+  }
+}
+
 // MARK: Looking at vectors
 
 static void check_vectors(void) {
@@ -235,7 +301,7 @@ static void check_vectors(void) {
 
 int main(int count, char **arguments) {
   const char *name = count == 3 && !strcmp(arguments[1], "--isa") ? arguments[2] : NULL;
-  for (int i = 0; i < 3; ++i) pages[i] = guarded_make(8192, true);
+  for (int i = 0; i < 3; ++i) pages[i] = guarded_make(16384, true);
   guarded_watch(message, pages, &page_count);
   int sets = 0;
   snprintf(message, sizeof(message), "vectors");
@@ -259,6 +325,7 @@ int main(int count, char **arguments) {
     check_doubles("log in double", kernels->log_double, logl, 1.0 * more + plus);
     check_random(kernels);
     check_machine(kernels);
+    check_layouts(kernels);
   }
   printf("single kernels of %d sets, %d failed\n", sets, failures);
   return failures > 0 || sets == 0;

@@ -108,116 +108,14 @@ public struct ParameterLayout: Sendable {
   }
 }
 
-// MARK: Named tensors
-
-/// One named tensor and where each of its elements lies in the storage.
-public struct TensorSlot: Sendable {
-  /// "encoder.layers.0.weight" and the like.
-  public let name: String
-  /// [outputs, inputs] of a weight, [count] of a bias or a vector.
-  public let shape: [Int]
-  /// How many elements it has.
-  public var count: Int { shape.reduce(1, *) }
-  /// Where the storage of its layer or vector ends.
-  let end: Int
-  let offset: @Sendable (Int) -> Int
-
-  /// Where its elements lie in the storage, in row-major order.
-  public var positions: [Int] { (0..<count).map(offset) }
-
-  init(name: String, shape: [Int], end: Int, offset: @escaping @Sendable (Int) -> Int) {
-    self.name = name
-    self.shape = shape
-    self.end = end
-    self.offset = offset
-  }
-}
-
-/// Which of the storages that are laid out alike.
-public enum ParameterAspect: Sendable {
-  /// The parameters themselves.
-  case values
-  /// d loss / d parameters, of the last backward pass.
-  case gradients
-  /// Adam's, scaled: m / (1 − β₁).
-  case firstMoments
-  /// Adam's, scaled: v / (1 − β₂).
-  case secondMoments
-}
-
 extension Parameters {
-  /// All named tensors, in the order of the layers.
-  public var slots: [TensorSlot] {
-    layers.flatMap { layer in
-      let end = layer.bias + layer.biasCount
-      return layer.slices.flatMap { slice in
-        [
-          TensorSlot(
-            name: slice.name + ".weight", shape: [slice.count, layer.inputs], end: end
-          ) { index in
-            let (output, input) = index.quotientAndRemainder(dividingBy: layer.inputs)
-            return layer.weights + Panels.index(input, slice.packed(output), rows: layer.inputs)
-          },
-          TensorSlot(name: slice.name + ".bias", shape: [slice.count], end: end) { index in
-            layer.bias + slice.packed(index)
-          },
-        ]
-      }
-    }
-      + vectors.map { slot in
-        TensorSlot(name: slot.name, shape: [slot.count], end: slot.offset + slot.count) {
-          slot.offset + $0
-        }
-      }
-  }
-
-  /// Where the tensor's values lie.
-  private func storage(
-    _ aspect: ParameterAspect, of slot: TensorSlot
-  ) -> UnsafeMutablePointer<Float> {
-    precondition(
-      slot.end <= values.count, "the tensor \(slot.name) is one of these parameters' slots")
-    return storage(aspect).pointer
-  }
-
-  func storage(_ aspect: ParameterAspect) -> Storage<Float> {
-    switch aspect {
-    case .values: values
-    case .gradients: gradients
-    case .firstMoments: firstMoments
-    case .secondMoments: secondMoments
-    }
-  }
-
-  /// The values of a named tensor, row-major.
-  ///
-  /// - Precondition: the slot is one of ``slots``, or of parameters that are laid out alike.
-  public func read(_ slot: TensorSlot, _ aspect: ParameterAspect = .values) -> [Float] {
-    let storage = storage(aspect, of: slot)
-    return (0..<slot.count).map { storage[slot.offset($0)] }
-  }
-
-  /// Sets a named tensor from row-major values; call ``refreshTransposed()`` after the last one.
-  ///
-  /// - Precondition: the slot is one of ``slots``, or of parameters that are laid out alike, and there
-  ///   are as many values as it has.
-  public func write(_ new: [Float], to slot: TensorSlot, _ aspect: ParameterAspect = .values) {
-    precondition(
-      new.count == slot.count, "\(slot.name) has \(slot.count) values, found \(new.count)")
-    let storage = storage(aspect, of: slot)
-    for (index, value) in new.enumerated() { storage[slot.offset(index)] = value }
-  }
-
   /// Brings the transposed copies in step with the weights.
   public func refreshTransposed() {
+    let kernels = InstructionSet.best.kernels
     for layer in layers {
       guard let start = layer.transposed else { continue }
-      for column in 0..<layer.columns {
-        for input in 0..<layer.inputs {
-          transposed.pointer[start + Panels.index(column, input, rows: layer.columns)] =
-            values.pointer[layer.weights + Panels.index(input, column, rows: layer.inputs)]
-        }
-      }
+      kernels.transpose(
+        layer.inputs, layer.columns, values.pointer + layer.weights, transposed.pointer + start)
     }
   }
 

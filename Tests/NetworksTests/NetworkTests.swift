@@ -87,24 +87,6 @@ import Testing
     #expect(decoded.mean.rows == 8 && decoded.mean.columns == 19)
   }
 
-  @Test func parametersComeBackAsTheyWereWritten() throws {
-    let networks = try VariationalNetworks(
-      Architecture(dimensions: 21, hidden: [18], latentDimensions: 5, likelihood: .gaussian))
-    let parameters = networks.parameters
-    parameters.initialize(seed: 9)
-    let digest = parameters.digest
-    let values = parameters.slots.map { parameters.read($0) }
-    for slot in parameters.slots {
-      parameters.write([Float](repeating: 0, count: slot.count), to: slot)
-    }
-    #expect(parameters.digest != digest)
-    for (slot, value) in zip(parameters.slots, values) { parameters.write(value, to: slot) }
-    #expect(parameters.digest == digest)
-    #expect(Set(parameters.slots.map(\.name)).count == parameters.slots.count)
-    #expect(
-      parameters.learnedCount == 21 * 18 + 18 + 2 * (18 * 5 + 5) + 5 * 18 + 18 + 2 * (18 * 21 + 21))
-  }
-
   /// Six values are not 2 x 3 ones.
   @Test(arguments: [
     (2, 2, 3, 2), (2, 2, 1, 6), (2, 2, 2, 2), (1, 4, 2, 3), (4, 1, 2, 3), (3, 2, 3, 3),
@@ -229,15 +211,6 @@ import Testing
     }
     #expect(throws: SettingError.self) {
       try VariationalNetworks(Architecture(dimensions: 1 << 20, hidden: hidden))
-    }
-  }
-
-  /// A tensor of larger parameters is the program's mistake, which ends it before memory is harmed.
-  @Test func tensorsOfOtherParametersEndTheProgram() async {
-    await #expect(processExitsWith: .failure) {
-      let small = try VariationalNetworks(Architecture(dimensions: 1, hidden: [])).parameters
-      let large = try VariationalNetworks(Architecture(dimensions: 900, hidden: [])).parameters
-      _ = small.read(large.slots.last!)
     }
   }
 

@@ -6,6 +6,13 @@ public enum WeightLayout: Sendable {
   case inputsByOutputs
   /// [outputs x inputs], as PyTorch's `Linear.weight`: y = x Wᵀ.
   case outputsByInputs
+
+  var code: latent_layout {
+    switch self {
+    case .inputsByOutputs: LATENT_LAYOUT_INNER_BY_COLUMNS
+    case .outputsByInputs: LATENT_LAYOUT_COLUMNS_BY_INNER
+    }
+  }
 }
 
 /// y = activation(x W + b) in one pass, on weights that are packed once and used many times.
@@ -52,15 +59,9 @@ public final class PackedLinear: @unchecked Sendable {
     self.weights = Storage(count: panels * 16 * inputs)
     self.bias = Storage(count: panels * 16)
     for (index, value) in (bias ?? []).enumerated() { self.bias.pointer[index] = value }
-    for input in 0..<inputs {
-      for output in 0..<outputs {
-        self.weights.pointer[Panels.index(input, output, rows: inputs)] =
-          switch layout {
-          case .inputsByOutputs: weights[input * outputs + output]
-          case .outputsByInputs: weights[output * inputs + input]
-          }
-      }
-    }
+    InstructionSet.best.kernels.pack(
+      layout.code, inputs, outputs, weights, layout == .inputsByOutputs ? outputs : inputs,
+      self.weights.pointer, 0)
     var operation = PlanOperation()
     operation.kind = LATENT_OP_LINEAR_FORWARD
     operation.activation = activation.code

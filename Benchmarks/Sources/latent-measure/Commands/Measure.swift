@@ -14,6 +14,6 @@ import ArgumentParser
     subcommands: [
       Step.self, Phases.self, Trainer.self, Passes.self, Product.self, Elementwise.self,
       Stream.self, Threads.self, Ones.self, Unpacked.self, Allocations.self, CallCosts.self,
-      Profiler.self, Serve.self,
+      Handover.self, Profiler.self, Serve.self,
     ])
 }

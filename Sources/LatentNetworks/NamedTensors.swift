@@ -1,0 +1,150 @@
+import LatentKernels
+
+/// One named tensor and where each of its elements lies in the storage.
+public struct TensorSlot: Sendable {
+  /// "encoder.layers.0.weight" and the like.
+  public let name: String
+  /// [outputs, inputs] of a weight, [count] of a bias or a vector.
+  public let shape: [Int]
+  /// How many elements it has.
+  public var count: Int { shape.reduce(1, *) }
+  /// Where its panels begin in the storage, and their rows: one of a bias or a vector.
+  let start, inputs: Int
+  /// Its outputs among the panels' columns.
+  let columns: ColumnSlice
+  /// Where the storage of its layer or vector ends.
+  let end: Int
+
+  /// Where its elements lie in the storage, in row-major order.
+  public var positions: [Int] {
+    (0..<count).map { index in
+      let (output, input) = index.quotientAndRemainder(dividingBy: inputs)
+      return start + Panels.index(input, columns.packed(output), rows: inputs)
+    }
+  }
+
+  /// Its outputs in runs of columns that lie side by side: the first of them, their number, and the first
+  /// packed column.
+  fileprivate var runs: [(output: Int, count: Int, packed: Int)] {
+    guard columns.paired else { return [(0, columns.count, columns.start)] }
+    return stride(from: 0, to: columns.count, by: 16).map {
+      ($0, min(16, columns.count - $0), columns.packed($0))
+    }
+  }
+
+  /// From panels in a storage to rows[outputs x inputs].
+  fileprivate func read(_ storage: Storage<Float>, into rows: UnsafeMutablePointer<Float>) {
+    let kernels = InstructionSet.best.kernels
+    for run in runs {
+      kernels.unpack(
+        LATENT_LAYOUT_COLUMNS_BY_INNER, inputs, run.count, storage.pointer + start, run.packed,
+        rows + run.output * inputs, inputs)
+    }
+  }
+
+  /// And back; lanes of other tensors, and of none, stay as they are.
+  fileprivate func write(_ rows: UnsafePointer<Float>, to storage: Storage<Float>) {
+    let kernels = InstructionSet.best.kernels
+    for run in runs {
+      kernels.pack(
+        LATENT_LAYOUT_COLUMNS_BY_INNER, inputs, run.count, rows + run.output * inputs, inputs,
+        storage.pointer + start, run.packed)
+    }
+  }
+}
+
+/// Which of the storages that are laid out alike.
+public enum ParameterAspect: Sendable {
+  /// The parameters themselves.
+  case values
+  /// d loss / d parameters, of the last backward pass.
+  case gradients
+  /// Adam's, scaled: m / (1 − β₁).
+  case firstMoments
+  /// Adam's, scaled: v / (1 − β₂).
+  case secondMoments
+}
+
+extension Parameters {
+  /// All named tensors, in the order of the layers.
+  public var slots: [TensorSlot] {
+    layers.flatMap { layer in
+      let end = layer.bias + layer.biasCount
+      return layer.slices.flatMap { slice in
+        [
+          TensorSlot(
+            name: slice.name + ".weight", shape: [slice.count, layer.inputs], start: layer.weights,
+            inputs: layer.inputs, columns: slice, end: end),
+          TensorSlot(
+            name: slice.name + ".bias", shape: [slice.count], start: layer.bias, inputs: 1,
+            columns: slice, end: end),
+        ]
+      }
+    }
+      + vectors.map { vector in
+        TensorSlot(
+          name: vector.name, shape: [vector.count], start: vector.offset, inputs: 1,
+          columns: ColumnSlice(name: vector.name, count: vector.count),
+          end: vector.offset + vector.count)
+      }
+  }
+
+  func storage(_ aspect: ParameterAspect) -> Storage<Float> {
+    switch aspect {
+    case .values: values
+    case .gradients: gradients
+    case .firstMoments: firstMoments
+    case .secondMoments: secondMoments
+    }
+  }
+
+  /// Where the tensor's values lie.
+  private func storage(_ aspect: ParameterAspect, of slot: TensorSlot) -> Storage<Float> {
+    precondition(
+      slot.end <= values.count, "the tensor \(slot.name) is one of these parameters' slots")
+    return storage(aspect)
+  }
+
+  private func expect(_ count: Int, of slot: TensorSlot) {
+    precondition(count == slot.count, "\(slot.name) has \(slot.count) values, found \(count)")
+  }
+
+  /// The values of a named tensor, row-major.
+  ///
+  /// - Precondition: the slot is one of ``slots``, or of parameters that are laid out alike.
+  public func read(_ slot: TensorSlot, _ aspect: ParameterAspect = .values) -> [Float] {
+    let storage = storage(aspect, of: slot)
+    return [Float](unsafeUninitializedCapacity: slot.count) { rows, count in
+      slot.read(storage, into: rows.baseAddress!)
+      count = slot.count
+    }
+  }
+
+  /// As ``read(_:_:)``, into memory of the caller's.
+  ///
+  /// - Precondition: as there, and there is room for as many values as the tensor has.
+  public func read(
+    _ slot: TensorSlot, _ aspect: ParameterAspect = .values, into rows: inout MutableSpan<Float>
+  ) {
+    expect(rows.count, of: slot)
+    let storage = storage(aspect, of: slot)
+    rows.withUnsafeMutableBufferPointer { slot.read(storage, into: $0.baseAddress!) }
+  }
+
+  /// Sets a named tensor from row-major values; call ``refreshTransposed()`` after the last one.
+  ///
+  /// - Precondition: the slot is one of ``slots``, or of parameters that are laid out alike, and there
+  ///   are as many values as it has.
+  public func write(_ new: [Float], to slot: TensorSlot, _ aspect: ParameterAspect = .values) {
+    write(new.span, to: slot, aspect)
+  }
+
+  /// As ``write(_:to:_:)`` of an array.
+  ///
+  /// - Precondition: as there.
+  public func write(_ new: Span<Float>, to slot: TensorSlot, _ aspect: ParameterAspect = .values) {
+    expect(new.count, of: slot)
+    let storage = storage(aspect, of: slot)
+    new.withUnsafeBufferPointer { slot.write($0.baseAddress!, to: storage) }
+  }
+}
