@@ -150,8 +150,8 @@ import Testing
     try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap { Int32($0) }.filter {
       // "PID (name) state parent ...": no name of ours has a parenthesis.
       let stat = (try? String(contentsOfFile: "/proc/\($0)/stat", encoding: .utf8)) ?? ""
-      return stat.split(separator: ")").last?.split(separator: " ").dropFirst().first
-        == "\(parent)"[...]
+      let fields = stat.split(separator: ")").last?.split(separator: " ") ?? []
+      return fields.count > 1 && fields[1] == String(parent)
     }.sorted()
   }
 

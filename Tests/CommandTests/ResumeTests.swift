@@ -206,7 +206,7 @@ extension RunCommandTests {
     /// The run's columns are found by name, or by position where a file has no names.
     @Test func columnsInAnotherOrder() throws {
       let place = try Workspace()
-      let rows = (0..<40).map { [Double($0 % 7), Double($0 % 5), Double($0 % 3)] }
+      let rows = (0..<40).map { row in [7, 5, 3].map { Double(row % $0) } }
       func write(_ name: String, _ header: String, _ order: [Int]) throws {
         let lines = rows.map { row in order.map { String(row[$0]) }.joined(separator: ",") }
         try place.write(name, (header + lines.joined(separator: "\n") + "\n").utf8)

@@ -80,8 +80,9 @@ import Testing
       }
 
       private func distance(_ a: Color, _ b: Color) -> Int {
-        [(a.red, b.red), (a.green, b.green), (a.blue, b.blue)].reduce(0) {
-          $0 + (Int($1.0) - Int($1.1)) * (Int($1.0) - Int($1.1))
+        zip([a.red, a.green, a.blue], [b.red, b.green, b.blue]).reduce(0) { sum, levels in
+          let difference = Int(levels.0) - Int(levels.1)
+          return sum + difference * difference
         }
       }
 

@@ -33,12 +33,14 @@ struct Truth: LinearGaussianModel {
   var scale: [Double]?
 
   init(columns: Int, factors: Int) {
-    mean = (0..<columns).map { Double($0 % 5) - 2 }
-    uniquenesses = (0..<columns).map { 0.3 + Double($0 * 7 % 10) / 10 }
+    mean = (0..<columns).map { Double($0 % 5 - 2) }
+    uniquenesses = (0..<columns).map { Double($0 * 7 % 10 + 3) / 10 }
     loadings = Matrix(rows: columns, columns: factors)
     for i in 0..<columns {
       for k in 0..<factors {
-        loadings[i, k] = sin(Double(3 * i + 5 * k + i * k) + 0.5) * 1.2 / Double(k + 1)
+        let place: Int = 3 * i + 5 * k + i * k
+        let angle: Double = Double(place) + 0.5
+        loadings[i, k] = sin(angle) * 1.2 / Double(k + 1)
       }
     }
   }

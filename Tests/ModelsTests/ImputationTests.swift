@@ -132,8 +132,8 @@ import Testing
     let architecture = Architecture(
       dimensions: 9, hidden: [7], latentDimensions: 2, activation: .tanh, likelihood: likelihood)
     let model = try VAE(VAEConfiguration(architecture: architecture))
-    var matrix = try Matrix(
-      rows: 12, columns: 9, values: (0..<108).map { Float(($0 * 7919 + 13) % 101) / 101 })
+    let values = (0..<108).map { (index: Int) -> Float in Float((index * 7919 + 13) % 101) / 101 }
+    var matrix = try Matrix(rows: 12, columns: 9, values: values)
     try model.initialize(for: Rows(matrix), seed: 4)
     let complete = BatchSource(Rows(matrix), transform: .none)
     for index in 0..<54 where index % 3 == 1 { matrix.values[index] = .nan }

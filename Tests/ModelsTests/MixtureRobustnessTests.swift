@@ -95,11 +95,11 @@
     }
 
     @Test(arguments: kinds) func oneRowAndOneColumn(kind: CovarianceKind) throws {
-      let single = try rows([[3, -2]])
+      let single = try rows([[3, -2] as [Double]])
       let (model, report) = try GaussianMixture.fit(
         single, MixtureConfiguration(components: 1, covariance: kind))
       #expect(model.means.values == [3, -2] && report.logLikelihood.isFinite)
-      let column = try rows((0..<40).map { [Double($0 % 2) * 10 + Double($0) / 40] })
+      let column = try rows((0..<40).map { row -> [Double] in [Double(row % 2 * 400 + row) / 40] })
       let (two, _) = try GaussianMixture.fit(
         column, MixtureConfiguration(components: 2, covariance: kind))
       #expect(two.means.values.sorted()[0] < 1 && two.means.values.sorted()[1] > 10)

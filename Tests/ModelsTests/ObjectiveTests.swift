@@ -13,7 +13,9 @@ import Testing
     let architecture = Architecture(
       dimensions: 19, hidden: [11], latentDimensions: 3, activation: .tanh, likelihood: likelihood)
     let model = try VAE(VAEConfiguration(architecture: architecture))
-    let values = (0..<Self.rowCount * 19).map { Float(($0 * 7919 + 13) % 101) / 101 }
+    let values = (0..<Self.rowCount * 19).map { (index: Int) -> Float in
+      Float((index * 7919 + 13) % 101) / 101
+    }
     let rows = Rows(try Matrix(rows: Self.rowCount, columns: 19, values: values))
     try model.initialize(for: rows, seed: 3)
     return (model, BatchSource(rows, transform: .none))

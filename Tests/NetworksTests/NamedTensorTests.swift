@@ -69,8 +69,9 @@ import Testing
     let w = (0..<35 * 19).map { Float($0 % 23) - 11 }
     decoder.parameters.write(w, to: weights)
     decoder.parameters.refreshTransposed()
-    let z = try Matrix(rows: 3, columns: 19, values: (0..<57).map { Float($0 % 5) })
-    let dy = try Matrix(rows: 3, columns: 35, values: (0..<105).map { Float($0 % 7) - 3 })
+    func numbers(_ count: Int) -> [Float] { (0..<count).map { Float($0 % 7 - 3) } }
+    let z = try Matrix(rows: 3, columns: 19, values: numbers(57))
+    let dy = try Matrix(rows: 3, columns: 35, values: numbers(105))
     _ = try decoder.forward(z)
     let dz = try decoder.backward(z, outputGradient: dy)
     for row in 0..<3 {

@@ -21,8 +21,9 @@ struct SVGAxes {
       }
       let powers = Int(floor(log10(range.lowerBound)))...Int(ceil(log10(range.upperBound)))
       let factors = powers.count > 4 ? [1.0] : powers.count > 2 ? [1, 3] : [1, 2, 5]
-      return powers.flatMap { power in factors.map { $0 * pow(10, Double(power)) } }
-        .filter { range.contains($0) }
+      let values = powers.flatMap { power -> [Double] in factors.map { $0 * pow(10, Double(power)) }
+      }
+      return values.filter { range.contains($0) }
         .map { ($0, $0 >= 1 ? String(format: "%.0f", $0) : String(format: "%.6g", $0)) }
     }
   }
