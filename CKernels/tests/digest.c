@@ -179,18 +179,36 @@ static digest elementwise_digest(elementwise *function, uint64_t every) {
   return value;
 }
 
+// Weights into panels, their transposed copy, and that one out of panels.
+static digest packing_digest(const latent_kernels *table) {
+  enum { INNER = 37, COLUMNS = 41, START = 5, WIDE = 48 };
+  float matrix[INNER * COLUMNS], panels[INNER * WIDE] = {0}, transposed[WIDE * WIDE];
+  digest value = DIGEST_START;
+  for (size_t i = 0; i < INNER * COLUMNS; ++i) matrix[i] = (float)i;
+  for (int layout = LATENT_LAYOUT_INNER_BY_COLUMNS; layout <= LATENT_LAYOUT_COLUMNS_BY_INNER; ++layout) {
+    size_t stride = layout == LATENT_LAYOUT_INNER_BY_COLUMNS ? COLUMNS : INNER;
+    table->pack((latent_layout)layout, INNER, COLUMNS, matrix, stride, panels, START);
+    table->transpose(INNER, START + COLUMNS, panels, transposed);
+    value = digest_floats(value, INNER * WIDE, panels);
+    value = digest_floats(value, WIDE * (START + COLUMNS), transposed);
+    table->unpack((latent_layout)layout, INNER, COLUMNS, panels, START, matrix, stride);
+  }
+  return digest_floats(value, INNER * COLUMNS, matrix);
+}
+
 static void kernels(report *to, const latent_kernels *table, uint64_t every) {
   const struct {
     const char *name;
     elementwise *function;
-  } functions[] = {{"exp", table->exp},           {"log", table->log},
-                   {"log1p", table->log1p},       {"tanh", table->tanh},
-                   {"sigmoid", table->sigmoid},   {"softplus", table->softplus},
-                   {"elu", table->elu},           {"erf", table->erf}};
+  } functions[] = {{"kernel exp", table->exp},         {"kernel log", table->log},
+                   {"kernel log1p", table->log1p},     {"kernel tanh", table->tanh},
+                   {"kernel sigmoid", table->sigmoid}, {"kernel softplus", table->softplus},
+                   {"kernel elu", table->elu},         {"kernel erf", table->erf}};
   for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); ++i)
     if (chosen(functions[i].name))
       add(to, functions[i].name, elementwise_digest(functions[i].function, every));
-  if (!chosen("random")) return;
+  if (chosen("kernel pack")) add(to, "kernel pack", packing_digest(table));
+  if (!chosen("kernel random")) return;
   digest words = DIGEST_START, normals = DIGEST_START;
   for (uint32_t row = 0; row < 40; ++row) {
     uint32_t bits[1000];
@@ -201,8 +219,8 @@ static void kernels(report *to, const latent_kernels *table, uint64_t every) {
     words = digest_words(words, count, bits);
     normals = digest_floats(normals, count, values);
   }
-  add(to, "random_bits", words);
-  add(to, "random_normal", normals);
+  add(to, "kernel random_bits", words);
+  add(to, "kernel random_normal", normals);
 }
 
 // MARK: The program
