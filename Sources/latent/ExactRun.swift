@@ -59,7 +59,7 @@ struct ExactRun {
     case "latent.factors": return try FactorAnalysis.load(path)
     case "latent.ppca": return try ProbabilisticPCA.load(path)
     #if OpenBLAS
-      case "latent.mixture": return try GaussianMixture(contentsOf: path)
+      case "latent.mixture": return try GaussianMixture.load(path)
     #endif
     default: return nil
     }

@@ -56,7 +56,7 @@
           configuration: TableSettings(
             command: "fit mixture", data: source, seed: table.seed, columnNames: data.columnNames,
             model: MixtureSettings(model)))
-        try fitted.write(to: run.model)
+        try fitted.save(to: run.model)
         try ScoreQuantiles.write(scores, of: data, gapless: gapless, to: run)
         try summary.write(to: run.components)
         try fit.writeMetrics(to: run, logScale: standard?.logScale ?? 0)

@@ -76,7 +76,7 @@
         for (k, map) in segmentation.probabilities.enumerated() {
           try PNG.write(map, to: directory.path + "/probability-\(k + 1).png")
         }
-        try segmentation.model.write(to: directory.model)
+        try segmentation.model.save(to: directory.model)
       } catch {
         directory.remove()
         throw error

@@ -17,8 +17,8 @@
     }
 
     private func compareMixtures(_ one: String, _ other: String) throws {
-      let a = try GaussianMixture(contentsOf: "\(place.path)/\(one)/model.safetensors")
-      let b = try GaussianMixture(contentsOf: "\(place.path)/\(other)/model.safetensors")
+      let a = try GaussianMixture.load("\(place.path)/\(one)/model.safetensors")
+      let b = try GaussianMixture.load("\(place.path)/\(other)/model.safetensors")
       #expect(difference(a.weights, b.weights) < 1e-9)
       #expect(difference(a.means.values, b.means.values) < 1e-9)
       for k in 0..<a.components {

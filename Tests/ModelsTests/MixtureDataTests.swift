@@ -304,8 +304,8 @@
         MixtureConfiguration(components: 3, covariance: kind, maximumIterations: 3))
       let path = NSTemporaryDirectory() + "mixture-\(UUID().uuidString).safetensors"
       defer { try? FileManager.default.removeItem(atPath: path) }
-      try model.write(to: path)
-      #expect(try GaussianMixture(contentsOf: path) == model)
+      try model.save(to: path)
+      #expect(try GaussianMixture.load(path) == model)
       var file = try model.tensorFile()
       file.tensors["means"] = nil
       #expect(throws: FileError.self) { try GaussianMixture(file, name: "broken") }

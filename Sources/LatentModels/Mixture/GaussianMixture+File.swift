@@ -10,7 +10,7 @@ extension GaussianMixture {
   ///
   /// - Parameter metadata: more of it, such as column names; keys that begin with "latent." are ours.
   /// - Throws: ``FileError``.
-  public func write(to path: String, metadata: [String: String] = [:]) throws {
+  public func save(to path: String, metadata: [String: String] = [:]) throws {
     try tensorFile(metadata: metadata).write(to: path)
   }
 
@@ -42,11 +42,11 @@ extension GaussianMixture {
     return file
   }
 
-  /// Reads a model that ``write(to:metadata:)`` wrote.
+  /// Reads a model that ``save(to:metadata:)`` wrote.
   ///
   /// - Throws: ``FileError`` for a file that is not such a model, whatever is wrong with it.
-  public init(contentsOf path: String) throws {
-    try self.init(TensorFile(contentsOf: path), name: path)
+  public static func load(_ path: String) throws -> GaussianMixture {
+    try GaussianMixture(TensorFile(contentsOf: path), name: path)
   }
 
   /// - Parameter name: what errors call the file.
