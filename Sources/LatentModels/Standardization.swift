@@ -7,9 +7,13 @@ public struct Standardization: Codable, Sendable, Equatable {
   /// Of each column: its standard deviation, or 1 where that is zero.
   public let scale: [Double]
 
-  /// Means and scales that are known already, as many of one as of the other.
-  public init(mean: [Double], scale: [Double]) {
-    precondition(mean.count == scale.count)
+  /// Means and scales that are known already.
+  ///
+  /// - Throws: ``ShapeError`` where there are not as many of one as of the other.
+  public init(mean: [Double], scale: [Double]) throws {
+    guard mean.count == scale.count else {
+      throw ShapeError("\(mean.count) means need as many scales, found \(scale.count).")
+    }
     self.mean = mean
     self.scale = scale
   }
@@ -111,9 +115,11 @@ public struct Standardization: Codable, Sendable, Equatable {
     scale.reduce(0) { $0 + InstructionSet.reproducible.logarithm($1) }
   }
 
-  /// The rows with every value standardized, as doubles; they must have as many columns as there are means.
-  public func apply(_ rows: Rows) -> Rows {
-    precondition(rows.columns == mean.count, "a standardization is of the rows' columns")
+  /// The rows with every value standardized, as doubles.
+  ///
+  /// - Throws: ``ShapeError`` where they have not as many columns as there are means.
+  public func apply(_ rows: Rows) throws -> Rows {
+    try expect(columns: rows.columns)
     var matrix: Matrix<Double> = rows.matrix()
     for row in 0..<matrix.rows {
       for column in 0..<matrix.columns {
@@ -121,6 +127,13 @@ public struct Standardization: Codable, Sendable, Equatable {
       }
     }
     return Rows(matrix)
+  }
+
+  fileprivate func expect(columns: Int) throws {
+    guard columns == mean.count else {
+      throw ShapeError(
+        "The standardization is of \(mean.count) columns, the rows have \(columns).")
+    }
   }
 }
 
@@ -146,11 +159,7 @@ public struct StandardizedRows<Source: RowSource>: RowSource {
   public func forEachChunk(
     of size: Int, _ body: (_ first: Int, _ rows: Rows) throws -> Void
   ) throws {
-    guard columns == standardization.mean.count else {
-      throw ShapeError(
-        "The standardization is of \(standardization.mean.count) columns, the rows have \(columns)."
-      )
-    }
+    try standardization.expect(columns: columns)
     try source.forEachChunk(of: size) { try body($0, standardization.apply($1)) }
   }
 }

@@ -1,7 +1,7 @@
 import LatentKernels
 
 /// One named tensor and where each of its elements lies in the storage.
-public struct TensorSlot: Sendable {
+public struct TensorSlot: Sendable, Equatable {
   /// "encoder.layers.0.weight" and the like.
   public let name: String
   /// [outputs, inputs] of a weight, [count] of a bias or a vector.
@@ -12,8 +12,6 @@ public struct TensorSlot: Sendable {
   let start, inputs: Int
   /// Its outputs among the panels' columns.
   let columns: ColumnSlice
-  /// Where the storage of its layer or vector ends.
-  let end: Int
 
   /// Where its elements lie in the storage, in row-major order.
   public var positions: [Int] {
@@ -65,28 +63,78 @@ public enum ParameterAspect: Sendable {
   case secondMoments
 }
 
-extension Parameters {
+extension ParameterLayout {
   /// All named tensors, in the order of the layers.
-  public var slots: [TensorSlot] {
+  var slots: [TensorSlot] {
     layers.flatMap { layer in
-      let end = layer.bias + layer.biasCount
-      return layer.slices.flatMap { slice in
+      layer.slices.flatMap { slice in
         [
           TensorSlot(
             name: slice.name + ".weight", shape: [slice.count, layer.inputs], start: layer.weights,
-            inputs: layer.inputs, columns: slice, end: end),
+            inputs: layer.inputs, columns: slice),
           TensorSlot(
             name: slice.name + ".bias", shape: [slice.count], start: layer.bias, inputs: 1,
-            columns: slice, end: end),
+            columns: slice),
         ]
       }
     }
       + vectors.map { vector in
         TensorSlot(
           name: vector.name, shape: [vector.count], start: vector.offset, inputs: 1,
-          columns: ColumnSlice(name: vector.name, count: vector.count),
-          end: vector.offset + vector.count)
+          columns: ColumnSlice(name: vector.name, count: vector.count))
       }
+  }
+}
+
+extension Parameters {
+  /// The values of a named tensor, row-major.
+  ///
+  /// - Throws: ``ShapeError`` when the slot is none of ``slots``, nor of parameters laid out alike.
+  public func read(_ slot: TensorSlot, _ aspect: ParameterAspect = .values) throws -> [Float] {
+    try expect(slot.count, of: slot)
+    return held(slot, aspect)
+  }
+
+  /// As ``read(_:_:)``, into memory of the caller's.
+  ///
+  /// - Throws: ``ShapeError`` as there, and when `rows` has not as many values as the tensor.
+  public func read(
+    _ slot: TensorSlot, _ aspect: ParameterAspect = .values, into rows: inout MutableSpan<Float>
+  ) throws {
+    try expect(rows.count, of: slot)
+    rows.withUnsafeMutableBufferPointer { slot.read(storage(aspect), into: $0.baseAddress!) }
+  }
+
+  /// Sets a named tensor from row-major values; call ``refreshTransposed()`` after the last one.
+  ///
+  /// - Throws: ``ShapeError`` when the slot is none of ``slots``, nor of parameters laid out alike, or when
+  ///   there are not as many values as it has; nothing is written then.
+  public func write(_ new: [Float], to slot: TensorSlot, _ aspect: ParameterAspect = .values) throws
+  {
+    try write(new.span, to: slot, aspect)
+  }
+
+  /// As ``write(_:to:_:)`` of an array.
+  ///
+  /// - Throws: ``ShapeError`` as there.
+  public func write(
+    _ new: Span<Float>, to slot: TensorSlot, _ aspect: ParameterAspect = .values
+  ) throws {
+    try expect(new.count, of: slot)
+    new.withUnsafeBufferPointer { slot.write($0.baseAddress!, to: storage(aspect)) }
+  }
+
+  /// Sets one of ``slots`` to as many values as it has.
+  func hold(_ new: [Float], in slot: TensorSlot) {
+    new.withUnsafeBufferPointer { slot.write($0.baseAddress!, to: values) }
+  }
+
+  /// The values of one of ``slots``.
+  package func held(_ slot: TensorSlot, _ aspect: ParameterAspect = .values) -> [Float] {
+    [Float](unsafeUninitializedCapacity: slot.count) { rows, count in
+      slot.read(storage(aspect), into: rows.baseAddress!)
+      count = slot.count
+    }
   }
 
   func storage(_ aspect: ParameterAspect) -> Storage<Float> {
@@ -98,53 +146,17 @@ extension Parameters {
     }
   }
 
-  /// Where the tensor's values lie.
-  private func storage(_ aspect: ParameterAspect, of slot: TensorSlot) -> Storage<Float> {
-    precondition(
-      slot.end <= values.count, "the tensor \(slot.name) is one of these parameters' slots")
-    return storage(aspect)
-  }
-
-  private func expect(_ count: Int, of slot: TensorSlot) {
-    precondition(count == slot.count, "\(slot.name) has \(slot.count) values, found \(count)")
-  }
-
-  /// The values of a named tensor, row-major.
-  ///
-  /// - Precondition: the slot is one of ``slots``, or of parameters that are laid out alike.
-  public func read(_ slot: TensorSlot, _ aspect: ParameterAspect = .values) -> [Float] {
-    let storage = storage(aspect, of: slot)
-    return [Float](unsafeUninitializedCapacity: slot.count) { rows, count in
-      slot.read(storage, into: rows.baseAddress!)
-      count = slot.count
+  private func expect(_ count: Int, of slot: TensorSlot) throws {
+    guard slots.contains(slot) else {
+      let found =
+        slots.first { $0.name == slot.name }
+        .map { "hold it elsewhere, as \($0.shape)" } ?? "have no such tensor"
+      throw ShapeError(
+        "The slot \(slot.name) \(slot.shape) is of other parameters: these \(found). Take one of their own."
+      )
     }
-  }
-
-  /// As ``read(_:_:)``, into memory of the caller's.
-  ///
-  /// - Precondition: as there, and there is room for as many values as the tensor has.
-  public func read(
-    _ slot: TensorSlot, _ aspect: ParameterAspect = .values, into rows: inout MutableSpan<Float>
-  ) {
-    expect(rows.count, of: slot)
-    let storage = storage(aspect, of: slot)
-    rows.withUnsafeMutableBufferPointer { slot.read(storage, into: $0.baseAddress!) }
-  }
-
-  /// Sets a named tensor from row-major values; call ``refreshTransposed()`` after the last one.
-  ///
-  /// - Precondition: the slot is one of ``slots``, or of parameters that are laid out alike, and there
-  ///   are as many values as it has.
-  public func write(_ new: [Float], to slot: TensorSlot, _ aspect: ParameterAspect = .values) {
-    write(new.span, to: slot, aspect)
-  }
-
-  /// As ``write(_:to:_:)`` of an array.
-  ///
-  /// - Precondition: as there.
-  public func write(_ new: Span<Float>, to slot: TensorSlot, _ aspect: ParameterAspect = .values) {
-    expect(new.count, of: slot)
-    let storage = storage(aspect, of: slot)
-    new.withUnsafeBufferPointer { slot.write($0.baseAddress!, to: storage) }
+    guard count == slot.count else {
+      throw ShapeError("\(slot.name) \(slot.shape) has \(slot.count) values, found \(count).")
+    }
   }
 }

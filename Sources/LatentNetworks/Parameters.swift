@@ -8,6 +8,8 @@ public final class Parameters: @unchecked Sendable {
   public let layers: [LinearLayer]
   /// Learned raw log-variances: name, offset and count.
   public let vectors: [VectorSlot]
+  /// All named tensors, in the order of the layers.
+  public let slots: [TensorSlot]
   /// Parameters, their transposed copies, gradients and Adam's moments, held in panels.
   public let values, transposed, gradients, firstMoments, secondMoments: Storage<Float>
 
@@ -26,6 +28,7 @@ public final class Parameters: @unchecked Sendable {
   public init(_ layout: ParameterLayout) {
     layers = layout.layers
     vectors = layout.vectors
+    slots = layout.slots
     values = Storage(count: layout.count)
     transposed = Storage(count: layout.transposedCount)
     gradients = Storage(count: layout.count + Self.tail)
@@ -123,7 +126,7 @@ extension Parameters {
   public var digest: String {
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325
     for slot in slots {
-      for value in read(slot) {
+      for value in held(slot) {
         var bits = value.bitPattern
         for _ in 0..<4 {
           hash = (hash ^ UInt64(bits & 0xff)) &* 0x100_0000_01b3
@@ -166,14 +169,14 @@ extension Parameters {
     clear()
     for (index, slot) in slots.enumerated() {
       guard slot.shape.count == 2 else {
-        write([Float](repeating: 0, count: slot.count), to: slot)
+        hold([Float](repeating: 0, count: slot.count), in: slot)
         continue
       }
       let limit = (6 / Float(slot.shape[0] + slot.shape[1])).squareRoot()
       var bits = [UInt32](repeating: 0, count: slot.count)
       kernels.random_bits(
         bits.count, seed, LATENT_PURPOSE_INITIALIZATION, 0, UInt32(index), 0, &bits)
-      write(bits.map { (Float($0 >> 8) * 0x1p-23 - 1) * limit }, to: slot)
+      hold(bits.map { (Float($0 >> 8) * 0x1p-23 - 1) * limit }, in: slot)
     }
     refreshTransposed()
   }

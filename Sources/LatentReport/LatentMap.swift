@@ -17,12 +17,14 @@ public struct LatentMap {
   /// - Parameters:
   ///   - means: [rows x L]
   ///   - labels: the class of each row; one colour for all if nil, or with too many classes.
-  /// - Throws: ``SettingError`` when there is no row.
+  /// - Throws: ``SettingError`` when there is no row; ``ShapeError`` when there is not one label a row.
   public init(_ means: Matrix<Float>, labels: [String]?) throws {
     guard means.rows > 0, means.columns > 0 else {
       throw SettingError("A latent map needs at least one row.")
     }
-    precondition(labels == nil || labels!.count == means.rows)
+    if let labels, labels.count != means.rows {
+      throw ShapeError("\(means.rows) rows need as many labels, found \(labels.count).")
+    }
     let step = max(1, Double(means.rows) / Double(Self.maximumRows))
     let chosen = (0..<min(means.rows, Self.maximumRows)).map { Int(Double($0) * step) }
     if means.columns > 2 {

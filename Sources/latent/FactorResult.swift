@@ -79,7 +79,7 @@ struct FactorResult: Encodable {
   init(
     _ model: any FittedFactors, data: TableRows, heldOut: Double?, output: String, seconds: Double,
     backend: FusedBackend
-  ) {
+  ) throws {
     let names = data.columnNames ?? (1...data.rows.columns).map { "x\($0)" }
     kind = model.kind
     (factors, columns) = (model.factors, model.columns)
@@ -94,7 +94,7 @@ struct FactorResult: Encodable {
     uniquenesses = unique
     (self.data, self.output, self.seconds) = (data.name, output, seconds)
     (threads, instructionSet) = (backend.threads, backend.instructionSet.rawValue)
-    table = model.loadingsTable(names: names)
+    table = try model.loadingsTable(names: names)
     warnings = []
     guard let report = model.report else { return }
     if !report.converged {

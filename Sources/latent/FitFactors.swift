@@ -149,7 +149,7 @@ struct FitFactors: SharedCommand {
       if let picture = model.loadingsPicture(columnNames: data.columnNames) {
         try PNG.write(picture, to: run.loadings)
       }
-      let result = FactorResult(
+      let result = try FactorResult(
         model, data: data, heldOut: heldOutScore,
         output: run.path, seconds: (clock.now - begin).seconds, backend: backend)
       try result.page(model, names: data.columnNames, in: run).write(to: run.report)

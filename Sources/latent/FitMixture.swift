@@ -38,7 +38,7 @@
         model.standardize
         ? try Standardization(streaming: data.rows, communicator: communicator) : nil
       var rows = data.rows
-      if let standard { rows = standardized(rows, standard) }
+      if let standard { rows = try standardized(rows, standard) }
       let fit = try MixtureFit(
         rows, of: data, model, seed: table.seed, backend: backend)
       let fitted = try standard.map { try fit.model.inDataUnits($0) } ?? fit.model
@@ -79,8 +79,8 @@
 
     private func standardized(
       _ rows: some RowSource, _ standard: Standardization
-    ) -> any RowSource {
-      if let held = rows as? Rows { return standard.apply(held) }
+    ) throws -> any RowSource {
+      if let held = rows as? Rows { return try standard.apply(held) }
       return StandardizedRows(rows, standard)
     }
 

@@ -285,7 +285,7 @@ import Testing
       _ = try VAE(
         VAEConfiguration(
           architecture: Architecture(dimensions: 2),
-          standardization: Standardization(mean: [0, 0], scale: [1, 2])))
+          standardization: try Standardization(mean: [0, 0], scale: [1, 2])))
     },
     Case("made-up rows", ShapeError.self, "no -1 rows") { _ in
       _ = try ProfileRows.rows(-1, columns: 3, likelihood: .bernoulli)
@@ -296,8 +296,24 @@ import Testing
     Case("rows of another width", ShapeError.self, "expects 4 columns") {
       try $0.model.initialize(for: Rows(Matrix<Float>(rows: 2, columns: 9)), seed: 0)
     },
+    Case("a scale too few", ShapeError.self, "2 means need as many scales, found 1") { _ in
+      _ = try Standardization(mean: [0, 0], scale: [1])
+    },
+    Case("rows of a standardization's width", ShapeError.self, "of 2 columns, the rows have 4") {
+      _ = try Standardization(mean: [0, 0], scale: [1, 1]).apply($0.rows)
+    },
+    Case("a posterior of a row behind the last", ShapeError.self, "rows 0 ..< 3, none of row 3") {
+      _ in _ = try PosteriorStore(count: 3, dimensions: 2).read([0, 3])
+    },
+    Case("posteriors of other dimensions", ShapeError.self, "found 2 x 1") { _ in
+      try PosteriorStore(count: 3, dimensions: 2).write(
+        DiagonalGaussian(standardNormals: 2, dimensions: 1), to: [0, 2])
+    },
+    Case("names of a loadings table", ShapeError.self, "4 columns need as many names") {
+      _ = try $0.truth.loadingsTable(names: ["a"])
+    },
     Case("a standardization of another width", ShapeError.self, "of 2 columns") {
-      let standard = Standardization(mean: [0, 0], scale: [1, 1])
+      let standard = try Standardization(mean: [0, 0], scale: [1, 1])
       try StandardizedRows($0.rows, standard).forEachChunk(of: 3) { _, _ in }
     },
   ]

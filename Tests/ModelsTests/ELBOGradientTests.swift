@@ -35,18 +35,18 @@ import Testing
     for slot in parameters.slots {
       // The one variance that is not learned.
       if likelihood == .gaussianUnit && slot.name == "decoder.rawLogVariance" { continue }
-      let start = parameters.read(slot)
-      let gradient = parameters.read(slot, .gradients)
+      let start = try parameters.read(slot)
+      let gradient = try parameters.read(slot, .gradients)
       let norm = gradient.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
       try #require(norm > 0, "\(slot.name)")
       let step = 0.02
-      func lossAlong(_ distance: Double) -> Double {
-        parameters.write(
+      func lossAlong(_ distance: Double) throws -> Double {
+        try parameters.write(
           zip(start, gradient).map { $0 + Float(distance * Double($1) / norm) }, to: slot)
         return loss()
       }
-      let slope = (lossAlong(step) - lossAlong(-step)) / (2 * step)
-      parameters.write(start, to: slot)
+      let slope = try (lossAlong(step) - lossAlong(-step)) / (2 * step)
+      try parameters.write(start, to: slot)
       #expect(abs(slope - norm) < 0.01 * norm + 1e-4, "\(slot.name): \(slope) for \(norm)")
     }
   }

@@ -46,8 +46,8 @@ import Testing
     func firstGradient(_ limit: Double) throws -> [Double] {
       let trainer = try trainer(limit: limit)
       #expect(try trainer.trainEpoch(stopping: { true }) == nil)
-      return trainer.model.parameters.slots.flatMap {
-        trainer.model.parameters.read($0, .firstMoments).map(Double.init)
+      return try trainer.model.parameters.slots.flatMap {
+        try trainer.model.parameters.read($0, .firstMoments).map(Double.init)
       }
     }
     func norm(_ values: [Double]) -> Double { values.reduce(0) { $0 + $1 * $1 }.squareRoot() }

@@ -41,7 +41,7 @@ import Testing
 
   // MARK: Variational autoencoders
 
-  private func vae(_ change: (inout VAEConfiguration) -> Void) throws -> TensorFile {
+  private func vae(_ change: (inout VAEConfiguration) throws -> Void) throws -> TensorFile {
     var configuration = VAEConfiguration(
       architecture: Architecture(
         dimensions: 2, hidden: [], latentDimensions: 1, likelihood: .gaussian))
@@ -50,7 +50,7 @@ import Testing
       file.tensors[slot.name] = try Tensor(
         shape: slot.shape, values: .float32([Float](repeating: 0, count: slot.count)))
     }
-    change(&configuration)
+    try change(&configuration)
     try file.encode(configuration, as: "configuration")
     return file
   }
@@ -93,7 +93,9 @@ import Testing
 
   @Test func scalesArePositive() throws {
     for scale in [0, -1.0] {
-      let file = try vae { $0.standardization = Standardization(mean: [0, 0], scale: [1, scale]) }
+      let file = try vae {
+        $0.standardization = try Standardization(mean: [0, 0], scale: [1, scale])
+      }
       #expect(message { _ = try VAE.load(file, path: "x") }.contains("Scales of columns must be"))
     }
   }

@@ -59,10 +59,10 @@ import Testing
           likelihood: .gaussianShared)))
     func set(_ name: String, _ values: [Float]) throws {
       let slot = try #require(model.parameters.slots.first { $0.name == name })
-      model.parameters.write(values, to: slot)
+      try model.parameters.write(values, to: slot)
     }
     for slot in model.parameters.slots {
-      model.parameters.write([Float](repeating: 0, count: slot.count), to: slot)
+      try model.parameters.write([Float](repeating: 0, count: slot.count), to: slot)
     }
     // relu(z) + relu(-z) and relu(z) - relu(-z), with noise of e^-2.
     try set("encoder.mean.bias", [1])
@@ -152,11 +152,11 @@ import Testing
       }
       let gradient = try plan(gapped, .gradient)
       gradient.execute(on: ReferenceBackend(), rows: order[...], run: run)
-      let expected = model.parameters.slots.map { model.parameters.read($0, .gradients) }
+      let expected = try model.parameters.slots.map { try model.parameters.read($0, .gradients) }
       for backend in [backend, SIMDBackend()] as [any Backend] {
         gradient.execute(on: backend, rows: order[...], run: run)
         for (slot, expected) in zip(model.parameters.slots, expected) {
-          let found = model.parameters.read(slot, .gradients)
+          let found = try model.parameters.read(slot, .gradients)
           let error = zip(found, expected).map { abs($0 - $1) }.max()!
           #expect(error <= 1e-5 * max(1, expected.map(abs).max()!), "\(backend.name), \(slot.name)")
         }
@@ -167,15 +167,15 @@ import Testing
         return -(0..<12).reduce(0.0) { $0 + Double(loss.bound($1)) } / 12
       }
       for (slot, gradient) in zip(model.parameters.slots, expected) {
-        let start = model.parameters.read(slot)
+        let start = try model.parameters.read(slot)
         let norm = gradient.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
-        func along(_ distance: Double) -> Double {
-          model.parameters.write(
+        func along(_ distance: Double) throws -> Double {
+          try model.parameters.write(
             zip(start, gradient).map { $0 + Float(distance * Double($1) / norm) }, to: slot)
           return value()
         }
-        let slope = (along(0.02) - along(-0.02)) / 0.04
-        model.parameters.write(start, to: slot)
+        let slope = try (along(0.02) - along(-0.02)) / 0.04
+        try model.parameters.write(start, to: slot)
         #expect(abs(slope - norm) < 0.01 * norm + 1e-4, "\(slot.name): \(slope) for \(norm)")
       }
       let whole = try plan(complete, .evaluation)

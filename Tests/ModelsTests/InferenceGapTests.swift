@@ -15,11 +15,11 @@ import Testing
   @Test func closedFormsOfALinearEncoder() throws {
     let model = try truth.autoencoder()
     for slot in model.parameters.slots {
-      let values = model.parameters.read(slot)
+      let values = try model.parameters.read(slot)
       switch slot.name {
-      case "encoder.mean.weight": model.parameters.write(values.map { $0 * 0.85 }, to: slot)
+      case "encoder.mean.weight": try model.parameters.write(values.map { $0 * 0.85 }, to: slot)
       case "encoder.rawLogVariance.bias":
-        model.parameters.write(values.map { $0 + 0.4 }, to: slot)
+        try model.parameters.write(values.map { $0 + 0.4 }, to: slot)
       default: break
       }
     }

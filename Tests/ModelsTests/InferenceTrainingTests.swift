@@ -84,7 +84,7 @@ import Testing
     let files = Set(try FileManager.default.contentsOfDirectory(atPath: place))
     #expect(files == ["checkpoint.safetensors", "posteriors-4.npy"])
     let rows = Array(0..<136)
-    #expect(resumed.posteriors!.read(rows) == inMemory.posteriors!.read(rows))
+    try #expect(resumed.posteriors!.read(rows) == inMemory.posteriors!.read(rows))
   }
 
   /// Stopped after any step and restored, it ends as if it had not been: the epoch's figures, too.

@@ -44,19 +44,19 @@ struct LinearVAE {
       }
       bias[factors + k] = Self.raw(-log(precision[k, k]))
     }
-    func set(_ name: String, _ values: [Float]) {
+    func set(_ name: String, _ values: [Float]) throws {
       for slot in model.parameters.slots where slot.name == name {
-        model.parameters.write(values, to: slot)
+        try model.parameters.write(values, to: slot)
       }
     }
     let half = factors * columns
-    set("encoder.mean.weight", Array(weights.values[..<half]))
-    set("encoder.mean.bias", Array(bias[..<factors]))
-    set("encoder.rawLogVariance.weight", Array(weights.values[half...]))
-    set("encoder.rawLogVariance.bias", Array(bias[factors...]))
-    set("decoder.mean.weight", truth.loadings.values.map { Float($0) })
-    set("decoder.mean.bias", truth.mean.map { Float($0) })
-    set("decoder.rawLogVariance", truth.uniquenesses.map { Self.raw(log($0)) })
+    try set("encoder.mean.weight", Array(weights.values[..<half]))
+    try set("encoder.mean.bias", Array(bias[..<factors]))
+    try set("encoder.rawLogVariance.weight", Array(weights.values[half...]))
+    try set("encoder.rawLogVariance.bias", Array(bias[factors...]))
+    try set("decoder.mean.weight", truth.loadings.values.map { Float($0) })
+    try set("decoder.mean.bias", truth.mean.map { Float($0) })
+    try set("decoder.rawLogVariance", truth.uniquenesses.map { Self.raw(log($0)) })
     model.parameters.refreshTransposed()
   }
 

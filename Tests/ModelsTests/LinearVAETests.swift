@@ -16,9 +16,9 @@ import Testing
     var scale: [Double]?
 
     init(_ model: VAE) throws {
-      let tensors = Dictionary(
+      let tensors = try Dictionary(
         uniqueKeysWithValues: model.parameters.slots.map { slot in
-          (slot.name, model.parameters.read(slot).map(Double.init))
+          (slot.name, try model.parameters.read(slot).map(Double.init))
         })
       mean = tensors["decoder.mean.bias"]!
       let raw = tensors["decoder.rawLogVariance"]!

@@ -118,14 +118,14 @@
       let rows = try Dataset.named("iris").rows
       let standard = Standardization(rows)
       let (model, _) = try GaussianMixture.fit(
-        standard.apply(rows), MixtureConfiguration(components: 2, covariance: kind))
+        try standard.apply(rows), MixtureConfiguration(components: 2, covariance: kind))
       let inUnits = try model.inDataUnits(standard)
       let before = try model.scoreSamples(standard.apply(rows))
       for (a, b) in zip(before, try inUnits.scoreSamples(rows)) {
         #expect(abs(a - standard.logScale - b) < 1e-9 * max(1, abs(b)))
       }
       #expect(throws: ShapeError.self) {
-        try model.inDataUnits(Standardization(mean: [0], scale: [1]))
+        try model.inDataUnits(try Standardization(mean: [0], scale: [1]))
       }
     }
 

@@ -15,8 +15,10 @@ import Testing
     var history: [EpochMetrics]
     var step: Int
 
-    init(_ trainer: VAETrainer) {
-      parameters = trainer.model.parameters.slots.flatMap { trainer.model.parameters.read($0) }
+    init(_ trainer: VAETrainer) throws {
+      parameters = try trainer.model.parameters.slots.flatMap {
+        try trainer.model.parameters.read($0)
+      }
       digest = trainer.model.parameters.digest
       history = trainer.progress.history
       step = trainer.progress.step
@@ -84,7 +86,7 @@ import Testing
     func train(_ communicator: any Communicator, groups: Int? = nil) throws -> Outcome {
       let trainer = try trainer(communicator, groups: groups)
       while !trainer.isFinished { try trainer.trainEpoch() }
-      return Outcome(trainer)
+      return try Outcome(trainer)
     }
   }
 
@@ -172,7 +174,7 @@ import Testing
       let trainer = try which.trainer(communicator, groups: groups)
       try trainer.restore(from: path)
       while !trainer.isFinished { try trainer.trainEpoch() }
-      return Outcome(trainer)
+      return try Outcome(trainer)
     }.map { try $0.get() }
     let whole = try which.train(SerialCommunicator(), groups: groups)
     #expect(ranks[0].step == whole.step)

@@ -42,13 +42,13 @@ import Testing
   }
 
   /// Rounding makes no other rows of them.
-  @Test func agreesUpToRounding() {
-    let one = Standardization(mean: [1e6, 0], scale: [2, 1e-8])
-    #expect(
+  @Test func agreesUpToRounding() throws {
+    let one = try Standardization(mean: [1e6, 0], scale: [2, 1e-8])
+    try #expect(
       one.agrees(with: Standardization(mean: [1e6 + 1e-9, 1e-20], scale: [2 + 1e-12, 1e-8])))
-    #expect(!one.agrees(with: Standardization(mean: [1e6 + 1, 0], scale: [2, 1e-8])))
-    #expect(!one.agrees(with: Standardization(mean: [1e6, 0], scale: [2, 1.001e-8])))
-    #expect(!one.agrees(with: Standardization(mean: [1e6], scale: [2])))
+    try #expect(!one.agrees(with: Standardization(mean: [1e6 + 1, 0], scale: [2, 1e-8])))
+    try #expect(!one.agrees(with: Standardization(mean: [1e6, 0], scale: [2, 1.001e-8])))
+    try #expect(!one.agrees(with: Standardization(mean: [1e6], scale: [2])))
   }
 
   /// A constant column takes a typical variance: floors keep their meaning in any unit.
@@ -66,7 +66,7 @@ import Testing
     let model = try VAE(
       VAEConfiguration(
         architecture: Architecture(dimensions: 3, latentDimensions: 1, likelihood: .gaussian),
-        standardization: Standardization(mean: [0, 0, 0], scale: scale)))
+        standardization: try Standardization(mean: [0, 0, 0], scale: scale)))
     let expected = scale.map { -log($0) }
     #expect(abs(model.logJacobian - expected.reduce(0, +)) < 1e-12)
     let rows = Rows(try Matrix(rows: 2, columns: 3, values: [0, 1, 2, Double.nan, 1, 2]))

@@ -9,12 +9,12 @@ import Testing
     let parameters = networks.parameters
     parameters.initialize(seed: 9)
     let digest = parameters.digest
-    let values = parameters.slots.map { parameters.read($0) }
+    let values = try parameters.slots.map { try parameters.read($0) }
     for slot in parameters.slots {
-      parameters.write([Float](repeating: 0, count: slot.count), to: slot)
+      try parameters.write([Float](repeating: 0, count: slot.count), to: slot)
     }
     #expect(parameters.digest != digest)
-    for (slot, value) in zip(parameters.slots, values) { parameters.write(value, to: slot) }
+    for (slot, value) in zip(parameters.slots, values) { try parameters.write(value, to: slot) }
     #expect(parameters.digest == digest)
     #expect(Set(parameters.slots.map(\.name)).count == parameters.slots.count)
     #expect(
@@ -40,10 +40,10 @@ import Testing
     }
     var places: Set<Int> = []
     for slot in parameters.slots {
-      #expect(parameters.read(slot) == slot.positions.map { Float($0) }, "\(slot.name)")
+      try #expect(parameters.read(slot) == slot.positions.map { Float($0) }, "\(slot.name)")
       var room = [Float](repeating: .nan, count: slot.count)
       var span = room.mutableSpan
-      parameters.read(slot, .secondMoments, into: &span)
+      try parameters.read(slot, .secondMoments, into: &span)
       #expect(room == slot.positions.map { -Float($0) }, "\(slot.name)")
       #expect(places.isDisjoint(with: slot.positions), "\(slot.name)")
       places.formUnion(slot.positions)
@@ -54,7 +54,7 @@ import Testing
       var expected = Array(parameters.values.values)
       let new = (0..<slot.count).map { 0.5 + Float($0) }
       for (position, value) in zip(slot.positions, new) { expected[position] = value }
-      parameters.write(new.span, to: slot)
+      try parameters.write(new.span, to: slot)
       #expect(Array(parameters.values.values) == expected, "\(slot.name)")
     }
   }
@@ -67,7 +67,7 @@ import Testing
       backend: FusedBackend(threads: 1))
     let weights = try #require(decoder.parameters.slots.first)
     let w = (0..<35 * 19).map { Float($0 % 23) - 11 }
-    decoder.parameters.write(w, to: weights)
+    try decoder.parameters.write(w, to: weights)
     decoder.parameters.refreshTransposed()
     func numbers(_ count: Int) -> [Float] { (0..<count).map { Float($0 % 7 - 3) } }
     let z = try Matrix(rows: 3, columns: 19, values: numbers(57))
@@ -105,8 +105,8 @@ import Testing
         try encoder.backward(batch, gradient: posterior)
       }
       for slot in named.parameters.slots {
-        let gradient = named.parameters.read(slot, .gradients)
-        named.parameters.write(
+        let gradient = try named.parameters.read(slot, .gradients)
+        try named.parameters.write(
           zip(named.parameters.read(slot), gradient).map { $0 - 0.1 * $1 }, to: slot)
       }
       let (values, gradients) = (whole.parameters.values.values, whole.parameters.gradients.values)
@@ -118,12 +118,37 @@ import Testing
     #expect(try named.forward(batch) == whole.forward(batch))
   }
 
-  /// A tensor of larger parameters is the program's mistake, which ends it before memory is harmed.
-  @Test func tensorsOfOtherParametersEndTheProgram() async {
-    await #expect(processExitsWith: .failure) {
-      let small = try VariationalNetworks(Architecture(dimensions: 1, hidden: [])).parameters
-      let large = try VariationalNetworks(Architecture(dimensions: 900, hidden: [])).parameters
-      _ = small.read(large.slots.last!)
+  /// Tensors of other parameters and other numbers of values are refused before memory is harmed.
+  @Test func whatDoesNotFitIsRefused() throws {
+    func parameters(_ dimensions: Int, hidden: [Int] = []) throws -> Parameters {
+      try VariationalNetworks(Architecture(dimensions: dimensions, hidden: hidden)).parameters
+    }
+    let (small, large) = (try parameters(3), try parameters(900, hidden: [7]))
+    let digest = small.digest
+    for slot in large.slots {
+      let error = #expect(throws: ShapeError.self) { _ = try small.read(slot) }
+      #expect(error?.description.contains("\(slot.name) \(slot.shape)") == true)
+      #expect(throws: ShapeError.self) {
+        try small.write([Float](repeating: 1, count: slot.count), to: slot)
+      }
+    }
+    for slot in small.slots {
+      for count in [0, slot.count - 1, slot.count + 1] {
+        var room = [Float](repeating: 1, count: count)
+        let error = #expect(throws: ShapeError.self) { try small.write(room, to: slot) }
+        #expect(
+          error?.description
+            == "\(slot.name) \(slot.shape) has \(slot.count) values, found \(count).")
+        #expect(throws: ShapeError.self) {
+          var span = room.mutableSpan
+          try small.read(slot, into: &span)
+        }
+      }
+    }
+    #expect(small.digest == digest)
+    // Laid out alike: a copy's tensors are these.
+    for (slot, twin) in zip(small.slots, try parameters(3).slots) {
+      try #expect(small.read(twin) == small.read(slot))
     }
   }
 }

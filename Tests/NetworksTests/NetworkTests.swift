@@ -50,17 +50,17 @@ import Testing
         return try loss(moved)
       }, "input")
     for slot in encoder.parameters.slots {
-      let start = encoder.parameters.read(slot)
-      let slopes = encoder.parameters.read(slot, .gradients)
+      let start = try encoder.parameters.read(slot)
+      let slopes = try encoder.parameters.read(slot, .gradients)
       let norm = dot(slopes, slopes).squareRoot()
       try expectSlope(
         norm,
         { distance in
           let moved = zip(start, slopes).map { $0 + Float(distance / norm) * $1 }
-          encoder.parameters.write(moved, to: slot)
+          try encoder.parameters.write(moved, to: slot)
           return try loss(batch)
         }, slot.name)
-      encoder.parameters.write(start, to: slot)
+      try encoder.parameters.write(start, to: slot)
     }
   }
 

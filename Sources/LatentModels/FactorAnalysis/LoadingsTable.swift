@@ -11,9 +11,12 @@ extension LinearGaussianModel {
   /// - Parameters:
   ///   - names: one a column; "x1", "x2" and so on if nil. What a terminal would obey is spelt out.
   ///   - cutoff: smaller loadings, in magnitude, are left blank.
-  public func loadingsTable(names: [String]? = nil, cutoff: Double = 0.1) -> String {
+  /// - Throws: ``ShapeError`` where there is not one name a column.
+  public func loadingsTable(names: [String]? = nil, cutoff: Double = 0.1) throws -> String {
     let names = (names ?? (1...max(1, columns)).map { "x\($0)" }).map { printable($0) }
-    precondition(names.count == columns, "one name a column")
+    guard names.count == columns else {
+      throw ShapeError("\(columns) columns need as many names, found \(names.count).")
+    }
     let (loadings, uniquenesses, _) = onCorrelationScale
     let title = names.map(\.count).max().map { max($0, 12) } ?? 12
     func line(_ name: String, _ cells: [String]) -> String {

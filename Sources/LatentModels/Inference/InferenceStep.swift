@@ -79,7 +79,7 @@ final class InferenceStep: TrainingStep {
 
   func execute(on backend: any Backend, rows: ArraySlice<UInt32>, run: Run) throws {
     let indices = rows.map(Int.init)
-    var start = posteriors?.read(indices)
+    var start = try posteriors?.read(indices)
     if let encoder {
       encoder.execute(on: backend, rows: rows, run: run)
       start = encoder.posteriors(rows.count)
@@ -87,7 +87,7 @@ final class InferenceStep: TrainingStep {
     inference.configuration.beta = Double(run.beta)
     let (posterior, _, _) = try inference.optimize(
       batches, rows: indices, start: start!, seed: run.seed, epoch: run.epoch, plan: refinement)
-    posteriors?.write(posterior, to: indices)
+    try posteriors?.write(posterior, to: indices)
     stepDecoder(posterior, indices, on: backend, run: run)
     divergences = posterior.divergences()
   }
@@ -190,7 +190,7 @@ struct HeldOutInference {
       try posteriors?.read(kept)
       ?? VAEPasses(model, backend: inference.backend).posterior(batches, seed: seed)
     let found = try inference.fit(batches, start: start, seed: seed)
-    posteriors?.write(found.posterior, to: kept)
+    try posteriors?.write(found.posterior, to: kept)
     return zip(found.reconstruction, found.kl).map { RowELBO(reconstruction: $0, kl: $1) }
   }
 }

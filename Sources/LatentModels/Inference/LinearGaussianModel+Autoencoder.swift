@@ -18,7 +18,7 @@ extension LinearGaussianModel {
     var configuration = VAEConfiguration(
       architecture: Architecture(
         dimensions: columns, hidden: [], latentDimensions: factors, likelihood: .gaussianDiagonal))
-    configuration.standardization = Standardization(mean: mean, scale: deviations)
+    configuration.standardization = try Standardization(mean: mean, scale: deviations)
     let model = try VAE(configuration)
     // E[z|x] = P⁻¹ Λᵀ Ψ⁻¹ (x − μ), a row of it a factor.
     var weights: [Float] = []
@@ -38,7 +38,7 @@ extension LinearGaussianModel {
       },
     ]
     for slot in model.parameters.slots {
-      if let tensor = values[slot.name] { model.parameters.write(tensor, to: slot) }
+      if let tensor = values[slot.name] { try model.parameters.write(tensor, to: slot) }
     }
     model.parameters.refreshTransposed()
     return model

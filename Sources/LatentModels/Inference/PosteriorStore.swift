@@ -69,10 +69,12 @@ public final class PosteriorStore: @unchecked Sendable {
     }
   }
 
-  /// The posteriors of some rows, which must be in 0 ..< count, in their order.
-  public func read(_ rows: [Int]) -> DiagonalGaussian {
+  /// The posteriors of some rows, in their order.
+  ///
+  /// - Throws: ``ShapeError`` for a row outside of 0 ..< count.
+  public func read(_ rows: [Int]) throws -> DiagonalGaussian {
+    try expect(rows)
     var result = DiagonalGaussian(standardNormals: rows.count, dimensions: dimensions)
-    precondition(rows.allSatisfy { 0..<count ~= $0 }, "there is no such row")
     for (place, row) in rows.enumerated() {
       for l in 0..<dimensions {
         result.mean[place, l] = values[row * 2 * dimensions + l]
@@ -82,15 +84,30 @@ public final class PosteriorStore: @unchecked Sendable {
     return result
   }
 
-  /// Keeps the posteriors [rows.count x L] of some rows, which must be in 0 ..< count, in their order.
-  public func write(_ posteriors: DiagonalGaussian, to rows: [Int]) {
-    precondition(rows.allSatisfy { 0..<count ~= $0 }, "there is no such row")
+  /// Keeps the posteriors [rows.count x L] of some rows, in their order.
+  ///
+  /// - Throws: ``ShapeError`` for a row outside of 0 ..< count, or posteriors of another shape; nothing is
+  ///   kept then.
+  public func write(_ posteriors: DiagonalGaussian, to rows: [Int]) throws {
+    try expect(rows)
+    for part in [posteriors.mean, posteriors.logVariance] {
+      guard part.rows == rows.count, part.columns == dimensions else {
+        throw ShapeError(
+          "\(rows.count) rows of \(dimensions) dimensions need posteriors of that shape, found "
+            + "\(part.rows) x \(part.columns).")
+      }
+    }
     for (place, row) in rows.enumerated() {
       for l in 0..<dimensions {
         values[row * 2 * dimensions + l] = posteriors.mean[place, l]
         values[(row * 2 + 1) * dimensions + l] = posteriors.logVariance[place, l]
       }
     }
+  }
+
+  private func expect(_ rows: [Int]) throws {
+    guard let row = rows.first(where: { !(0..<count ~= $0) }) else { return }
+    throw ShapeError("There are posteriors of rows 0 ..< \(count), none of row \(row).")
   }
 
   /// Writes all rows as NPY, (mean | log-variance).

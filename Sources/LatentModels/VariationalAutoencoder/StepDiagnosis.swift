@@ -141,7 +141,7 @@ extension Parameters {
   /// The first tensor with a value that is not finite.
   var firstTensorNotFinite: String? {
     for aspect in [ParameterAspect.values, .firstMoments, .secondMoments] {
-      for slot in slots where !read(slot, aspect).allSatisfy(\.isFinite) {
+      for slot in slots where !held(slot, aspect).allSatisfy(\.isFinite) {
         switch aspect {
         case .values: return slot.name
         case .firstMoments: return "the gradient of \(slot.name)"

@@ -58,7 +58,7 @@ extension VAE {
       guard values.allSatisfy(\.isFinite) else {
         throw ModelFileError(path, "tensor \(slot.name) has values that are not finite numbers.")
       }
-      parameters.write(values, to: slot)
+      try parameters.write(values, to: slot)
     }
     parameters.refreshTransposed()
   }

@@ -28,14 +28,14 @@ extension VAE {
       let bounded = means.map { Float(min(max($0, 1e-3), 1 - 1e-3)) }
       let log = InstructionSet.reproducible.kernels.log
       let (above, below) = (bounded.applying(log), bounded.map { 1 - $0 }.applying(log))
-      setBias("decoder.logit.bias", zip(above, below).map { $0 - $1 })
+      try setBias("decoder.logit.bias", zip(above, below).map { $0 - $1 })
     case .gaussian, .gaussianUnit, .gaussianShared, .gaussianDiagonal:
-      setBias("decoder.mean.bias", means.map { Float($0) })
+      try setBias("decoder.mean.bias", means.map { Float($0) })
     }
   }
 
-  private func setBias(_ name: String, _ values: [Float]) {
-    for slot in parameters.slots where slot.name == name { parameters.write(values, to: slot) }
+  private func setBias(_ name: String, _ values: [Float]) throws {
+    for slot in parameters.slots where slot.name == name { try parameters.write(values, to: slot) }
   }
 
   private func columnMeans(

@@ -83,7 +83,7 @@ extension VAETrainer {
       parameters.clear()
       for slot in parameters.slots {
         for (name, aspect) in Self.momentNames(slot) {
-          parameters.write(
+          try parameters.write(
             try file.floats(name, shape: slot.shape, path: path), to: slot, aspect)
         }
       }

@@ -37,10 +37,10 @@ struct Handover: ParsableCommand {
       add("all four passes", threads: threads) { try passes() }
       let parameters = passes.networks.parameters
       let slots = parameters.slots
-      let tensors = slots.map { parameters.read($0) }
-      add("gradients read") { for slot in slots { _ = parameters.read(slot, .gradients) } }
+      let tensors = try slots.map { try parameters.read($0) }
+      add("gradients read") { for slot in slots { _ = try parameters.read(slot, .gradients) } }
       add("parameters written") {
-        for (slot, tensor) in zip(slots, tensors) { parameters.write(tensor, to: slot) }
+        for (slot, tensor) in zip(slots, tensors) { try parameters.write(tensor, to: slot) }
       }
       add("descent on all") {
         let (values, gradients) = (parameters.values.values, parameters.gradients.values)

@@ -54,11 +54,11 @@ struct Classifier {
     }
   }
 
-  func step(_ rate: Float) {
+  func step(_ rate: Float) throws {
     let parameters = encoder.parameters
     for slot in parameters.slots {
-      let gradient = parameters.read(slot, .gradients)
-      parameters.write(
+      let gradient = try parameters.read(slot, .gradients)
+      try parameters.write(
         zip(parameters.read(slot), gradient).map { $0 - rate * $1 }, to: slot)
     }
     parameters.refreshTransposed()

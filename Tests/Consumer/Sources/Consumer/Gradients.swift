@@ -24,17 +24,17 @@ func checkClassifierGradients(_ classifier: inout Classifier) throws {
   let parameters = classifier.encoder.parameters
   // The log-variance heads have no part in the loss.
   for slot in parameters.slots where !slot.name.contains("LogVariance") {
-    let start = parameters.read(slot)
-    let gradient = parameters.read(slot, .gradients)
+    let start = try parameters.read(slot)
+    let gradient = try parameters.read(slot, .gradients)
     let norm = gradient.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot()
     func loss(at distance: Double) throws -> Double {
-      parameters.write(
+      try parameters.write(
         zip(start, gradient).map { $0 + Float(distance / norm) * $1 }, to: slot)
       parameters.refreshTransposed()
       return try classifier.loss()
     }
     let slope = (try loss(at: 0.01) - loss(at: -0.01)) / 0.02
-    parameters.write(start, to: slot)
+    try parameters.write(start, to: slot)
     parameters.refreshTransposed()
     expectClose(slope, norm, 0.01, slot.name)
   }

@@ -9,7 +9,7 @@ func train(on backend: any Backend) throws -> Double {
   for _ in 0..<600 {
     _ = try classifier.loss()
     try classifier.backward()
-    classifier.step(2)
+    try classifier.step(2)
   }
   _ = try classifier.loss()
   return classifier.share
