@@ -8,7 +8,8 @@ public protocol Backend: Sendable {
 
   /// Executes `operations` in their order on `buffers`, for a batch of `run.rows` rows.
   ///
-  /// Operands have been checked against the buffers by `Plan` before.
+  /// Whoever builds the operations answers for operands within their buffers, as ``Plan/check(rows:)`` checks
+  /// them.
   func execute(_ operations: [PlanOperation], on buffers: [Buffer], run: Run)
 }
 

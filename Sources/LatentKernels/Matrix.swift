@@ -10,7 +10,10 @@ public struct Matrix<Scalar: BinaryFloatingPoint & SIMDScalar & Sendable>: Senda
   public var values: [Scalar]
 
   /// A matrix of `rows` x `columns`, every entry `value`.
+  ///
+  /// - Precondition: neither is negative.
   public init(rows: Int, columns: Int, repeating value: Scalar = 0) {
+    precondition(rows >= 0 && columns >= 0, "a matrix has no negative number of rows or columns")
     self.rows = rows
     self.columns = columns
     values = [Scalar](repeating: value, count: rows * columns)

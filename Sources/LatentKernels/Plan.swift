@@ -63,8 +63,9 @@ public struct Plan: @unchecked Sendable {
     return other
   }
 
-  /// Runs the operations on a batch of `run.rows` rows.
+  /// Runs the operations on a batch of `run.rows` rows: none of them, on any backend, where there is no row.
   public func execute(on backend: any Backend, run: Run) {
+    guard run.rows > 0 else { return }
     backend.execute(operations, on: buffers, run: run)
   }
 

@@ -38,6 +38,7 @@ public final class Encoder {
   ///   machine has.
   public init(_ networks: VariationalNetworks, capacity: Int, backend: any Backend) throws {
     latentDimensions = networks.architecture.latentDimensions
+    try Self.checkMemory(capacity, latentDimensions)
     network = try BatchedNetwork(
       networks.encoder, parameters: networks.parameters, capacity: capacity, backend: backend)
     (heads, headGradients, bounded) = Self.memory(capacity, latentDimensions)
@@ -53,6 +54,7 @@ public final class Encoder {
   ) throws {
     try Architecture(dimensions: inputs, hidden: hidden, latentDimensions: latentDimensions)
       .validate()
+    try Self.checkMemory(capacity, latentDimensions)
     var layout = ParameterLayout()
     let stack = try VariationalNetworks.encoder(
       inputs: inputs, hidden: hidden, latentDimensions: latentDimensions, activation: activation,
@@ -63,6 +65,14 @@ public final class Encoder {
     network = try BatchedNetwork(
       stack, parameters: parameters, capacity: capacity, backend: backend)
     (heads, headGradients, bounded) = Self.memory(capacity, latentDimensions)
+  }
+
+  /// What ``memory(_:_:)`` takes, beside all that the network checks.
+  private static func checkMemory(_ capacity: Int, _ latentDimensions: Int) throws {
+    try expectMemory(
+      for: 20 * Double(capacity) * Double(latentDimensions),
+      "An encoder of \(capacity) rows and \(latentDimensions) latent dimensions",
+      "choose smaller batches")
   }
 
   private static func memory(_ capacity: Int, _ latentDimensions: Int) -> (

@@ -116,11 +116,13 @@ public struct GradientSlices: Sendable {
 }
 
 extension LinearLayer {
-  /// Of each panel, how many of its lanes are learned: its first ones.
+  /// Of each panel, how many of its first lanes have all that are learned.
   fileprivate var learnedWidths: [Int] {
     var widths = [Int](repeating: 0, count: Panels.count(columns))
     for slice in slices {
-      for column in 0..<slice.count { widths[slice.packed(column) / 16] += 1 }
+      for column in (0..<slice.count).map(slice.packed) {
+        widths[column / 16] = max(widths[column / 16], column % 16 + 1)
+      }
     }
     return widths
   }

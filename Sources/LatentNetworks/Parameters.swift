@@ -56,8 +56,8 @@ public struct ParameterLayout: Sendable {
   ///
   /// - Parameter inputNeedsGradient: keeps a transposed copy of the weights for the way back.
   /// - Throws: ``SettingError`` for a layer without inputs or columns, or when all layers together take
-  ///   more memory than the machine has; ``ShapeError`` when it has no named range, or one that reaches
-  ///   past its columns.
+  ///   more memory than the machine has; ``ShapeError`` when it has no named range, one that reaches past
+  ///   its columns, or two that share a column.
   public mutating func addLayer(
     inputs: Int, columns: Int, activation: Activation, slices: [ColumnSlice],
     inputNeedsGradient: Bool
@@ -79,6 +79,17 @@ public struct ParameterLayout: Sendable {
     let weightCount = Panels.count(columns) * inputs * 16
     let turnedCount = inputNeedsGradient ? Panels.count(inputs) * columns * 16 : 0
     try checkMemory(adding: weightCount + Panels.count(columns) * 16, transposed: turnedCount)
+    var isNamed = [Bool](repeating: false, count: columns)
+    for slice in slices {
+      for column in (0..<slice.count).map(slice.packed) {
+        guard !isNamed[column] else {
+          throw ShapeError(
+            "Packed column \(column) is in \(slice.name) and in another range; each column has one name."
+          )
+        }
+        isNamed[column] = true
+      }
+    }
     let layer = LinearLayer(
       inputs: inputs, columns: columns, activation: activation, slices: slices, weights: count,
       bias: count + weightCount, transposed: inputNeedsGradient ? transposedCount : nil)

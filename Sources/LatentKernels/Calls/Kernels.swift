@@ -136,12 +136,14 @@ extension Kernels {
 
   /// `count` standard normals; see `normals(seed:into:)`.
   ///
-  /// - Throws: as that one; ``ShapeError`` for a negative count, too.
+  /// - Throws: as that one; ``ShapeError`` for a negative count, too, and ``SettingError`` for one that this
+  ///   machine's memory does not hold.
   public func normals(
     _ count: Int, seed: UInt64, purpose: latent_purpose = LATENT_PURPOSE_EPSILON,
     sample: UInt32 = 0, row: UInt32 = 0, epoch: UInt32 = 0
   ) throws -> [Float] {
     guard count >= 0 else { throw ShapeError("A count must not be negative, found \(count).") }
+    try expectMemory(for: 4 * Double(count), "\(count) normals", "ask for fewer at a time")
     return try [Float](unsafeUninitializedCapacity: count) { z, initialized in
       try normals(
         seed: seed, purpose: purpose, sample: sample, row: row, epoch: epoch,

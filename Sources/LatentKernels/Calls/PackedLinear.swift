@@ -35,7 +35,8 @@ public final class PackedLinear: @unchecked Sendable {
   /// - Parameters:
   ///   - weights: `inputs * outputs` values as `layout` says.
   ///   - bias: `outputs` values; none if nil.
-  /// - Throws: ``ShapeError`` when the counts do not fit the sizes.
+  /// - Throws: ``ShapeError`` when the counts do not fit the sizes; ``SettingError`` when they take more
+  ///   memory than the machine has in panels of 16 outputs.
   public init(
     inputs: Int, outputs: Int, weights: [Float], layout: WeightLayout = .inputsByOutputs,
     bias: [Float]? = nil, activation: Activation = .identity
@@ -52,10 +53,14 @@ public final class PackedLinear: @unchecked Sendable {
       throw ShapeError(
         "A layer of \(outputs) outputs needs as many biases, found \(bias!.count).")
     }
+    let panels = Panels.count(outputs)
+    try expectMemory(
+      for: 64 * Double(panels) * (Double(inputs) + 1),
+      "A layer of \(inputs) inputs and \(outputs) outputs",
+      "choose fewer")
     self.inputs = inputs
     self.outputs = outputs
     self.activation = activation
-    let panels = Panels.count(outputs)
     self.weights = Storage(count: panels * 16 * inputs)
     self.bias = Storage(count: panels * 16)
     for (index, value) in (bias ?? []).enumerated() { self.bias.pointer[index] = value }
