@@ -85,7 +85,7 @@ import Testing
         #expect(record.end(0, thread: thread) <= record.start(1, thread: thread))
       }
       // One record: medians are the values themselves, so rows add up to the whole.
-      let profile = StepProfile([record])
+      let profile = try StepProfile([record])
       let total = profile.totalMicroseconds.median
       #expect(abs(profile.sumMicroseconds - total) < 1e-6 * total + 1e-6)
     }
@@ -151,6 +151,29 @@ import Testing
       // 2 to 8 FLOP a byte, below a ridge of 5, above it: the roof follows.
       #expect(phase.bound == (phase.intensity! >= 5 ? .compute : .memory))
     }
+  }
+
+  /// What differs in a single kind is another step.
+  @Test func kindsAreNotMixed() throws {
+    let one = try plan(rows: 16, inner: 16, columns: 16)
+    let backend = ProfilingBackend(try FusedBackend(threads: 1))
+    let changes: [(inout PlanOperation) -> Void] = [
+      { _ in }, { $0.activation = LATENT_ACTIVATION_ELU }, { $0.samples = 1 },
+    ]
+    for change in changes {
+      var operations = one.operations
+      change(&operations[0])
+      one.replacing(operations).execute(on: backend, run: run(16))
+    }
+    let records = backend.takeRecords()
+    #expect(StepProfile.all(of: records).map(\.runs) == [1, 1, 1])
+    #expect(throws: ShapeError.self) { try StepProfile(records) }
+    #expect(throws: ShapeError.self) { try StepProfile([]) }
+    for names in [[], ["one"], ["one", "two", "three"]] {
+      #expect(throws: ShapeError.self) { try StepProfile([records[0]], names: names) }
+    }
+    #expect(
+      try StepProfile([records[0]], names: ["one", "two"]).phases.map(\.name) == ["one", "two"])
   }
 
   @Test func ablationLeavesTheProductAsItIs() throws {

@@ -59,10 +59,29 @@ public struct StepProfile: Sendable, Codable {
   ///   - records: runs of the same operations.
   ///   - names: of the operations; their summaries if nil.
   ///   - step: seconds that shares are of, timed from outside; the records' own median if nil.
+  /// - Throws: ``ShapeError`` for no record, records of different operations, batch sizes or threads, or
+  ///   another number of names than of operations.
   public init(
     _ records: [StepRecord], names: [String]? = nil, roofs: Roofs? = nil, step: Double? = nil
+  ) throws {
+    guard let first = records.first else {
+      throw ShapeError("A profile needs at least one record, found none.")
+    }
+    guard records.allSatisfy({ $0.key == first.key }) else {
+      throw ShapeError(
+        "A profile is of runs of one list of operations; StepProfile.all(of:) makes one for each.")
+    }
+    guard names == nil || names!.count == first.operations.count else {
+      throw ShapeError(
+        "\(first.operations.count) operations need as many names, found \(names!.count).")
+    }
+    self.init(alike: records, names: names, roofs: roofs, step: step)
+  }
+
+  /// Of at least one run of the same operations.
+  package init(
+    alike records: [StepRecord], names: [String]? = nil, roofs: Roofs? = nil, step: Double? = nil
   ) {
-    precondition(!records.isEmpty, "a profile needs at least one record")
     let first = records[0]
     let perTick = 1e6 / latent_ticks_per_second()
     let parts = records.map(\.parts)
@@ -99,7 +118,7 @@ public struct StepProfile: Sendable, Codable {
       if groups[key] == nil { order.append(key) }
       groups[key, default: []].append(record)
     }
-    return order.map { StepProfile(groups[$0]!, roofs: roofs) }
+    return order.map { StepProfile(alike: groups[$0]!, roofs: roofs) }
   }
 }
 
@@ -121,9 +140,20 @@ extension PhaseProfile {
 }
 
 extension StepRecord {
+  /// All that the time of its operations depends on, but for where operands lie.
   fileprivate var key: String {
-    operations.reduce("\(rows) \(threads)") {
-      $0 + " \($1.kind.rawValue)/\($1.inner)/\($1.columns)/\($1.dimensions)/\($1.update)"
+    operations.reduce("\(rows) \(threads)") { key, operation in
+      let sizes = [operation.inner, operation.columns, operation.dimensions, operation.samples]
+      let kinds = [
+        operation.kind.rawValue, operation.activation.rawValue, operation.likelihood.rawValue,
+        operation.transform.rawValue, operation.source_kind.rawValue, operation.layout.rawValue,
+        operation.objective.rawValue,
+      ]
+      let flags = [
+        operation.barrier, operation.split_columns, operation.update, operation.ones,
+        operation.missing,
+      ]
+      return key + " \(sizes) \(kinds) \(flags)"
     }
   }
 }

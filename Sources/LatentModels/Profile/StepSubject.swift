@@ -114,7 +114,7 @@ final class StepSubject {
       gflop: gflop, gflops: gflop / seconds.median,
       fractionOfPeak: gflop / seconds.median / roofs.peak, overhead: Spread(overheads).median,
       roofs: roofs,
-      profile: StepProfile(records, names: names, roofs: roofs, step: seconds.median),
+      profile: StepProfile(alike: records, names: names, roofs: roofs, step: seconds.median),
       epilogues: ablation.costs(whole: records, names: names),
       records: Array(records.suffix(20)), phases: names)
   }

@@ -78,6 +78,6 @@ struct Profiler: ParsableCommand {
       if waits.nanoseconds == before { loops.append(time) }
     }
     guard !records.isEmpty, !loops.isEmpty else { return (.nan, .nan) }
-    return (StepProfile(records).phases[0].microseconds.median, Spread(loops).median)
+    return (try StepProfile(records).phases[0].microseconds.median, Spread(loops).median)
   }
 }
