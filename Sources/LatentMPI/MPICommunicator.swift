@@ -77,6 +77,7 @@
     }
 
     public func broadcast(_ bytes: UnsafeMutableRawBufferPointer, from root: Int) throws {
+      try expect(root)
       try inPieces(bytes.count) { range in
         try begin("broadcast") {
           latent_mpi_begin_broadcast(
@@ -86,6 +87,7 @@
     }
 
     public func send(_ bytes: UnsafeRawBufferPointer, to rank: Int) throws {
+      try expect(rank)
       try inPieces(bytes.count) { range in
         try begin("send") {
           latent_mpi_begin_send(
@@ -95,6 +97,7 @@
     }
 
     public func receive(_ bytes: UnsafeMutableRawBufferPointer, from rank: Int) throws {
+      try expect(rank)
       try inPieces(bytes.count) { range in
         try begin("receive") {
           latent_mpi_begin_receive(
@@ -105,6 +108,13 @@
 
     public func barrier() throws {
       try begin("barrier") { latent_mpi_begin_barrier(&$0) }.wait(patiently: false)
+    }
+
+    /// MPI takes negative numbers for any rank, or for none.
+    private func expect(_ rank: Int) throws {
+      guard 0..<size ~= rank else {
+        throw CommunicationError("There is no rank \(rank) of \(size).")
+      }
     }
 
     /// MPI counts in 32 bits.

@@ -83,6 +83,17 @@ import Testing
     }
   }
 
+  /// Of no columns there are no moments, by one rank as without ranks.
+  @Test func noColumns() throws {
+    let backend = try FusedBackend(threads: 1)
+    let rows = Rows(Matrix<Float>(rows: 3, columns: 0))
+    let alone = try CovarianceAccumulator(columns: 0, backend: backend)
+    try alone.add(rows)
+    let ranked = try CovarianceAccumulator(columns: 0, backend: backend)
+    let moments = try ranked.finish(over: SerialCommunicator()) { try ranked.add(rows) }
+    #expect(moments == alone.finish() && moments.count == 3)
+  }
+
   @Test(arguments: [Int.min, -1, 1 << 30, 1 << 45, .max])
   func widthsThatNothingHoldsAreRefused(_ columns: Int) throws {
     let backend = try FusedBackend(threads: 1)

@@ -33,6 +33,16 @@ import Testing
     await #expect(processExitsWith: .failure) { _ = Storage<Float>(count: -1, holding: 0..<0) }
   }
 
+  @Test func normalsThatNothingHolds() throws {
+    #expect(throws: SettingError.self) { try Kernels().normals(1 << 48, seed: 1) }
+    #expect(throws: ShapeError.self) { try Kernels().normals(-1, seed: 1) }
+  }
+
+  @Test(arguments: [(0, [0], 1), (-1, [], 1), (4, [0, 10], 1), (2, [0, 9, 8], 1), (0, [0], 0)])
+  func groupsOfRows(count: Int, bounds: [Int], ranks: Int) {
+    #expect(throws: ShapeError.self) { try RowGroups(count, bounds: bounds, ranks: ranks) }
+  }
+
   @Test(arguments: [Int.min, -1, 0, 65, 1 << 40, .max])
   func threadsOfABackend(_ threads: Int) throws {
     let makers: [@Sendable () throws -> any Backend] = [

@@ -1,4 +1,5 @@
 import LatentKernels
+import LatentModels
 import Testing
 
 @Suite struct CommunicatorTests {
@@ -46,6 +47,34 @@ import Testing
         }
       }
     }
+  }
+
+  /// Where one rank alone has made a mistake, none waits for the others.
+  @Test(.timeLimit(.minutes(1))) func mistakesOfOneRankReachAll() throws {
+    let counts = ThreadCommunicator.run(3) { communicator in
+      try communicator.byRank(count: 2) { communicator.rank == 1 ? [1] : [1, 2] }
+    }
+    let facts = ThreadCommunicator.run(3) { communicator in
+      try communicator.agree(on: try agreement(failing: communicator.rank == 1))
+    }
+    let pivots = ThreadCommunicator.run(2) { communicator in
+      let accumulator = try CovarianceAccumulator(columns: 3, backend: FusedBackend(threads: 1))
+      return try accumulator.finish(over: communicator) {}
+    }
+    for rank in 0..<3 {
+      #expect(throws: (any Error).self) { try counts[rank].get() }
+      #expect(throws: (any Error).self) { try facts[rank].get() }
+    }
+    #expect(throws: ShapeError.self) { try counts[1].get() }
+    #expect(throws: DataError("no file")) { try facts[1].get() }
+    for result in pivots { #expect(throws: SettingError.self) { try result.get() } }
+    #expect(throws: ShapeError.self) { try SerialCommunicator().byRank(count: 2) { [1] } }
+    #expect(throws: ShapeError.self) { try SerialCommunicator().sum(count: 2) { [1] } }
+  }
+
+  private func agreement(failing: Bool) throws -> Agreement {
+    guard !failing else { throw DataError("no file") }
+    return Agreement()
   }
 
   @Test(.timeLimit(.minutes(1))) func differencesAreNamed() throws {

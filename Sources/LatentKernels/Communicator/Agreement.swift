@@ -65,10 +65,11 @@ public struct DisagreementError: LatentError, Equatable {
 extension Communicator {
   /// Checks that all ranks have the facts of rank 0: the first thing that they do together.
   ///
-  /// - Throws: on all ranks, where one differs: ``DisagreementError`` there, a ``RankError`` elsewhere.
+  /// - Throws: on all ranks, where one differs: ``DisagreementError`` there, a ``RankError`` elsewhere; and
+  ///   what `facts` throws on one.
   public func agree(on facts: @autoclosure () throws -> Agreement) throws {
     guard size > 1 else { return }
-    let agreement = try facts()
+    let agreement = try unanimously { try facts() }
     let zero = Agreement(bytes: try broadcast(agreement.bytes, from: 0))
     try unanimously {
       if let sentence = agreement.difference(from: zero) {

@@ -6,13 +6,13 @@ extension Communicator {
   /// - Parameters:
   ///   - count: how many numbers `body` returns.
   ///   - body: work of this rank alone, which may fail.
-  /// - Throws: on all ranks, where `body` throws on one: the error itself there, a ``RankError`` elsewhere.
+  /// - Throws: on all ranks, where `body` throws on one: the error itself there, a ``RankError`` elsewhere;
+  ///   ``ShapeError`` where it returns another count.
   public func sum(count: Int, _ body: () throws -> [Double]) throws -> [Double] {
-    guard size > 1 else { return try body() }
-    let own = Result { try body() }
+    let own = Result { try expect(count, body) }
+    guard size > 1 else { return try own.get() }
     // The last number counts the ranks that failed.
     var values = (try? own.get()) ?? [Double](repeating: 0, count: count)
-    precondition(values.count == count, "all ranks send as many numbers")
     if case .failure = own { values.append(1) } else { values.append(0) }
     try allReduce(&values)
     if values.removeLast() > 0 { _ = try unanimously { try own.get() } }
@@ -25,10 +25,18 @@ extension Communicator {
   public func byRank(count: Int, _ body: () throws -> [Double]) throws -> [[Double]] {
     let all = try sum(count: count * size) {
       var values = [Double](repeating: 0, count: count * size)
-      values.replaceSubrange(rank * count..<(rank + 1) * count, with: try body())
+      values.replaceSubrange(rank * count..<(rank + 1) * count, with: try expect(count, body))
       return values
     }
     return (0..<size).map { Array(all[$0 * count..<($0 + 1) * count]) }
+  }
+
+  private func expect(_ count: Int, _ body: () throws -> [Double]) throws -> [Double] {
+    let values = try body()
+    guard values.count == count else {
+      throw ShapeError("Each rank sends \(count) numbers, found \(values.count).")
+    }
+    return values
   }
 
   /// The ranks' values one after another, however many each has.

@@ -7,9 +7,16 @@ public struct RowGroups: Sendable, Equatable {
   public let bounds: [Int]
 
   /// - Parameter bounds: where `count` ranges of rows begin and end.
-  /// - Throws: ``SettingError`` where the ranks are too many, since each has whole groups.
+  /// - Throws: ``ShapeError`` for no groups, or bounds of another number or that fall; ``SettingError`` where
+  ///   the ranks are too many, since each has whole groups.
   public init(_ count: Int, bounds: [Int], ranks: Int) throws {
-    precondition(bounds.count == count + 1, "groups follow each other")
+    guard count > 0, bounds.count == count + 1,
+      zip(bounds, bounds.dropFirst()).allSatisfy({ $0 <= $1 })
+    else {
+      throw ShapeError(
+        "\(count) groups of rows need as many bounds and one, none below the one before, found \(bounds)."
+      )
+    }
     guard ranks <= count else {
       throw SettingError(
         "Sums of \(count) groups of rows are shared by at most \(count) ranks, found \(ranks); choose "

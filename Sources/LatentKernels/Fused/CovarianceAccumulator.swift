@@ -30,7 +30,9 @@ public final class CovarianceAccumulator {
   private let precision: Precision
   private let backend: FusedBackend
   private let width: Int
-  private var pivot: [Double] = []
+  private var pivot: [Double]
+  /// Whether ranks may add sums about it.
+  private let pivotIsGiven: Bool
   private var sums: [Double]
   private let products: Storage<Double>
   private let workspace: Storage<UInt8>
@@ -60,6 +62,7 @@ public final class CovarianceAccumulator {
     try expectMemory(for: 8 * wide * wide, "A covariance of \(columns) columns", "choose fewer")
     self.columns = columns
     self.pivot = pivot ?? []
+    pivotIsGiven = pivot != nil
     self.precision = precision
     self.backend = backend
     width = latent_scatter_width(columns)
@@ -146,10 +149,15 @@ public final class CovarianceAccumulator {
   /// The moments of all ranks' rows, in one message; each began with the same pivot.
   ///
   /// - Parameter rows: adds this rank's rows.
-  /// - Throws: on all ranks, what `rows` throws on one.
+  /// - Throws: on all ranks, what `rows` throws on one; ``SettingError`` where there are several, and no
+  ///   pivot was given.
   public func finish(
     over communicator: any Communicator, rows: () throws -> Void
   ) throws -> SampleMoments {
+    guard communicator.size == 1 || pivotIsGiven else {
+      throw SettingError(
+        "Ranks add sums about one pivot: give the same to the accumulator of each, found none.")
+    }
     let upper = (0..<columns).flatMap { i in i * width + i..<i * width + columns }
     let all = try communicator.sum(count: 1 + columns + upper.count) {
       try rows()
@@ -157,7 +165,7 @@ public final class CovarianceAccumulator {
       return [Double(count)] + sums.prefix(columns) + upper.map { products.pointer[$0] }
     }
     count = Int(all[0])
-    sums.replaceSubrange(0..<columns, with: all[1...columns])
+    sums.replaceSubrange(0..<columns, with: all[1..<1 + columns])
     for (at, sum) in zip(upper, all[(1 + columns)...]) { products.pointer[at] = sum }
     return moments
   }

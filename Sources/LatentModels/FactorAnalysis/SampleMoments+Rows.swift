@@ -81,8 +81,8 @@ extension SampleMoments {
 }
 
 extension RowSource {
-  /// The first row there is on any rank; nil for one rank alone, which finds a pivot by itself. A missing or
-  /// infinite value is 0 in it.
+  /// The first row there is on any rank, or zeros; nil for one rank alone, which finds a pivot by itself. A
+  /// missing or infinite value is 0 in it.
   fileprivate func sharedPivot(_ communicator: any Communicator) throws -> [Double]? {
     guard communicator.size > 1 else { return nil }
     let firsts = try communicator.byRank(count: 1 + columns) {
@@ -91,5 +91,6 @@ extension RowSource {
       return [1] + (0..<columns).map { row.value(0, $0) }.map { $0.isFinite ? $0 : 0 }
     }
     return firsts.first { $0[0] > 0 }.map { Array($0[1...]) }
+      ?? [Double](repeating: 0, count: columns)
   }
 }
