@@ -246,8 +246,7 @@ LATENT_INLINE bool padded(size_t columns, size_t stride) {
   return stride % 16 == 0 && stride >= columns;
 }
 
-// Stores the first `count` lanes; where the row has room for a whole vector its other lanes are kept
-// zero, which later products rely on.
+// Stores the first `count` lanes; where the row has room for a whole vector its other lanes are zero.
 // row[columns, or stride where that is padded].
 LATENT_INLINE void store_panel(float *row, size_t column, vf value, size_t columns, size_t stride) {
   if (column + 16 <= columns) vf_store(row + column, value);

@@ -8,14 +8,15 @@ typedef struct latent_weights {
 } latent_weights;
 
 // The columns of one group of dY, row after row without gaps: every tile of the group reads them, and
-// strided they would touch a page a row. Their sums are the bias's gradient:
+// strided they would touch a page a row. Their sums are the bias's gradient. Lanes past the last column are
+// zero here whatever they hold there, so that those of parameters stay so.
 // gradient[rows x stride] to packed[rows][panels x 16] and sums[panels x 16].
 LATENT_INLINE void pack_panels(const int panels, const float *gradient, size_t stride, size_t rows,
                                size_t column, size_t columns, float *packed, float *sums) {
   vf sum[3] = {};
   for (size_t row = 0; row < rows; ++row)
     for (int p = 0; p < panels; ++p, packed += 16) {
-      vf value = load_panel(gradient + row * stride, column + 16 * (size_t)p, columns, stride);
+      vf value = load_panel(gradient + row * stride, column + 16 * (size_t)p, columns, 1);
       sum[p] += value;
       vf_store(packed, value);
     }

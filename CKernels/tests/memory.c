@@ -41,7 +41,7 @@ typedef struct bench {
 static size_t padded(size_t columns) { return (columns + 15) / 16 * 16; }
 static size_t below(bench *to, size_t count) { return (size_t)(test_random(&to->random) % count); }
 
-// [rows x columns] with values from `low` to `high`; NaN where nothing may be read.
+// [rows x columns] with values from `low` to `high`; NaN where nothing may be read, or counts for anything.
 static void add(bench *to, const char *name, latent_operand *place, role role, operand shape,
                 float low, float high) {
   size_t extent = shape.rows && shape.columns ? (shape.rows - 1) * shape.stride + shape.open : 0;
@@ -60,9 +60,8 @@ static void add(bench *to, const char *name, latent_operand *place, role role, o
       memcpy(memory.start + 4 * i, &row, 4);
     } else {
       float value = column < shape.columns ? test_uniform(&to->random, low, high)
-                    : column < shape.open  ? 0
-                                           : __builtin_nanf("");
-      if (role == OUTPUT) value = column < shape.open ? 0 : __builtin_nanf("");
+                                                 : __builtin_nanf("");
+      if (role == OUTPUT && column < shape.columns) value = 0;
       memcpy(memory.start + 4 * i, &value, 4);
     }
   }
@@ -307,6 +306,8 @@ static bool check_contents(const bench *at, size_t number) {
     if (operand->element == sizeof(float)) memcpy(&value, memory->start + byte, sizeof(float));
     if (operand->role != INPUT && column < operand->columns && value != value)
       return fail(at, operand, "depends on what lies between rows");
+    if (changed && column >= operand->columns && value != 0)
+      return fail(at, operand, "lanes past the last column are not zero");
   }
   return true;
 }
