@@ -240,14 +240,17 @@ static bool same(latent_operand a, latent_operand b) {
 }
 
 // What a walk through a plan knows of its lists of ones: they are read without a look at what they
-// hold, so they have to be there, complete, and not yet written over.
+// hold, so they have to be there, complete, and of what their input still holds.
 typedef struct lists {
   const latent_op *rows;      // the LIST_ONES of each row's columns
   bool columns;               // that of each column's rows has been
   bool rows_done, all_done;   // with a barrier after it
+  extent input;               // what they are of
+  bool stale;                 // it has been written over since
 } lists;
 
-static bool lists_fit(lists *lists, const latent_op *op) {
+static bool lists_fit(lists *lists, const checker *check, const latent_op *op) {
+  if (lists->stale && (op->ones || op->kind == LATENT_OP_LIST_ONES)) return false;
   if (op->barrier) {
     lists->rows_done = lists->rows;
     lists->all_done = lists->columns;
@@ -255,6 +258,7 @@ static bool lists_fit(lists *lists, const latent_op *op) {
   if (op->kind == LATENT_OP_LIST_ONES && !op->split_columns) {
     if (lists->rows) return false;
     lists->rows = op;
+    lists->input = check->extents[0];
     return true;
   }
   bool forward = op->kind == LATENT_OP_LINEAR_FORWARD;
@@ -289,8 +293,10 @@ latent_status latent_plan_check(const latent_op *ops, size_t count, const latent
         !operands_exist(&check, op) || !samples_fit(&check, op))
       return LATENT_ERROR_OPERAND;
     check.extent_count = 0;
-    if (!operands_fit(&check, op) || !lists_fit(&lists, op)) return LATENT_ERROR_OPERAND;
+    if (!operands_fit(&check, op) || !lists_fit(&lists, &check, op)) return LATENT_ERROR_OPERAND;
     if (!lie_apart(&check)) return LATENT_ERROR_OVERLAP;
+    for (int j = 0; lists.rows && j < check.extent_count; ++j)
+      if (check.extents[j].written && overlap(&check.extents[j], &lists.input)) lists.stale = true;
   }
   return LATENT_OK;
 }

@@ -40,6 +40,8 @@ static latent_status check(const latent_mixture *pass) {
   if ((columns && !pass->shift) || (values && (!pass->centers || !pass->whiteners)) ||
       (components && !pass->constants) || (columns && pass->rows && !pass->x))
     return LATENT_ERROR_OPERAND;
+  // A range that ends with a piece would be taken for a whole one.
+  if (pass->statistics && pass->more && pass->rows % RANGE_ROWS) return LATENT_ERROR_OPERAND;
   return pass->waiting < WAVE_RANGES ? LATENT_OK : LATENT_ERROR_OPERAND;
 }
 

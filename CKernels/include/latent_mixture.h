@@ -69,8 +69,9 @@ size_t latent_mixture_workspace(const latent_pool *pool, const latent_mixture *p
 // by a fixed tree: the same bits for any number of threads and on every instruction set.
 //
 // LATENT_ERROR_OPERATION for an unknown density or squares; LATENT_ERROR_OPERAND for an array that is missing,
-// rows closer than their columns, sizes beyond all memory, a workspace off its 64 bytes, or more ranges waiting
-// than a wave has. How long arrays are it cannot see.
+// rows closer than their columns, sizes beyond all memory, a workspace off its 64 bytes, more ranges waiting
+// than a wave has, or statistics of a piece that ends within a range while more follow. How long arrays are it
+// cannot see.
 latent_status latent_mixture_run(latent_pool *pool, const latent_mixture *pass, void *workspace);
 
 #endif

@@ -305,6 +305,7 @@ static void refusals(latent_pool *pool) {
   REFUSED(LATENT_ERROR_OPERAND, bad.constants = NULL)
   REFUSED(LATENT_ERROR_OPERAND, bad.x = NULL)
   REFUSED(LATENT_ERROR_OPERAND, bad.waiting = latent_mixture_wave_rows() / latent_mixture_range_rows())
+  REFUSED(LATENT_ERROR_OPERAND, bad.more = true)
   REFUSED(LATENT_ERROR_OPERAND, bad.rows = SIZE_MAX / 8)
   REFUSED(LATENT_ERROR_OPERAND, bad.rows = SIZE_MAX)
   REFUSED(LATENT_ERROR_OPERAND, bad.stride = SIZE_MAX / 2)

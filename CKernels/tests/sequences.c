@@ -80,7 +80,8 @@ static void words(void) {
 }
 
 // Lists of ones: which sequences pass. Letters: r lists rows, c lists columns, f the forward product,
-// b the weights' gradient, a small letter after `|` with a barrier; capitals use another input.
+// b the weights' gradient, o writes over what was listed, a letter after `|` has a barrier; capitals use another
+// input.
 static void lists(void) {
   static const struct {
     const char *sequence;
@@ -92,7 +93,8 @@ static void lists(void) {
       {"r|fc|b", true},     {"r|f|cb", false},     {"rr", false},        {"r|r", false},
       {"r|c|c", false},     {"r|F", false},        {"r|C", false},       {"r|c|B", false},
       {"r|c|f|b|f|b", true}, {"r|x", false},       {"r|ff", true},       {"b", false},
-      {"r|w", false},       {"r|v", false},
+      {"r|w", false},       {"r|v", false},        {"r|o|f", false},     {"r|o|c", false},
+      {"r|c|o|b", false},   {"r|c|fo|b", false},   {"r|c|f|b|o", true},  {"o|r|f", true},
   };
   for (size_t s = 0; s < sizeof(sequences) / sizeof(sequences[0]); ++s) {
     latent_op ops[8] = {};
@@ -120,6 +122,12 @@ static void lists(void) {
         // Sizes that are not the list's.
         case 'w': op->kind = LATENT_OP_LINEAR_FORWARD; op->ones = true; op->inner = 15; break;
         case 'v': op->kind = LATENT_OP_LIST_ONES; op->split_columns = true; op->columns = 15; break;
+        case 'o':
+          op->kind = LATENT_OP_LINEAR_FORWARD;
+          latent_operand listed = op->input;
+          op->input = op->output;
+          op->output = listed;
+          break;
         // What has no use for them.
         case 'x': op->kind = LATENT_OP_LINEAR_BACKWARD_INPUT; op->ones = true; break;
         default: op->kind = LATENT_OP_LINEAR_BACKWARD_WEIGHTS; op->ones = true;
