@@ -14,9 +14,10 @@ LATENT_INLINE vf bounded_log_variance(vf raw, vf *slope) {
   return log_variance_second(log_variance_first(raw), slope);
 }
 
-// (e^l - 1) / l in its logarithm A, and A' = 1 / (1 - e^-l) - 1 / l, the mean: for |l| < 1 by their
-// series in l^2 (A = l/2 + l^2/24 - l^4/2880 + l^6/181440 - ...), beyond by exponentials.
-LATENT_INLINE vf continuous_bernoulli_normalizer(vf l, vf *mean) {
+// A continuous Bernoulli's log p = x l - A and A' - x, where A = log((e^l - 1) / l) and A' = 1 / (1 - e^-l) -
+// 1 / l is the mean: for |l| < 1 by their series in l^2 (A = l/2 + l^2/24 - l^4/2880 + l^6/181440 - ...), beyond
+// by exponentials, about the end of [0, 1] that is near, so that nothing cancels for an x there however large l.
+LATENT_INLINE vf continuous_bernoulli(vf l, vf x, vf *gradient) {
   vf square = l * l;
   vf a = vf_all(-0x1.bbd779p-24f);  // -1 / 9676800
   a = vf_fma(a, square, vf_all(0x1.71de3ap-18f));
@@ -32,13 +33,13 @@ LATENT_INLINE vf continuous_bernoulli_normalizer(vf l, vf *mean) {
   vi small = magnitude < 1.0f;
   vf safe = vf_select(small, vf_all(1.0f), magnitude);
   vf e = vf_exp_negative(-safe);
-  vf far = vf_max(vf_all(0.0f), l) + vf_log((1.0f - e) / safe);
-  // For l > 0 the mean is 1 / (1 - e) - 1 / l, mirrored about 1/2 for l < 0.
-  vf upper = 1.0f / (1.0f - e) - 1.0f / safe;
-  vf far_mean = vf_select(l > 0.0f, upper, 1.0f - upper);
-  *mean = vf_select(small, near_mean, far_mean);
-  vf result = vf_select(small, near, far);
-  return vf_select(l == l, result, l);
+  // The mean's distance from that end: 0 for l < 0, 1 for l > 0.
+  vf rest = 1.0f - e, distance = 1.0f / safe - e / rest;
+  vf far_gradient = vf_select(l > 0.0f, (1.0f - x) - distance, distance - x);
+  *gradient = vf_select(small, near_mean - x, far_gradient);
+  vf normalizer = vf_select(small, near, vf_max(vf_all(0.0f), l));
+  vf log_p = vf_fma(x, l, -normalizer) - vf_select(small, vf_all(0.0f), vf_log(rest / safe));
+  return vf_select(l == l, log_p, l);
 }
 
 // The lanes that count: of dimensions, and where values may be missing of numbers.
@@ -68,9 +69,7 @@ LATENT_INLINE vf likelihood_vector(latent_likelihood likelihood, vf parameter, v
       break;
     }
     case LATENT_LIKELIHOOD_CONTINUOUS_BERNOULLI: {
-      vf mean;
-      log_p = vf_fma(target, parameter, -continuous_bernoulli_normalizer(parameter, &mean));
-      gradient = mean - target;
+      log_p = continuous_bernoulli(parameter, target, &gradient);
       break;
     }
     default: {  // Gaussian with a given log-variance

@@ -108,8 +108,9 @@ LATENT_INLINE void log_density_row(const latent_op *op, bool large, float scale,
     vf slope;
     if (op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN) {
       vf spread = vf_load_first(log_variance + column, count);
-      // By the deviation, since the variance itself may be no float: below e^-88.7, above e^88.7.
-      vf root = vf_exp(spread * -0.5f), error = (parameter - x) * root, weighted = error * root;
+      // By the deviation, since the variance itself may be no float: below e^-88.7, above e^88.7. From a
+      // log-variance of -177.4 down the deviation's inverse is none either, and 0 times infinity no number.
+      vf root = vf_min(vf_all(__FLT_MAX__), vf_exp(spread * -0.5f)), error = (parameter - x) * root, weighted = error * root;
       vf square = error * error;
       row.sum += vf_select(valid, (square + (spread + LATENT_LOG_TWO_PI)) * -0.5f, (vf){});
       slope = vf_select(valid, weighted * scale, (vf){});

@@ -61,6 +61,21 @@ import Testing
     }
   }
 
+  /// At the mean the density has a logarithm however small the variance.
+  @Test func variancesSmallerThanFloats() throws {
+    let logVariance: [Float] = [-177, -178, -200, -1000, -3e38]
+    let zeros = [Float](repeating: 0, count: logVariance.count)
+    for (label, backend) in backends {
+      let found = try backend.gaussianLogDensity(
+        of: zeros, mean: zeros, logVariance: logVariance, columns: 1, weight: -1)
+      for (i, spread) in logVariance.enumerated() {
+        let expected = -0.5 * (log(2 * .pi) + Double(spread))
+        #expect(abs(Double(found.values[i]) / expected - 1) < 1e-6, "\(label): e^\(spread)")
+        #expect(found.meanGradient[i] == 0 && found.logVarianceGradient[i] == 0.5, "\(label)")
+      }
+    }
+  }
+
   /// Spans give the arrays' bits; empty matrices are valid; overlaps and sizes are refused.
   @Test func edges() throws {
     let backend = try FusedBackend(threads: 1)

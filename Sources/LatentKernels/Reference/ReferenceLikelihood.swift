@@ -164,7 +164,8 @@ private struct Gaussian {
   let logDensity, meanGradient, logVarianceGradient: Double
 
   init(x: Double, mean: Double, logVariance: Double) {
-    let precision = exp(-logVariance)
+    // At x = mean the density has a logarithm however small the variance.
+    let precision = min(exp(-logVariance), .greatestFiniteMagnitude)
     let square = (x - mean) * (x - mean) * precision
     logDensity = -0.5 * (log(2 * Double.pi) + logVariance + square)
     meanGradient = (mean - x) * precision

@@ -60,8 +60,9 @@ extension SIMDStep {
     _ row: Int, _ column: Int, _ width: Int, _ x: Lanes, mean: Lanes
   ) -> Lanes {
     let logVariance = load(self.row(operation.log_variance, row) + column, width)
-    // By the deviation, since the variance itself may be no float: below e^-88.7, above e^88.7.
-    let root = exp(logVariance * -0.5)
+    // By the deviation, since the variance itself may be no float: below e^-88.7, above e^88.7. From a
+    // log-variance of -177.4 down the deviation's inverse is none either, and 0 times infinity no number.
+    let root = smaller(Lanes(repeating: .greatestFiniteMagnitude), exp(logVariance * -0.5))
     let error = (mean - x) * root
     let square = error * error
     writeGradient(row, column, width, error * root)
@@ -107,9 +108,9 @@ extension SIMDStep {
       return x * logit - larger(Lanes(), logit) - log1p(unit: e)
 
     case LATENT_LIKELIHOOD_CONTINUOUS_BERNOULLI:
-      let (value, slope) = continuousBernoulliNormalizer(parameter)
-      writeGradient(row, column, width, slope - x)
-      return x * parameter - value
+      let (logDensity, gradient) = continuousBernoulli(parameter, x)
+      writeGradient(row, column, width, gradient)
+      return logDensity
 
     default:
       let mean = parameter
@@ -197,21 +198,26 @@ extension SIMDStep {
 
 private let logTwoPi: Float = 1.8378770664093453
 
-/// A(l) = log((e^l - 1) / l) and A'(l).
-@inline(__always) private func continuousBernoulliNormalizer(
-  _ l: Lanes
-) -> (value: Lanes, slope: Lanes) {
+/// x l - A and A' - x, where A = log((e^l - 1) / l).
+@inline(__always) private func continuousBernoulli(
+  _ l: Lanes, _ x: Lanes
+) -> (logDensity: Lanes, gradient: Lanes) {
   // Within -1 ... 1 by its series, l / 2 + l^2 / 24 - l^4 / 2880 + ...
   let small = magnitude(l) .< Lanes(repeating: 1)
   let square = l * l
   let even = polynomial(square, 1 / 24, -1 / 2880, 1 / 181_440, -1 / 9_676_800, 1 / 479_001_600)
   let odd = polynomial(square, 1 / 12, -1 / 720, 1 / 30_240, -1 / 1_209_600, 1 / 47_900_160)
-  // Elsewhere nothing cancels; lanes that do not count are kept away from zero.
+  // Elsewhere about the end of [0, 1] that the mean is near, by its distance from there: nothing cancels for an
+  // x at that end. Lanes that do not count are kept away from zero.
   let far = select(small, Lanes(repeating: 1), l)
+  let isUpper = far .> Lanes()
   let a = magnitude(far)
   let e = exp(-a)
-  let value = larger(Lanes(), far) + log((1 - e) / a)
-  // 1 / (1 - e^-l) = e^l / (e^l - 1)
-  let mean = select(far .> Lanes(), Lanes(repeating: 1), -e) / (1 - e) - 1 / far
-  return (select(small, l * 0.5 + square * even, value), select(small, 0.5 + l * odd, mean))
+  let distance = 1 / a - e / (1 - e)
+  let slope = select(isUpper, (1 - x) - distance, distance - x)
+  let logDensity = select(isUpper, x - 1, x) * far - log((1 - e) / a)
+  return (
+    select(small, x * l - (l * 0.5 + square * even), logDensity),
+    select(small, 0.5 + l * odd - x, slope)
+  )
 }
