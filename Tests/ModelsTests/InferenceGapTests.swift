@@ -23,7 +23,7 @@ import Testing
       default: break
       }
     }
-    let rows = try Rows(truth.sample(15, seed: 8))
+    let rows = try Rows(truth.sample(20, seed: 8))
     let data = try model.batches(of: Dataset(name: "rows", rows: rows))
     let found = try InferenceGap(samples: 4000).measure(model, data, backend: backend)
 
@@ -32,7 +32,7 @@ import Testing
     let approximation = (0..<3).reduce(-logDeterminant) { $0 + log(precision[$1, $1]) } / 2
     let encoded = try model.transform(data, backend: backend)
     let divergences = try truth.divergences(of: encoded, from: rows)
-    let amortization = divergences.reduce(0, +) / 15 - approximation
+    let amortization = divergences.reduce(0, +) / 20 - approximation
     #expect(approximation > 0.02 && amortization > 0.02)
 
     func expectClose(_ gap: InferenceGap.Quantity, _ expected: Double) {

@@ -44,6 +44,35 @@ import Testing
     #expect(abs(fourth(2).mean - Double(size * size)) < 1e-9)
   }
 
+  /// Reported bounds of more dimensions than their draws can match: by the errors told, they lie about the exact
+  /// ones, of rows and of means over rows.
+  @Test func errorsAreThoseOfMeansToo() throws {
+    let linear = try LinearVAE(columns: 24, factors: 20, encoderError: 0.1)
+    let batches = BatchSource(Rows(try linear.truth.sample(30, seed: 4)), transform: .none)
+    let start = try linear.model.transform(batches, backend: backend)
+    func bounds(_ samples: Int, seed: UInt64) throws -> OptimalPosterior {
+      var configuration = InferenceConfiguration()
+      (configuration.maximumSteps, configuration.evaluationSamples) = (0, samples)
+      return try VariationalInference(linear.model, configuration: configuration, backend: backend)
+        .fit(batches, start: start, seed: seed)
+    }
+    // Matched moments: exact for a linear decoder.
+    let exact = try bounds(16 * 20, seed: 0).elbo
+    var (ofRows, ofMeans) = (0.0, 0.0)
+    let runs = 60
+    for seed in 1...UInt64(runs) {
+      let found = try bounds(64, seed: seed)
+      let errors = zip(found.elbo, exact).map { $0 - $1 }
+      let variances = found.standardError.map { $0 * $0 }
+      ofRows += zip(errors, variances).reduce(0) { $0 + $1.0 * $1.0 / $1.1 } / 30
+      let sum = errors.reduce(0, +)
+      ofMeans += sum * sum / variances.reduce(0, +)
+    }
+    // Squares of standard normals, up to the noise of errors told from 32 pairs; of means 2 / 60 is the variance.
+    #expect(abs(ofRows / Double(runs) - 1) < 0.2)
+    #expect(abs(ofMeans / Double(runs) - 1) < 5 * (2 / Double(runs)).squareRoot())
+  }
+
   /// Semi-amortized: whatever the encoder, the same optimum; from one that has learned something, in
   /// fewer steps.
   @Test func startsFromAnEncoder() throws {

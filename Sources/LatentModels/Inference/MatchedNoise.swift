@@ -13,9 +13,13 @@ struct MatchedNoise {
   let values: [Double]
 
   /// - Parameters:
-  ///   - epoch: keys the draws, with the seed.
+  ///   - row: keys the draws, with the seed and the epoch; by itself of no row of the data, for noise that all of
+  ///     them meet.
   ///   - least: draws a dimension from which the covariance is matched, too.
-  init(samples: Int, dimensions: Int, seed: UInt64, epoch: UInt32, matchingFrom least: Int = 2) {
+  init(
+    samples: Int, dimensions: Int, seed: UInt64, row: UInt32 = .max, epoch: UInt32,
+    matchingFrom least: Int = 2
+  ) {
     let pairs = max(1, (samples + 1) / 2)
     self.samples = 2 * pairs
     self.dimensions = dimensions
@@ -23,9 +27,8 @@ struct MatchedNoise {
     var half = [Double](repeating: 0, count: pairs * dimensions)
     var draw = [Float](repeating: 0, count: dimensions)
     for pair in 0..<pairs {
-      // No row of the data: all rows meet the same noise.
       kernels.random_normal(
-        dimensions, seed, LATENT_PURPOSE_EPSILON, UInt32(pair), .max, epoch, &draw)
+        dimensions, seed, LATENT_PURPOSE_EPSILON, UInt32(pair), row, epoch, &draw)
       for l in 0..<dimensions { half[pair * dimensions + l] = Double(draw[l]) }
     }
     if self.samples >= least * dimensions { Self.whiten(&half, pairs, dimensions) }

@@ -66,7 +66,7 @@ public struct OptimalPosterior: Sendable {
 /// variational parameters of its own, (μ, log σ²), found by gradient ascent on its own bound for a
 /// fixed decoder. Started from an encoder it is semi-amortized (Hjelm et al. 2016; Kim et al. 2018).
 ///
-/// A row's result depends on the row, the seed and the model alone, not on its company in a batch.
+/// A row's result depends on the row and its number, the seed and the model alone, not on its company in a batch.
 public struct VariationalInference {
   let model: VAE
   let backend: any Backend
@@ -171,17 +171,21 @@ public struct VariationalInference {
     return (posterior, steps, converged)
   }
 
-  /// E_q log p(x|z) and its standard error, from draws of their own.
+  /// E_q log p(x|z) and its standard error, from draws of each row's own: errors of draws that all rows share
+  /// would not average out over them.
   func reconstructions(
     _ batches: BatchSource, rows: [Int], of posterior: DiagonalGaussian, seed: UInt64, epoch: UInt32
   ) throws -> (mean: [Double], standardError: [Double]) {
     let size = model.architecture.latentDimensions
-    let noise = MatchedNoise(
-      samples: configuration.evaluationSamples, dimensions: size, seed: ~seed, epoch: epoch,
-      matchingFrom: 16)
-    let width = max(1, min(rows.count, Self.capacity / noise.samples))
+    func noise(_ row: Int) -> MatchedNoise {
+      MatchedNoise(
+        samples: configuration.evaluationSamples, dimensions: size, seed: ~seed, row: UInt32(row),
+        epoch: epoch, matchingFrom: 16)
+    }
+    let samples = (configuration.evaluationSamples + 1) / 2 * 2
+    let width = max(1, min(rows.count, Self.capacity / samples))
     let plan = try LikelihoodPlan(
-      model.networks, batches: batches, capacity: width * noise.samples, work: .evaluation)
+      model.networks, batches: batches, capacity: width * samples, work: .evaluation)
     let run = run(seed: seed, epoch: epoch)
     let jacobian = model.jacobian(of: batches)
     var means: [Double] = []
@@ -189,14 +193,15 @@ public struct VariationalInference {
     for first in stride(from: 0, to: rows.count, by: width) {
       let part = first..<min(first + width, rows.count)
       for (place, position) in part.enumerated() {
-        RowOptimizer(position, start: posterior, configuration: configuration).draw(noise) {
-          plan.place(place * noise.samples + $0, dataRow: rows[position])
+        let row = RowOptimizer(position, start: posterior, configuration: configuration)
+        row.draw(noise(rows[position])) {
+          plan.place(place * samples + $0, dataRow: rows[position])
         }
       }
-      plan.execute(on: backend, rows: part.count * noise.samples, run: run)
+      plan.execute(on: backend, rows: part.count * samples, run: run)
       for place in 0..<part.count {
-        let pairs = (0..<noise.samples / 2).map { pair -> Double in
-          let index = place * noise.samples + 2 * pair
+        let pairs = (0..<samples / 2).map { pair -> Double in
+          let index = place * samples + 2 * pair
           return (Double(plan.logDensity(index)) + Double(plan.logDensity(index + 1))) / 2
         }
         let count = Double(pairs.count)
