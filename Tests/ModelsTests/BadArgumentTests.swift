@@ -125,6 +125,13 @@ import Testing
     Case("a chain without steps", SettingError.self, "1...1000000, found 0") {
       try $0.fill(samples: 0, .pseudoGibbs)
     },
+    Case("a chain by an encoder that was not trained", SettingError.self, "was not trained") {
+      var configuration = $0.model.configuration
+      configuration.inference = .svi
+      let model = try VAE(configuration)
+      _ = try VAEImputation(model, method: .pseudoGibbs, samples: 5, backend: $0.backend)
+        .fill($0.gapped)
+    },
     Case("a batch without rows", SettingError.self, "batch size must be 1...20") {
       _ = try GradientSources.source(
         "elbo", samples: 1, model: $0.model, batches: $0.data, batchSize: -1)
@@ -236,6 +243,13 @@ import Testing
       let covariance = [1, 0.9, -0.9, 0.9, 1, 0.9, -0.9, 0.9, 1]
       _ = try ProbabilisticPCA.fit(moments(covariance), factors: 1)
     },
+    Case("a variance below zero", DataError.self, "indefinite") { _ in
+      _ = try ProbabilisticPCA.fit(moments([4, 0, 0, 0, 3, 0, 0, 0, -1]), factors: 1)
+    },
+    Case("a constant column that varies with another", DataError.self, "indefinite") { _ in
+      _ = try FactorAnalysis.fit(
+        moments([4, 1, 1, 1, 3, 0, 1, 0, 0]), FactorConfiguration(factors: 1))
+    },
     Case("log-variances of a posterior", ShapeError.self, "q has 1 of 20") {
       var q = DiagonalGaussian(standardNormals: 20, dimensions: 2)
       q.logVariance = Matrix(rows: 20, columns: 1)
@@ -255,7 +269,10 @@ import Testing
       let (model, backend) = ($0.model, $0.backend)
       let scores = try model.scoreSamples(batches, backend: backend)
       #expect(scores.count == 20 && scores.allSatisfy { $0.elbo.isFinite })
-      #expect(try $0.model.transform(batches, backend: $0.backend).mean.rows == 20)
+      let means = try $0.model.transform(batches, backend: $0.backend).mean
+      #expect(means.rows == 20)
+      let walk = try model.interpolation(501, 519, in: batches, steps: 2, backend: backend)
+      #expect(walk.row(0) == means.row(1) && walk.row(1) == means.row(19))
       try StepWorkload($0.model, batches: batches, batchSize: 8).train(steps: 4, on: $0.backend)
       #expect(throws: SettingError.self) {
         try InferenceGap(samples: 2).measure(model, batches, backend: backend)

@@ -111,6 +111,39 @@
       #expect(throws: SettingError.self) {
         try model.imputationDraws(gaps, count: -1, seed: 0)
       }
+      // A row is told by its number among all.
+      for (value, words) in [
+        (1e200, "Row 7 lies so far"), (.infinity, "Row 7, column 2 is infinite"),
+      ] {
+        var matrix = Matrix<Double>(rows: 9, columns: 4, repeating: 3)
+        (matrix[6, 1], matrix[6, 0]) = (value, .nan)
+        let error = #expect(throws: DataError.self) {
+          try model.imputationDraws(Rows(matrix), count: 1, seed: 0)
+        }
+        #expect(error?.description.contains(words) == true)
+      }
+    }
+
+    /// Rounding leaves less than no variance of what nearly follows from the other column.
+    @Test func imputationOfSingularCovariances() throws {
+      let covariance = try Matrix(rows: 2, columns: 2, values: [0.16, 0.6, 0.6, 2.25])
+      let model = try GaussianMixture(
+        weights: [1], means: Matrix(rows: 1, columns: 2), covariances: .full([covariance]))
+      let found = try model.imputation(Rows(Matrix(rows: 1, columns: 2, values: [1, Double.nan])))
+      #expect(abs(found.values[0, 1] - 3.75) < 1e-12)
+      #expect(abs(found.standardErrors[0, 1]) < 1e-7)
+    }
+
+    @Test(arguments: [0, -1, Double.nan]) func uniquenessesArePositive(_ uniqueness: Double) throws
+    {
+      let covariance = FactorCovariance(
+        loadings: Matrix(rows: 1, columns: 1, repeating: 2), uniquenesses: [uniqueness])
+      let error = #expect(throws: SettingError.self) {
+        try GaussianMixture(
+          weights: [1], means: Matrix(rows: 1, columns: 1),
+          covariances: .factorAnalytic([covariance]))
+      }
+      #expect(error?.description.contains("must have positive") == true)
     }
 
     /// Densities in the data's units are those of the standardized columns, less the logarithm of their scales.

@@ -60,6 +60,20 @@ extension SampleMoments {
   func validate() throws {
     try checkShape()
     guard isFinite else { return }
+    let indefinite = DataError(
+      "The covariance matrix is indefinite: no rows have it; give that of rows without gaps.")
+    // What rounding leaves of a variance of zero.
+    let largest = mean.indices.map { covariance[$0, $0] }.max() ?? 0
+    let slack = mean.map { 1e-12 * max(largest, $0 * $0) }
+    for i in mean.indices {
+      guard covariance[i, i] >= -slack[i] else { throw indefinite }
+      for j in 0..<i {
+        let limit =
+          (1 + 1e-4) * (max(0, covariance[i, i]) + slack[i])
+          * (max(0, covariance[j, j]) + slack[j])
+        guard covariance[i, j] * covariance[i, j] <= limit else { throw indefinite }
+      }
+    }
     let deviations = mean.indices.map { covariance[$0, $0].squareRoot() }
     // As of a factor problem: what rounding leaves of a constant column has no correlations.
     let varying = mean.indices.filter { varies(deviation: deviations[$0], mean: mean[$0]) }
@@ -71,10 +85,7 @@ extension SampleMoments {
           ? 1 + 1e-4 : covariance[row, column] / deviations[row] / deviations[column]
       }
     }
-    guard FactorAlgebra.cholesky(correlation) != nil else {
-      throw DataError(
-        "The covariance matrix is indefinite: no rows have it; give that of rows without gaps.")
-    }
+    guard FactorAlgebra.cholesky(correlation) != nil else { throw indefinite }
   }
 
   var isFinite: Bool { mean.allSatisfy(\.isFinite) && covariance.values.allSatisfy(\.isFinite) }

@@ -61,7 +61,8 @@ public struct VAEImputation {
   /// Fills every row; what was observed stays as it was.
   ///
   /// - Parameter draws: how many fillings by chance besides the means.
-  /// - Throws: ``SettingError`` for a number of samples or draws out of range; ``ShapeError``;
+  /// - Throws: ``SettingError`` for a number of samples or draws out of range, or a chain by an encoder that was
+  ///   not trained; ``ShapeError``;
   ///   `FileError`, with the data's name in place of a file's, for an infinite value; ``DataError`` for a
   ///   value that the likelihood does not take, or a row with nothing observed.
   public func fill(_ data: Dataset, draws: Int = 0, seed: UInt64 = 0) throws -> Filled {
@@ -72,6 +73,11 @@ public struct VAEImputation {
     guard method == .importance || draws <= samples else {
       throw SettingError(
         "A chain of \(samples) steps has not \(draws) states to draw; raise the number of samples.")
+    }
+    guard method != .pseudoGibbs || model.configuration.inference != .svi else {
+      throw SettingError(
+        "The encoder of a model fitted with --inference svi was not trained: a chain by it leads nowhere. "
+          + "Choose the importance method, or fit with amortized inference.")
     }
     let gaps = (0..<data.rows.count).filter { row in
       (0..<data.rows.columns).contains { data.rows.value(row, $0).isNaN }

@@ -8,7 +8,7 @@
     ///
     /// - Parameter seed: keys the draws; a row's do not depend on the rows beside it.
     /// - Throws: ``SettingError`` for a negative count, or more than memory holds; ``ShapeError`` when the columns
-    ///   do not fit; ``DataError`` for an infinite value in a row with gaps.
+    ///   do not fit; ``DataError`` for an infinite value, or a row with gaps that lies too far off.
     public func imputationDraws(
       _ rows: Rows, count: Int, seed: UInt64, backend: FusedBackend? = nil
     ) throws -> [Matrix<Double>] {
@@ -21,7 +21,10 @@
       let gaps = (0..<rows.count).filter { row in
         (0..<columns).contains { rows.value(row, $0).isNaN }
       }
-      let shares = try predictProbabilities(rows.selecting(gaps), backend: backend)
+      // Errors tell a row's number among all.
+      _ = try rows.findMissing()
+      let shares = try responsibilities(rows.selecting(gaps), backend: backend)
+      for (place, row) in gaps.enumerated() { try check(shares.row(place), of: rows, row: row) }
       var results = [Matrix<Double>](repeating: rows.matrix(), count: count)
       for draw in 0..<count {
         let chosen = gaps.enumerated().map { place, row in

@@ -57,7 +57,8 @@
             for k in 0..<components {
               variances += shares[i * components + k] * (centers[k] - sum) * (centers[k] - sum)
             }
-            errors[row, column] = variances.squareRoot()
+            // Of a nearly singular covariance rounding may leave less than nothing.
+            errors[row, column] = max(0, variances).squareRoot()
           }
         }
       }

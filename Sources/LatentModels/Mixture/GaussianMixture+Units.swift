@@ -5,7 +5,7 @@
     /// The model of x, of which this is the model of the standardized x. One variance for all columns
     /// becomes one for each.
     ///
-    /// - Throws: ``ShapeError`` when the columns do not fit, ``DataError`` where the result has no room in doubles.
+    /// - Throws: ``ShapeError`` when the columns do not fit, ``SettingError`` where the result has no room in doubles.
     public func inDataUnits(_ standard: Standardization) throws -> GaussianMixture {
       let scale = standard.scale
       guard scale.count == columns, standard.mean.count == columns else {

@@ -190,6 +190,11 @@ extension MixtureCovariances {
           )
         }
       }
+      if case .factorAnalytic(let all) = self,
+        let found = all[k].uniquenesses.first(where: { !($0 > 0) })
+      {
+        throw SettingError("Covariance \(k + 1) must have positive uniquenesses, found \(found).")
+      }
       // The others are symmetric by their form, and may be too wide to be written out.
       let covariance: Matrix<Double>
       switch self {

@@ -30,11 +30,12 @@ extension VAE {
     try Self.check(steps)
     try batches.check(rows: [first, second])
     let means = try transform(batches, backend: backend, seed: seed).mean
+    let (from, to) = (first - batches.held.lowerBound, second - batches.held.lowerBound)
     var walk = Matrix<Float>(rows: steps, columns: means.columns)
     for step in 0..<steps {
       let part = Float(step) / Float(steps - 1)
       for l in 0..<means.columns {
-        walk[step, l] = (1 - part) * means[first, l] + part * means[second, l]
+        walk[step, l] = (1 - part) * means[from, l] + part * means[to, l]
       }
     }
     return walk

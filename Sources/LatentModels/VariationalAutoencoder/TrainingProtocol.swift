@@ -12,7 +12,7 @@ public enum TrainingProtocol: String, CaseIterable, Codable, Sendable {
     public static let stages = 8
 
     /// Epochs of the first stages: 1, 4, 13, 40, 121, 364, 1,093, 3,280.
-    public static func epochs(stages: Int) -> Int {
+    static func epochs(stages: Int) -> Int {
       (0..<stages).reduce((sum: 0, stage: 1)) { total, _ in
         (total.sum + total.stage, 3 * total.stage)
       }.sum
