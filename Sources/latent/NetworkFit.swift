@@ -87,7 +87,7 @@ struct NetworkFit {
         .repeating(
           settings.repetition(
             threads: run.trainer.backend.hardware.threads, ranks: communicator.size),
-          digest: settings.isRepeatable ? model.parameters.digest : nil),
+          digest: settings.isRepeatable && run.trainer.endsAsBegun ? model.parameters.digest : nil),
       ]
     ).write(to: run.directory.report)
     if settings.files?.tensorboard == true { try run.directory.writeEvents(history) }

@@ -46,6 +46,38 @@ extension RunCommandTests {
       for file in outputs { try FileManager.default.removeItem(at: file) }
     }
 
+    /// Patience that begins in a resumed run begins with the model that is there; and the page promises a digest
+    /// only where the command below it gives it.
+    @Test func otherPatienceAndEpochs() throws {
+      let place = try Workspace()
+      func fit(_ arguments: String...) throws -> (epoch: Int?, heldOut: Double?) {
+        let outcome = try Command.run(["fit", "vae", "--quiet", "--json"] + arguments, in: place)
+        #expect(outcome.status == 0, "\(outcome.errors)")
+        let found = try outcome.json()
+        return (found["modelEpoch"] as? Int, found["heldOutELBO"] as? Double)
+      }
+      func promises() throws -> Bool {
+        try place.text("run/report.html").contains("a repetition ends")
+      }
+      _ = try fit(
+        "--output", "run", "--data", "iris", "--learning-rate", "0.05", "--epochs", "30")
+      #expect(try promises())
+      let model = try place.read("run/model.safetensors")
+      for patience in ["1", "5"] {
+        let found = try fit("--resume", "run", "--patience", patience)
+        #expect(found.epoch == 30)
+        let score = try place.latent("score", "run", "--json").json()
+        #expect(try abs(#require(found.heldOut) - #require(score["elbo"] as? Double)) < 1e-9)
+        #expect(try place.read("run/model.safetensors") == model)
+      }
+      // From the start this patience would have kept another epoch's model.
+      #expect(try !promises())
+      #expect(try fit("--resume", "run", "--patience", "0").epoch == 30)
+      #expect(try promises())
+      _ = try fit("--resume", "run", "--epochs", "20")
+      #expect(try !promises())
+    }
+
     /// Enough steps that a signal after the first checkpoint comes in the middle of an epoch.
     private static let long =
       ["--hidden", "64", "--latent", "2", "--epochs", "12", "--batch-size", "4", "--quiet"]

@@ -95,6 +95,9 @@ extension VAETrainer {
     }
     model.configuration.codes = saved.model.codes
     progress = saved.progress
+    if saved.training.patience == 0, configuration.patience > 0 {
+      progress.beginPatience(configuration)
+    }
     (lastGood, checkedStep) = (nil, progress.step)
   }
 

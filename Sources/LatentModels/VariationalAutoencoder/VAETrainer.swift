@@ -204,16 +204,6 @@ public final class VAETrainer {
   /// Whether there are rows to test on.
   public var hasHeldOut: Bool { heldOut != nil }
 
-  /// Whether all epochs are done, or patience has run out; patience waits for the warm-up.
-  public var isFinished: Bool {
-    if progress.epoch >= configuration.epochs { return true }
-    return configuration.patience > 0 && progress.bestELBO != nil
-      && progress.epoch - progress.bestEpoch >= configuration.patience
-  }
-
-  /// Whether the last epoch's held-out ELBO is the best so far.
-  public var isBest: Bool { progress.bestEpoch == progress.epoch }
-
   /// One pass over the data in a fresh order, and over the held-out rows.
   ///
   /// - Parameter onStep: called after each step with the rows done so far.
@@ -277,14 +267,7 @@ public final class VAETrainer {
       metrics.heldOutReconstruction = mean.reconstruction
       metrics.heldOutKL = mean.kl
     }
-    progress.epoch += 1
-    progress.history.append(metrics)
-    let watched = metrics.heldOutELBO ?? metrics.elbo
-    let warm = Double(progress.epoch) >= configuration.warmUpEpochs
-    if !warm || progress.bestELBO == nil || watched > progress.bestELBO! {
-      progress.bestEpoch = progress.epoch
-      progress.bestELBO = warm ? watched : nil
-    }
+    progress.add(metrics, configuration)
     return metrics
   }
 
