@@ -12,7 +12,8 @@ import Synchronization
 /// Writes files so that a kill at any instant leaves the old one or the new one, whole.
 ///
 /// The bytes go to a hidden file in the same directory, are synced, and then take the name. What is
-/// not a regular file (a pipe, a terminal) is written directly, and so is `/dev/stdout`.
+/// not a regular file (a pipe, a terminal) is written directly, and so is a descriptor that is open, by its name:
+/// `/dev/stdout`, `/dev/fd/3`.
 public enum AtomicFile {
   private static let serial = Atomic<Int>(0)
 
@@ -26,7 +27,9 @@ public enum AtomicFile {
   /// - Throws: ``FileError``, or what `body` throws; nothing is left behind then.
   public static func write(to path: String, _ body: (FileWriter) throws -> Void) throws {
     // Not by its name: where it is redirected to a file, that would replace what stands there.
-    guard path != "/dev/stdout" else { return try body(FileWriter.standardOutput()) }
+    if let descriptor = openDescriptor(path) {
+      return try body(FileWriter(copying: descriptor, shown: path))
+    }
     var status = stat()
     guard stat(path, &status) == 0 else { return try replace(path, shown: path, body) }
     switch status.st_mode & S_IFMT {
@@ -41,6 +44,18 @@ public enum AtomicFile {
       let writer = try FileWriter(path, shown: path, flags: O_WRONLY)
       defer { writer.close() }
       try body(writer)
+    }
+  }
+
+  /// The number of the open descriptor that a path names, if it is such a name.
+  package static func openDescriptor(_ path: String) -> Int32? {
+    switch path {
+    case "/dev/stdout": return STDOUT_FILENO
+    case "/dev/stderr": return STDERR_FILENO
+    default:
+      let names = ["/dev/fd/", "/proc/self/fd/"]
+      return names.lazy.filter { path.hasPrefix($0) }.compactMap { Int32(path.dropFirst($0.count)) }
+        .first { $0 >= 0 }
     }
   }
 
@@ -97,18 +112,13 @@ public final class FileWriter {
     }
   }
 
-  /// A second descriptor of standard output, which stays open.
-  fileprivate static func standardOutput() throws -> FileWriter {
-    let descriptor = dup(STDOUT_FILENO)
-    guard descriptor >= 0 else {
-      throw FileError("/dev/stdout", doing: "cannot be written", errno: errno)
-    }
-    return FileWriter(descriptor, shown: "/dev/stdout")
-  }
-
-  private init(_ descriptor: Int32, shown: String) {
+  /// A second descriptor of one that stays open.
+  fileprivate init(copying open: Int32, shown: String) throws {
     self.shown = shown
-    self.descriptor = descriptor
+    descriptor = dup(open)
+    guard descriptor >= 0 else {
+      throw FileError(shown, doing: "cannot be written", errno: errno)
+    }
   }
 
   deinit { close() }

@@ -101,7 +101,7 @@ struct GapCommand: ParsableCommand {
       seconds: progress.seconds, data: examples.name, output: output)
     if json { return try printJSON(result) }
     let lines = text(result)
-    if output == TableFile.standardOutput { printError(lines) } else { print(lines) }
+    tell(lines, beside: output)
   }
 
   private func write(_ found: InferenceGap.Result, to path: String) throws {

@@ -148,9 +148,9 @@ struct ImputeCommand: ParsableCommand {
     if json {
       try printJSON(result)
     } else if output != nil {
-      print(
+      tell(
         "\(counted(result.values, "value")) filled in \(grouped(result.rowsWithGaps)) of "
-          + "\(counted(result.rows, "row")): \(target)")
+          + "\(counted(result.rows, "row")): \(target)", beside: target)
     }
   }
 }

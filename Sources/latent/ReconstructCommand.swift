@@ -58,8 +58,9 @@ struct ReconstructCommand: ParsableCommand {
         found, columnNames: rows.columnNames ?? saved.model.configuration.columnNames, to: target)
     }
     let original = rows.rows.matrix(of: Float.self)
+    // What is missing has no error.
     let squares = zip(found.values, original.values).reduce(0.0) {
-      $0 + Double($1.0 - $1.1) * Double($1.0 - $1.1)
+      $1.1.isNaN ? $0 : $0 + Double($1.0 - $1.1) * Double($1.0 - $1.1)
     }
     let result = Result(
       rows: found.rows, squaredError: squares / Double(max(1, found.rows)), data: rows.name,
@@ -67,9 +68,9 @@ struct ReconstructCommand: ParsableCommand {
     if json {
       try printJSON(result)
     } else if output != nil {
-      print(
+      tell(
         "squared error \(decimal(result.squaredError, 4)) a row, \(counted(result.rows, "row")) of "
-          + "\(rows.name): \(target)")
+          + "\(rows.name): \(target)", beside: target)
     }
   }
 }

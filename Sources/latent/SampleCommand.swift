@@ -86,7 +86,7 @@ struct SampleCommand: ParsableCommand {
     }
     if json {
       try printJSON(Result(count: drawn.rows, seed: seed, output: target))
-    } else if target != TableFile.standardOutput {
+    } else if !TableFile.isStandardOutput(target) {
       print(target)
     }
   }

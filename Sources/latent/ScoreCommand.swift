@@ -95,7 +95,7 @@ struct ScoreCommand: SharedCommand {
           + "no log p(x)), \(counted(scores.count, "row")) of \(rows.data.name)"
         : "ELBO \(decimal(mean.elbo, 4))  reconstruction \(decimal(mean.reconstruction, 4))  "
           + "KL \(decimal(mean.kl, 4)) nats a row, \(counted(scores.count, "row")) of \(rows.data.name)"
-      if output == TableFile.standardOutput { printError(line) } else { print(line) }
+      tell(line, beside: output)
     }
   }
 }

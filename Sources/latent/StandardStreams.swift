@@ -5,6 +5,11 @@ import LatentIO
 /// One line on standard error.
 func printError(_ line: String) { writeError(line + "\n") }
 
+/// Lines for whoever waits, beside a table: on standard output, unless the table goes there.
+func tell(_ lines: String, beside table: String?) {
+  if TableFile.isStandardOutput(table) { printError(lines) } else { print(lines) }
+}
+
 /// Over the line that is there, on a terminal.
 func drawLine(_ text: String) { writeError("\r\u{1B}[K\(text)") }
 
@@ -45,7 +50,7 @@ func printJSON(_ value: some Encodable) throws {
 ///   - option: what says so.
 /// - Throws: `ValidationError` where both would go to standard output.
 func checkOneAnswer(json: Bool, table: String?, by option: String = "--output") throws {
-  guard !json || table != TableFile.standardOutput else {
+  guard !json || !TableFile.isStandardOutput(table) else {
     throw ValidationError(
       "--json needs a file for \(option): standard output holds one or the other.")
   }
