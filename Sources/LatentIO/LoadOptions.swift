@@ -93,7 +93,7 @@ struct ColumnSelection {
     }
     throw FileError(
       file,
-      "\(option) asks for column \"\(text)\", \(known ?? "the file has no header: use a number from 1 to \(count)")."
+      "\(option) asks for column \"\(text)\", \(known ?? "the file has no header: use a number from 1 to \(count), or give --header if line 1 holds names")."
     )
   }
 }

@@ -155,7 +155,8 @@ public struct RowFile: RowSource {
     throw FileError(
       name,
       "expected finite values, found \(isMissing ? "a missing value (NaN)" : "an infinite one") in "
-        + "row \(place.row + 1)\(line), column \(place.column + 1)\(title).")
+        + "row \(place.row + 1)\(line), column \(place.column + 1)\(title); "
+        + Dataset.advice(isMissing: isMissing, line: place.line, names: columnNames))
   }
 
   /// Sets a fraction of the rows aside: those that ``Dataset/split(heldOutFraction:seed:)`` does.

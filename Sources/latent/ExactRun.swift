@@ -115,9 +115,7 @@ struct ExactRun {
     var source = settings(options)
     let data: Dataset
     if let path = options.data {
-      if Dataset.shippedNames.contains(path) {
-        (source.columns, source.label, source.weights) = (nil, nil, nil)
-      }
+      if Dataset.shippedNames.contains(path) { source.forgetColumns(but: options) }
       data = try source.load(DataSettings.source(path))
     } else {
       guard let about else {

@@ -25,6 +25,7 @@ extension ScoreCommand {
         ? [.exact, .naive, .importance] : [.exact, .elbo, .naive, .importance, .ais],
       for: run.model.title.capitalizedFirst)
     guard estimator == .exact else {
+      guard !stream else { throw SettingError("--stream needs the exact estimator.") }
       let rows = try communicator.unanimously { try run.data(data).first(self.rows) }
       var loaded = Agreement()
       loaded.add("rows in the data", rows.rows.count)
@@ -96,7 +97,7 @@ extension ScoreCommand {
       text += "\n\(grouped(flagged.count)) below \(decimal(threshold, 4))"
       if !flagged.isEmpty { text += ": rows \(names)\(flagged.count > 20 ? ", …" : "")" }
     }
-    if output == TableFile.standardOutput { printError(text) } else { print(text) }
+    tell(text, beside: output)
   }
 }
 
@@ -111,11 +112,12 @@ extension SampleCommand {
       throw SettingError("The number of samples must be at least 1, found \(count).")
     }
     try TableFile.check(target)
+    _ = try compute.makeFusedBackend()
     try TableFile.write(
       run.model.draw(count, seed: seed), columnNames: run.columnNames, to: target)
     if json {
       try printJSON(Result(count: count, seed: seed, output: target))
-    } else if target != TableFile.standardOutput {
+    } else if !TableFile.isStandardOutput(target) {
       print(target)
     }
   }
@@ -124,6 +126,7 @@ extension SampleCommand {
 extension TransformCommand {
   func transform(_ run: ExactRun) throws {
     let model = try run.model(as: (any LinearGaussianModel).self, verb: "transform")
+    _ = try compute.makeFusedBackend()
     let rows = try run.data(data)
     let posterior = try model.posterior(rows.rows)
     let size = model.factors

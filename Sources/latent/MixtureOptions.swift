@@ -99,6 +99,11 @@
         throw SettingError(
           "--factors goes with --covariance factor-analytic, found \(covariance.rawValue).")
       }
+      guard folds == nil || components.range.count > 1 else {
+        throw SettingError(
+          "--folds are for choosing among numbers of components; give a range, as --components 1...5."
+        )
+      }
     }
 
     func configuration(seed: UInt64) -> MixtureConfiguration {

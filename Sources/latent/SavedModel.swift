@@ -44,7 +44,7 @@ struct SavedModel {
     var source = source(options)
     if allowMissing { source.missing = true }
     if let path = options.data {
-      if Dataset.shippedNames.contains(path) { (source.columns, source.label) = (nil, nil) }
+      if Dataset.shippedNames.contains(path) { source.forgetColumns(but: options) }
       return try source.load(DataSettings.source(path))
     }
     guard settings != nil else {
@@ -133,15 +133,22 @@ extension RunDirectory {
 extension DataSettings {
   /// A run's settings for the rows that a command names, or its own.
   ///
+  /// What ships has columns of its own: what the run chose among others is not asked of them, but what a command
+  /// asks stands, to be refused.
+  mutating func forgetColumns(but options: NewDataOptions) {
+    (columns, label, weights) = (options.columns?.elements, options.label, nil)
+  }
+
   /// - Parameter names: of the model's columns. A choice of columns for this command stands.
   func asked(_ options: NewDataOptions, of names: [String]?) -> DataSettings {
     var settings = self
     settings.mayLackLabels = options.data != nil
     // Of a file of the run's own it is known.
     settings.header = options.header ?? (options.data == nil ? header : nil)
-    if options.columns != nil || options.label != nil {
-      (settings.columns, settings.label) = (options.columns?.elements, options.label)
-      (settings.weights, settings.mayLackLabels) = (nil, false)
+    if let columns = options.columns { settings.columns = columns.elements }
+    // One that is asked for must be there.
+    if let label = options.label {
+      (settings.label, settings.weights, settings.mayLackLabels) = (label, nil, false)
     }
     if options.columns == nil {
       settings.expected = ExpectedColumns(owner: "The model", names: names)
@@ -182,4 +189,8 @@ enum TableFile {
   }
 
   static let standardOutput = "/dev/stdout"
+
+  static func isStandardOutput(_ path: String?) -> Bool {
+    path.flatMap(AtomicFile.openDescriptor) == STDOUT_FILENO
+  }
 }

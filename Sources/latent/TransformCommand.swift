@@ -27,7 +27,9 @@ struct TransformCommand: ParsableCommand {
       valueName: "path"))
   var labels: String?
 
-  @Option(help: ArgumentHelp("CSV or NPY. (default: CSV on standard output)", valueName: "path"))
+  @Option(
+    help: ArgumentHelp(
+      "CSV or NPY. (default: CSV on standard output, none beside a map)", valueName: "path"))
   var output: String?
 
   @Flag(help: "Print one JSON object on standard output; needs --output.") var json = false
@@ -41,6 +43,9 @@ struct TransformCommand: ParsableCommand {
     try checkOneAnswer(json: json, table: output ?? TableFile.standardOutput)
     guard labels == nil || (map != nil && data.data != nil && data.label == nil) else {
       throw ValidationError("--labels are of the rows of --data, in a --map, in place of --label.")
+    }
+    guard !variances || map == nil || output != nil else {
+      throw ValidationError("--variances are of a table: beside a --map it needs --output.")
     }
   }
 

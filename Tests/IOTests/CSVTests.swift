@@ -54,11 +54,13 @@ struct CSVTests {
     try data.validateFinite(allowMissing: true)
     #expect(
       failure { try data.selecting([1, 0]).validateFinite() }
-        == "data: expected finite values, found a missing value (NaN) in row 2 (line 2), column 1 (\"a\")."
+        == "data: expected finite values, found a missing value (NaN) in row 2 (line 2), column 1 (\"a\"); "
+        + "give --missing where the model takes gaps, or leave the column out with --columns."
     )
     #expect(
       failure { try load("1,2\n3,-inf\n").validateFinite(allowMissing: true) }
-        == "data: expected finite values, found an infinite one in row 2 (line 2), column 2.")
+        == "data: expected finite values, found an infinite one in row 2 (line 2), column 2; correct it, "
+        + "or leave the column out with --columns.")
   }
 
   @Test func linesSkipBlanks() throws {

@@ -30,7 +30,8 @@ struct DatasetTests {
     #expect(try data([1, 2, .nan, .infinity]).firstNonFinite()! == (row: 1, column: 0))
     #expect(
       failure { try data([1, 2, .nan, .infinity]).validateFinite(allowMissing: true) }
-        == "d: expected finite values, found an infinite one in row 2, column 2.")
+        == "d: expected finite values, found an infinite one in row 2, column 2; correct it, or leave the column out with "
+        + "--columns.")
   }
 
   @Test func splitIsAPartitionThatRepeats() throws {

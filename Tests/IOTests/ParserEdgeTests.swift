@@ -187,7 +187,7 @@ struct ParserEdgeTests {
     let path = try directory.file("x.npy", bytes)
     #expect(
       failure { try RowFile(path).validateFinite() }
-        .contains("found an infinite one in row 2, column 1."))
+        .contains("found an infinite one in row 2, column 1;"))
     let fine = try directory.file("fine.csv", "1,2\n3,4\n".utf8)
     try RowFile(fine).validateFinite()
     let missing = try directory.file("missing.csv", "1,2\nNA,4\n".utf8)
