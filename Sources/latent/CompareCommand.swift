@@ -133,7 +133,7 @@ struct CompareCommand: ParsableCommand {
     let fused = try compute.makeFusedBackend()
     let densities = try run.model.logDensities(examples.rows, backend: fused)
     var comparison = EstimatorComparison(
-      exact: densities.reduce(0, +) / Double(max(1, densities.count)))
+      exact: densities.mean(examples.weights), weights: examples.weights)
     let key = seed ?? run.about?.seed ?? 0
     if let linear = run.model as? any LinearGaussianModel {
       try add(linear.autoencoder(), examples, counts, seed: key, to: &comparison)

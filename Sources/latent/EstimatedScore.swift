@@ -122,9 +122,7 @@ extension ScoreCommand {
 
   /// Where the output file does not go.
   private func say(_ lines: [String]) {
-    for line in lines {
-      if output == TableFile.standardOutput { printError(line) } else { print(line) }
-    }
+    for line in lines { tell(line, beside: output) }
   }
 
   #if OpenBLAS
@@ -148,13 +146,15 @@ extension ScoreCommand {
       }
       progress.finish()
       guard communicator.rank == 0 else { return }
-      try report(estimates, name, of: data.name, seconds: progress.seconds, simulated: nil)
+      try report(
+        estimates, weights: data.weights, name, of: data.name, seconds: progress.seconds,
+        simulated: nil)
     }
   #endif
 
   private func report(
-    _ estimates: [DensityEstimate], _ name: EstimatorName, of data: String, seconds: Double,
-    simulated: EstimatedResult.Simulated?
+    _ estimates: [DensityEstimate], weights: [Double]? = nil, _ name: EstimatorName,
+    of data: String, seconds: Double, simulated: EstimatedResult.Simulated?
   ) throws {
     if let output {
       var table = Matrix<Double>(rows: estimates.count, columns: 4)
@@ -168,12 +168,14 @@ extension ScoreCommand {
         table,
         columnNames: ["logDensity", "standardError", "effectiveSampleSize", "reliable"], to: output)
     }
-    let summary = EstimateSummary(estimates)
+    let summary =
+      try weights.map { try EstimateSummary(estimates, weights: $0) } ?? EstimateSummary(estimates)
     if json {
       return try printJSON(
         EstimatedResult(
           estimator: name, samples: summary.samples,
-          logLikelihood: summary.mean * Double(summary.rows), meanLogLikelihood: summary.mean,
+          logLikelihood: summary.mean * (weights?.sum() ?? Double(summary.rows)),
+          meanLogLikelihood: summary.mean,
           standardError: summary.standardError,
           medianEffectiveSampleSize: summary.medianEffectiveSampleSize,
           unreliableRows: summary.unreliableRows, caution: summary.caution,

@@ -58,13 +58,29 @@ public struct EstimateSummary: Sendable, Equatable {
 
   /// Summarizes estimates, one a row; without any, the mean is 0.
   public init(_ estimates: [DensityEstimate]) {
-    rows = estimates.count
-    let n = Double(max(1, rows))
-    var (sum, variance) = (0.0, 0.0)
-    for row in estimates {
-      sum += row.logDensity
-      variance += row.standardError * row.standardError
+    self.init(estimates, weighted: [Double](repeating: 1, count: estimates.count))
+  }
+
+  /// The same of rows that count by their weights, for the mean and its error.
+  ///
+  /// - Throws: ``ShapeError`` unless there is one weight a row.
+  public init(_ estimates: [DensityEstimate], weights: [Double]) throws {
+    guard weights.count == estimates.count else {
+      throw ShapeError("\(estimates.count) rows need as many weights, found \(weights.count).")
     }
+    self.init(estimates, weighted: weights)
+  }
+
+  private init(_ estimates: [DensityEstimate], weighted weights: [Double]) {
+    rows = estimates.count
+    var (sum, variance, total) = (0.0, 0.0, 0.0)
+    // A row of no weight may lie beyond all density.
+    for (row, weight) in zip(estimates, weights) where weight > 0 {
+      sum += weight * row.logDensity
+      variance += weight * row.standardError * (weight * row.standardError)
+      total += weight
+    }
+    let n = total > 0 ? total : 1
     mean = sum / n
     standardError = variance.squareRoot() / n
     let sizes = estimates.map(\.effectiveSampleSize).sorted()

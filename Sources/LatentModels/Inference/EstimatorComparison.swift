@@ -19,8 +19,14 @@ public struct EstimatorComparison: Sendable {
   /// The mean of log p(x), where the model can say it.
   public var exact: Double?
 
-  /// Nothing compared yet; `exact` is the mean of log p(x), if known.
-  public init(exact: Double? = nil) { self.exact = exact }
+  /// How much each row counts; all alike, if nil.
+  private let weights: [Double]?
+
+  /// Nothing compared yet; `exact` is the mean of log p(x), if known, by the same weights.
+  public init(exact: Double? = nil, weights: [Double]? = nil) {
+    self.exact = exact
+    self.weights = weights
+  }
 
   /// The estimators in the order in which they came.
   public var estimators: [String] {
@@ -34,17 +40,20 @@ public struct EstimatorComparison: Sendable {
     entries.filter { $0.estimator == estimator }
   }
 
-  /// Makes an estimate, and notes its summary and its time; throws what `estimate` throws.
+  /// Makes an estimate, and notes its summary and its time.
+  ///
+  /// - Throws: what `estimate` throws; ``ShapeError`` where it has not as many rows as there are weights.
   public mutating func add(
     _ estimator: String, samples: Int, _ estimate: () throws -> [DensityEstimate]
-  ) rethrows {
+  ) throws {
     let clock = ContinuousClock()
     let begin = clock.now
-    let summary = EstimateSummary(try estimate())
+    let estimates = try estimate()
+    let seconds = (clock.now - begin) / .seconds(1)
+    let summary =
+      try weights.map { try EstimateSummary(estimates, weights: $0) } ?? EstimateSummary(estimates)
     entries.append(
-      Entry(
-        estimator: estimator, samples: samples, summary: summary,
-        seconds: (clock.now - begin) / .seconds(1)))
+      Entry(estimator: estimator, samples: samples, summary: summary, seconds: seconds))
   }
 
   /// What stands for `samples` in a comparison: draws of z, but for annealed importance sampling
