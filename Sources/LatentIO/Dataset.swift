@@ -96,22 +96,9 @@ extension Dataset {
   public func validateFinite(allowMissing: Bool = false, first: Int = 0) throws {
     guard let index = firstIndex(allowMissing: allowMissing) else { return }
     let (row, column) = index.quotientAndRemainder(dividingBy: rows.columns)
-    let line = lines.map { " (line \($0[row]))" } ?? ""
-    let title = columnNames.map { " (\(excerpt($0[column])))" } ?? ""
-    let isMissing = rows.value(row, column).isNaN
     throw FileError(
-      name,
-      "expected finite values, found \(isMissing ? "a missing value (NaN)" : "an infinite one") in "
-        + "row \(first + row + 1)\(line), column \(column + 1)\(title); "
-        + Self.advice(isMissing: isMissing, line: lines?[row], names: columnNames))
-  }
-
-  /// What to do about a value that is no finite number.
-  static func advice(isMissing: Bool, line: Int?, names: [String]?) -> String {
-    if line == 1, names == nil { return "if line 1 holds names, give --header." }
-    return isMissing
-      ? "give --missing where the model takes gaps, or leave the column out with --columns."
-      : "correct it, or leave the column out with --columns."
+      name, isMissing: rows.value(row, column).isNaN, row: first + row, line: lines?[row],
+      column: column, names: columnNames)
   }
 
   private func firstIndex(allowMissing: Bool) -> Int? {

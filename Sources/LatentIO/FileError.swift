@@ -27,6 +27,25 @@ public struct FileError: LatentError, Equatable {
     description = "\(file), line \(line): \(sentence)"
   }
 
+  /// A value that is no finite number, at a row and a column counted from 0.
+  ///
+  /// - Parameter line: of a text file.
+  init(_ file: String, isMissing: Bool, row: Int, line: Int?, column: Int, names: [String]?) {
+    let found = isMissing ? "a missing value (NaN)" : "an infinite one"
+    let place = "row \(row + 1)" + (line.map { " (line \($0))" } ?? "")
+    let title = names.map { " (\(excerpt($0[column])))" } ?? ""
+    let advice =
+      line == 1 && names == nil
+      ? "if line 1 holds names, give --header"
+      : isMissing
+        ? "give --missing where the model takes gaps, or leave the column out with --columns"
+        : "correct it, or leave the column out with --columns"
+    self.init(
+      file,
+      "expected finite values, found \(found) in \(place), column \(column + 1)\(title); \(advice)."
+    )
+  }
+
   /// `doing` failed; the system's sentence for `code` follows.
   init(_ file: String, doing: String, errno code: Int32) {
     self.init(file, "\(doing): \(String(cString: strerror(code))).")

@@ -149,14 +149,10 @@ public struct RowFile: RowSource {
   public func validateFinite(allowMissing: Bool = false) throws {
     let found = [firstInfinite, allowMissing ? nil : firstMissing].compactMap { $0 }
     guard let place = found.min(by: { ($0.row, $0.column) < ($1.row, $1.column) }) else { return }
-    let line = place.line.map { " (line \($0))" } ?? ""
-    let title = columnNames.map { " (\(excerpt($0[place.column])))" } ?? ""
     let isMissing = firstMissing.map { ($0.row, $0.column) == (place.row, place.column) } ?? false
     throw FileError(
-      name,
-      "expected finite values, found \(isMissing ? "a missing value (NaN)" : "an infinite one") in "
-        + "row \(place.row + 1)\(line), column \(place.column + 1)\(title); "
-        + Dataset.advice(isMissing: isMissing, line: place.line, names: columnNames))
+      name, isMissing: isMissing, row: place.row, line: place.line, column: place.column,
+      names: columnNames)
   }
 
   /// Sets a fraction of the rows aside: those that ``Dataset/split(heldOutFraction:seed:)`` does.

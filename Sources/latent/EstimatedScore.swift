@@ -168,8 +168,7 @@ extension ScoreCommand {
         table,
         columnNames: ["logDensity", "standardError", "effectiveSampleSize", "reliable"], to: output)
     }
-    let summary =
-      try weights.map { try EstimateSummary(estimates, weights: $0) } ?? EstimateSummary(estimates)
+    let summary = try EstimateSummary(estimates, weights: weights)
     if json {
       return try printJSON(
         EstimatedResult(

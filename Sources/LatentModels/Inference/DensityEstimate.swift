@@ -61,10 +61,14 @@ public struct EstimateSummary: Sendable, Equatable {
     self.init(estimates, weighted: [Double](repeating: 1, count: estimates.count))
   }
 
-  /// The same of rows that count by their weights, for the mean and its error.
+  /// The same of rows that count by their weights, all alike if nil, for the mean and its error.
   ///
   /// - Throws: ``ShapeError`` unless there is one weight a row.
-  public init(_ estimates: [DensityEstimate], weights: [Double]) throws {
+  public init(_ estimates: [DensityEstimate], weights: [Double]?) throws {
+    guard let weights else {
+      self.init(estimates)
+      return
+    }
     guard weights.count == estimates.count else {
       throw ShapeError("\(estimates.count) rows need as many weights, found \(weights.count).")
     }

@@ -50,8 +50,7 @@ public struct EstimatorComparison: Sendable {
     let begin = clock.now
     let estimates = try estimate()
     let seconds = (clock.now - begin) / .seconds(1)
-    let summary =
-      try weights.map { try EstimateSummary(estimates, weights: $0) } ?? EstimateSummary(estimates)
+    let summary = try EstimateSummary(estimates, weights: weights)
     entries.append(
       Entry(estimator: estimator, samples: samples, summary: summary, seconds: seconds))
   }
