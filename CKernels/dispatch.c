@@ -33,6 +33,14 @@ latent_isa latent_isa_best(void) {
   return LATENT_ISA_BASELINE;
 }
 
+bool latent_looks_far;
+#if defined(__x86_64__)
+__attribute__((constructor)) static void look(void) {
+  __builtin_cpu_init();
+  latent_looks_far = __builtin_cpu_is("amd");
+}
+#endif
+
 const latent_backend *latent_backend_for(latent_isa isa) {
   if (!latent_isa_available(isa)) return NULL;
   switch (isa) {

@@ -57,6 +57,9 @@ typedef struct latent_backend {
 extern const latent_backend latent_backend_scalar, latent_backend_baseline, latent_backend_neon,
     latent_backend_avx2, latent_backend_avx512;
 const latent_backend *latent_backend_for(latent_isa isa);
+// Whether cores look so far ahead that an update's chain of latencies needs no stages (see latent_work): AMD's.
+// The same bits; tests set it.
+extern bool latent_looks_far;
 
 // Work for all threads of a pool at once; each is told its number. Within it they may meet at
 // latent_pool_barrier. The call returns when all are done.

@@ -71,6 +71,8 @@ enum { NEAR_ROWS = 4 };
   }
 LATENT_BESIDE(tile_beside_update_2, 2, update_one, true, 1)
 LATENT_BESIDE(tile_beside_update_3, 3, update_one, true, 1)
+LATENT_BESIDE(tile_beside_far_2, 2, update_two, false, 2)
+LATENT_BESIDE(tile_beside_far_3, 3, update_two, false, 2)
 LATENT_BESIDE(tile_beside_updates_2, 2, update_four, true, 4)
 LATENT_BESIDE(tile_beside_updates_3, 3, update_four, true, 4)
 LATENT_BESIDE(tile_beside_writes_2, 2, write_four, false, 4)
@@ -88,11 +90,12 @@ static bool weights_tile(const latent_run *run, const float *x, const float *w, 
                          latent_update *next, latent_update *pending, const latent_copy *copy) {
 #if LATENT_TILE_PANELS >= 3
   if (next->rows == 8 && pending->rows == 8 && works_beside(run, next->panels)) {
-    bool three = next->panels == 3, one = run->rows >= 16;
-    (!pending->first ? three ? tile_beside_writes_3 : tile_beside_writes_2
-     : one ? three ? tile_beside_update_3 : tile_beside_update_2
-           : three ? tile_beside_updates_3
-                   : tile_beside_updates_2)(run, x, w, by->x_inner, next, pending, copy);
+    const bool three = next->panels == 3, one = run->rows >= 16;
+    (!pending->first    ? three ? tile_beside_writes_3 : tile_beside_writes_2
+     : latent_looks_far ? three ? tile_beside_far_3 : tile_beside_far_2
+     : one              ? three ? tile_beside_update_3 : tile_beside_update_2
+     : three            ? tile_beside_updates_3
+                        : tile_beside_updates_2)(run, x, w, by->x_inner, next, pending, copy);
     pending->rows = 0;
     return pending->first && copy->to;
   }
