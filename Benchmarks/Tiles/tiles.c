@@ -28,7 +28,7 @@ static const shape shapes[] = {{128, 784, 400}, {100, 784, 400}, {128, 400, 784}
 // The height of a tile is a constant in its loop, whichever is called for.
 #define HEIGHT(R)                                                                                        \
   case R:                                                                                                \
-    tile_product(R <= ROWS ? R : 1, panels, inner, x, w, by, NULL, to);                                  \
+    tile_product(R <= ROWS ? R : 1, panels, false, inner, x, w, by, NULL, to);                                  \
     break;
 static inline __attribute__((always_inline)) void heights(int rows, const int panels, size_t inner, const float *x,
                                                           const float *w, const latent_strides *by,
@@ -48,7 +48,7 @@ static __attribute__((noinline)) void tile(int rows, int panels, size_t inner, c
 }
 
 static void product(shape s, const float *x, const float *w, float *y) {
-  latent_strides by = {s.inner, 1, s.inner * 16, 16, w, 16};
+  latent_strides by = {s.inner, 1, s.inner * 16, 16, w, 16, false};
   float out[ROWS * PANELS * 16] __attribute__((aligned(64)));
   const latent_ending to = latent_to(out, PANELS * 16);
   size_t all = latent_panels(s.columns);

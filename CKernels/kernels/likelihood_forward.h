@@ -183,7 +183,7 @@ LATENT_INLINE void bernoulli_masked(void *work, const int stages) { bernoulli_st
                                              size_t pieces) {                                                 \
     latent_bernoulli_work work = {.pending = pending, .at = pending->first, .values = pending->first.values}; \
     const latent_ending to = latent_to_tile(tile);                                                            \
-    tile_beside(PANELS, 0, inner, x, w, by, start, &to, WORK, false, &work, pieces);                          \
+    tile_beside(PANELS, false, 0, inner, x, w, by, start, &to, WORK, false, &work, pieces);                   \
   }
 LATENT_BESIDE(tile_beside_whole_2, 2, bernoulli_whole)
 LATENT_BESIDE(tile_beside_whole_3, 3, bernoulli_whole)
@@ -241,7 +241,7 @@ static void execute_likelihood_forward(const latent_task *task) {
   float *partial = latent_floats(task, op->partial);
   size_t panels = latent_panels(op->columns), group_panels = likelihood_group_panels(op);
   const bool paired = op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN;
-  latent_strides by = {op->input.stride, 1, (size_t)op->inner * 16, 16, weights, 16};
+  latent_strides by = {op->input.stride, 1, (size_t)op->inner * 16, 16, weights, 16, false};
   latent_block blocks[2];
   int count = latent_blocks(task, panels, group_panels, task->run->rows, 1, blocks);
   latent_densities tiles[2];
@@ -276,6 +276,7 @@ static void execute_likelihood_forward(const latent_task *task) {
         };
         group_variance(op, variance, &group, next);
         const float *group_weights = weights + group.panel * by.w_panel;
+        by.half = latent_half(group, op->columns);
         by.soon = latent_soon(&blocks[b], g, group.width, &at,
                               group_weights + (size_t)group.width * by.w_panel, by.w_panel, input,
                               op->input.stride);

@@ -104,7 +104,7 @@ static void execute_linear_forward(const latent_task *task) {
   const float *bias = latent_floats(task, op->bias);
   float *output = latent_floats(task, op->output);
   size_t panels = latent_panels(op->columns);
-  latent_strides by = {op->input.stride, 1, (size_t)op->inner * 16, 16, weights, 16};
+  latent_strides by = {op->input.stride, 1, (size_t)op->inner * 16, 16, weights, 16, false};
   const bool gathers = op->ones && op->layout == LATENT_LAYOUT_PANELS && ones_pay(task, op->inner);
   latent_ones ones;
   float *zeros = task->scratch;  // lines as far from each other as panels of weights
@@ -123,6 +123,7 @@ static void execute_linear_forward(const latent_task *task) {
       const latent_group at_group = latent_group_at(group, panels, LATENT_GROUP_PANELS);
       size_t panel = at_group.panel;
       int width = at_group.width;
+      by.half = latent_half(at_group, op->columns);
       const float *group_weights = weights + panel * by.w_panel;
       const float *start = bias ? bias + panel * 16 : NULL;
       float whole_bias[LATENT_GROUP_PANELS * 16];
@@ -180,7 +181,7 @@ static void execute_linear_backward_input(const latent_task *task) {
   const float *stored = latent_floats(task, op->input);
   float *output = latent_floats(task, op->output);
   size_t panels = latent_panels(op->inner);
-  latent_strides by = {op->gradient.stride, 1, (size_t)op->columns * 16, 16, weights, 16};
+  latent_strides by = {op->gradient.stride, 1, (size_t)op->columns * 16, 16, weights, 16, false};
   latent_block blocks[2];
   int count = latent_blocks(task, panels, LATENT_GROUP_PANELS, task->run->rows, 1, blocks);
   latent_tile tile;
@@ -189,6 +190,7 @@ static void execute_linear_backward_input(const latent_task *task) {
       const latent_group at_group = latent_group_at(group, panels, LATENT_GROUP_PANELS);
       size_t panel = at_group.panel;
       int width = at_group.width;
+      by.half = latent_half(at_group, op->inner);
       const bool direct = goes_direct(op, panel, width, op->inner);
       for (latent_rows at = latent_first_strip(&blocks[b]); at.rows; latent_next_strip(&blocks[b], &at)) {
         const float *group_weights = weights + panel * by.w_panel;

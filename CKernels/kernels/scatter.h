@@ -111,7 +111,7 @@ static void scatter_strip_double(int panels, size_t inner, const double *x, cons
 // The same of floats: x[inner x 16], of which STRIP count, w[panels][inner x 16], out[STRIP x stride].
 static void scatter_strip_float(int panels, size_t inner, const float *x, const float *w,
                                 double *out, size_t stride) {
-  const latent_strides by = {1, 16, LATENT_SCATTER_ROWS * 16, 16, w, 0};
+  const latent_strides by = {1, 16, LATENT_SCATTER_ROWS * 16, 16, w, 0, false};
   latent_tile tile;
   const latent_ending to = latent_to_tile(&tile);
   tile_group(STRIP, panels, inner, x, w, &by, NULL, &to);

@@ -29,6 +29,7 @@ typedef struct latent_strides {
   // out would stall a tile that came upon it.
   const float *soon;
   size_t soon_inner;
+  bool half;  // of the last panel no more than 8 columns count: the others may come out as zeros
 } latent_strides;
 
 // Where a tile goes, and through what on its way: max(floor, y), and nothing where `gate` is not above
@@ -47,34 +48,65 @@ LATENT_INLINE latent_ending latent_to(float *out, size_t out_row) {
 
 typedef vf latent_sums[LATENT_SUM_ROWS][LATENT_SUM_PANELS];
 
+// Half a panel: the sums of two rows share a vector, which is the even row's.
+LATENT_INLINE vf half_twice(const float *p) {
+  typedef float v8 __attribute__((vector_size(32), aligned(4)));
+  v8 half = *(const v8 *)p;
+  return __builtin_shufflevector(half, half, 0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7);
+}
+LATENT_INLINE vf half_pair(vf even, vf odd) {
+#if LATENT_AVX512 && defined(__clang__)
+  // The compiler would permute by a vector, in a multiplier's turn.
+  __mmask16 upper = 0xff00;
+  __asm__("" : "+k"(upper));
+  return (vf)_mm512_mask_blend_ps(upper, (__m512)even, (__m512)odd);
+#endif
+  return __builtin_shufflevector(even, odd, 0, 1, 2, 3, 4, 5, 6, 7, 24, 25, 26, 27, 28, 29, 30, 31);
+}
+LATENT_INLINE vf half_even(vf pair) {
+  return __builtin_shufflevector(pair, (vf){}, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
+}
+LATENT_INLINE vf half_odd(vf pair) {
+  return __builtin_shufflevector(pair, (vf){}, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23);
+}
+
 // One load a panel, and no branch that would let the compiler zero the sums in memory.
-LATENT_INLINE void tile_start(const int rows, const int panels, const float *start, latent_sums sum) {
+LATENT_INLINE void tile_start(const int rows, const int panels, const bool half, const float *start,
+                              latent_sums sum) {
   static const float zeros[LATENT_SUM_PANELS * 16];
   if (!start) start = zeros;
   LATENT_UNROLL for (int p = 0; p < panels; ++p) {
-    vf first = vf_load(start + 16 * p);
+    vf first = half && p + 1 == panels ? half_twice(start + 16 * p) : vf_load(start + 16 * p);
     LATENT_UNROLL for (int m = 0; m < rows; ++m) sum[m][p] = first;
   }
 }
 
 // `near`: x is fetched into L1 so many inner steps ahead, if any. Rows of weights' gradients are a line a
 // step, farther apart than hardware looks for them.
-LATENT_INLINE void tile_step(const int rows, const int panels, const size_t near, const float *x,
-                             const float *w, latent_strides by, latent_sums sum) {
-  vf column[LATENT_SUM_PANELS];
-  LATENT_UNROLL for (int p = 0; p < panels; ++p) column[p] = vf_load(w + (size_t)p * by.w_panel);
+LATENT_INLINE void tile_step(const int rows, const int panels, const bool half, const size_t near,
+                             const float *x, const float *w, latent_strides by, latent_sums sum) {
+  const int last = panels - 1, whole = half ? last : panels;
+  vf column[LATENT_SUM_PANELS], even = {};
+  LATENT_UNROLL for (int p = 0; p < panels; ++p) {
+    const float *from = w + (size_t)p * by.w_panel;
+    column[p] = p < whole ? vf_load(from) : half_twice(from);
+  }
   __builtin_prefetch(by.soon, 0, 2);
   if (near) __builtin_prefetch(x + near * by.x_inner);
   LATENT_UNROLL for (int m = 0; m < rows; ++m) {
     vf value = vf_all(x[(size_t)m * by.x_row]);
-    LATENT_UNROLL for (int p = 0; p < panels; ++p) sum[m][p] = vf_fma(value, column[p], sum[m][p]);
+    LATENT_UNROLL for (int p = 0; p < whole; ++p) sum[m][p] = vf_fma(value, column[p], sum[m][p]);
+    if (!half) continue;
+    if (m % 2) sum[m - 1][last] = vf_fma(half_pair(even, value), column[last], sum[m - 1][last]);
+    else if (m + 1 == rows) sum[m][last] = vf_fma(value, column[last], sum[m][last]);
+    else even = value;
   }
 }
 
-LATENT_INLINE void tile_steps(const int rows, const int panels, const size_t near, size_t steps,
+LATENT_INLINE void tile_steps(const int rows, const int panels, const bool half, const size_t near, size_t steps,
                               const float **x, const float **w, latent_strides *by, latent_sums sum) {
   for (; steps > 0; --steps) {
-    tile_step(rows, panels, near, *x, *w, *by, sum);
+    tile_step(rows, panels, half, near, *x, *w, *by, sum);
     *x += by->x_inner, *w += by->w_inner, by->soon += by->soon_inner;
   }
 }
@@ -88,17 +120,23 @@ LATENT_INLINE void tile_store(const bool gated, vf value, int m, int p, latent_e
 
 // The last `steps` inner steps, row by row, each stored when it is done: stores that all come at the end
 // hold up the next tile (30 cycles, Zen 5).
-LATENT_INLINE void tile_end(const int rows, const int panels, const int steps, const bool gated,
+LATENT_INLINE void tile_end(const int rows, const int panels, const bool half, const int steps, const bool gated,
                             const float *x, const float *w, latent_strides by, latent_sums sum,
                             latent_ending to) {
+  const int last = panels - 1, whole = half ? last : panels;
   LATENT_UNROLL for (int m = 0; m < rows; ++m) {
     LATENT_UNROLL for (int k = 0; k < steps; ++k) {
-      vf value = vf_all(x[(size_t)m * by.x_row + (size_t)k * by.x_inner]);
+      const float *row = x + (size_t)m * by.x_row + (size_t)k * by.x_inner, *columns = w + (size_t)k * by.w_inner;
+      vf value = vf_all(row[0]);
       // Loaded anew for each row: there are no registers to keep two steps' columns in.
-      LATENT_UNROLL for (int p = 0; p < panels; ++p)
-        sum[m][p] = vf_fma(value, vf_load(w + (size_t)p * by.w_panel + (size_t)k * by.w_inner), sum[m][p]);
+      LATENT_UNROLL for (int p = 0; p < whole; ++p)
+        sum[m][p] = vf_fma(value, vf_load(columns + (size_t)p * by.w_panel), sum[m][p]);
+      if (!half || m % 2) continue;
+      if (m + 1 < rows) value = half_pair(value, vf_all(row[by.x_row]));
+      sum[m][last] = vf_fma(value, half_twice(columns + (size_t)last * by.w_panel), sum[m][last]);
     }
-    LATENT_UNROLL for (int p = 0; p < panels; ++p) tile_store(gated, sum[m][p], m, p, to);
+    LATENT_UNROLL for (int p = 0; p < whole; ++p) tile_store(gated, sum[m][p], m, p, to);
+    if (half) tile_store(gated, m % 2 ? half_odd(sum[m - 1][last]) : half_even(sum[m][last]), m, last, to);
   }
 }
 
@@ -108,16 +146,17 @@ LATENT_INLINE int tile_ending(const int rows, const int panels) {
 }
 
 // At least two inner steps.
-LATENT_INLINE void tile_product(const int rows, const int panels, size_t inner, const float *x,
+LATENT_INLINE void tile_product(const int rows, const int panels, const bool half, size_t inner, const float *x,
                                 const float *w, const latent_strides *strides, const float *start,
                                 const latent_ending *to) {
   latent_strides by = *strides;
   const int ending = tile_ending(rows, panels);
   latent_sums sum;
-  tile_start(rows, panels, start, sum);
-  tile_steps(rows, panels, 0, inner - (size_t)ending, &x, &w, &by, sum);
-  if (to->gate) tile_end(rows, panels, ending, true, x, w, by, sum, *to);
-  else tile_end(rows, panels, ending, false, x, w, by, sum, *to);
+  tile_start(rows, panels, half, start, sum);
+  tile_steps(rows, panels, half, 0, inner - (size_t)ending, &x, &w, &by, sum);
+  // Half panels go through memory, ungated.
+  if (to->gate && !half) tile_end(rows, panels, half, ending, true, x, w, by, sum, *to);
+  else tile_end(rows, panels, half, ending, false, x, w, by, sum, *to);
 }
 
 // One inner step, or none.
@@ -136,28 +175,28 @@ static void tile_short(int rows, int panels, size_t inner, const float *x, const
 typedef void tile_function(size_t inner, const float *x, const float *w, const latent_strides *by,
                            const float *start, const latent_ending *to);
 
-#define TILE(ROWS, PANELS)                                                                     \
-  static __attribute__((noinline)) void tile_##ROWS##_##PANELS(                                \
-      size_t inner, const float *x, const float *w, const latent_strides *by,                  \
-      const float *start, const latent_ending *to) {                                           \
-    tile_product(ROWS, PANELS, inner, x, w, by, start, to);                                    \
+#define TILE_OF(NAME, ROWS, PANELS, HALF)                                                            \
+  static __attribute__((noinline)) void NAME(size_t inner, const float *x, const float *w,           \
+                                             const latent_strides *by, const float *start,           \
+                                             const latent_ending *to) {                              \
+    tile_product(ROWS, PANELS, HALF, inner, x, w, by, start, to);                                    \
   }
-#define TILE_LOW(PANELS)                                                                       \
+#define TILES(TILE, PANELS) \
   TILE(1, PANELS) TILE(2, PANELS) TILE(3, PANELS) TILE(4, PANELS) TILE(5, PANELS) TILE(6, PANELS)
-#define TILE_LOW_TABLE(PANELS)                                                                 \
-  tile_1_##PANELS, tile_2_##PANELS, tile_3_##PANELS, tile_4_##PANELS, tile_5_##PANELS, tile_6_##PANELS
+#define TILE(ROWS, PANELS) TILE_OF(tile_##ROWS##_##PANELS, ROWS, PANELS, false)
+#define TILE_NAME(ROWS, PANELS) tile_##ROWS##_##PANELS,
 
 #if LATENT_TILE_PANELS >= 3
-#define TILE_HIGH(PANELS) TILE_LOW(PANELS) TILE(7, PANELS) TILE(8, PANELS)
-#define TILE_HIGH_TABLE(PANELS) {TILE_LOW_TABLE(PANELS), tile_7_##PANELS, tile_8_##PANELS}
-TILE_HIGH(1)
-TILE_HIGH(2)
-TILE_HIGH(3)
-static tile_function *const tile_table[3][8] = {TILE_HIGH_TABLE(1), TILE_HIGH_TABLE(2),
-                                                TILE_HIGH_TABLE(3)};
+#define HALF_TILE(ROWS, PANELS) TILE_OF(half_##ROWS##_##PANELS, ROWS, PANELS, true)
+#define HALF_NAME(ROWS, PANELS) half_##ROWS##_##PANELS,
+#define TALL_TILES(TILE, PANELS) TILES(TILE, PANELS) TILE(7, PANELS) TILE(8, PANELS)
+#define TALL_TABLE(NAME) {{TALL_TILES(NAME, 1)}, {TALL_TILES(NAME, 2)}, {TALL_TILES(NAME, 3)}}
+TALL_TILES(TILE, 1) TALL_TILES(TILE, 2) TALL_TILES(TILE, 3)
+TALL_TILES(HALF_TILE, 1) TALL_TILES(HALF_TILE, 2) TALL_TILES(HALF_TILE, 3)
+static tile_function *const tile_table[2][3][8] = {TALL_TABLE(TILE_NAME), TALL_TABLE(HALF_NAME)};
 #else
-TILE_LOW(1)
-static tile_function *const tile_table[1][6] = {{TILE_LOW_TABLE(1)}};
+TILES(TILE, 1)
+static tile_function *const tile_table[2][1][6] = {{{TILES(TILE_NAME, 1)}}};
 #endif
 
 #if LATENT_TILE_PANELS >= 3
@@ -171,7 +210,7 @@ typedef void latent_work(void *work, const int stages);  // the latest stage com
 // divisions and far memory of its own, done while the multipliers are busy. At least two inner steps. Where the
 // third stage goes `ahead` it comes two inner steps before the others: a root and a division that follow each
 // other closely cost more (Golden Cove).
-LATENT_INLINE void tile_beside(const int panels, const size_t near, size_t inner, const float *x,
+LATENT_INLINE void tile_beside(const int panels, const bool half, const size_t near, size_t inner, const float *x,
                                const float *w, const latent_strides *strides, const float *start,
                                const latent_ending *to, latent_work *perform, const bool ahead, void *work,
                                size_t pieces) {
@@ -181,23 +220,23 @@ LATENT_INLINE void tile_beside(const int panels, const size_t near, size_t inner
   const size_t apart = (inner - 2) / pieces, rest = apart < 2 ? (inner - 2) % pieces : 0;
   const size_t between = !ahead ? 0 : apart > 2 ? 2 : apart > 0;
   latent_sums sum;
-  tile_start(8, panels, start, sum);
-  tile_steps(8, panels, near, apart + (rest > 0), &x, &w, &by, sum);
+  tile_start(8, panels, half, start, sum);
+  tile_steps(8, panels, half, near, apart + (rest > 0), &x, &w, &by, sum);
   perform(work, LATENT_FIRST);
-  tile_steps(8, panels, near, apart + (rest > 1), &x, &w, &by, sum);
+  tile_steps(8, panels, half, near, apart + (rest > 1), &x, &w, &by, sum);
   perform(work, others);
   for (size_t piece = 2; piece < pieces; ++piece) {
-    tile_steps(8, panels, near, apart + (piece < rest) - between, &x, &w, &by, sum);
+    tile_steps(8, panels, half, near, apart + (piece < rest) - between, &x, &w, &by, sum);
     if (ahead) {
       perform(work, LATENT_THIRD);
-      tile_steps(8, panels, near, between, &x, &w, &by, sum);
+      tile_steps(8, panels, half, near, between, &x, &w, &by, sum);
     }
     perform(work, third | others);
   }
-  tile_steps(8, panels, near, inner - 2 - pieces * apart - rest, &x, &w, &by, sum);
+  tile_steps(8, panels, half, near, inner - 2 - pieces * apart - rest, &x, &w, &by, sum);
   perform(work, LATENT_THIRD | LATENT_SECOND);
   perform(work, LATENT_THIRD);
-  tile_end(8, panels, 2, false, x, w, by, sum, *to);
+  tile_end(8, panels, half, 2, false, x, w, by, sum, *to);
 }
 #endif
 
@@ -216,7 +255,7 @@ static void tile_group(int rows, int panels, size_t inner, const float *x, const
     return;
   }
   if (rows <= LATENT_TILE_ROWS && panels <= LATENT_TILE_PANELS) {
-    tile_table[panels - 1][rows - 1](inner, x, w, by, start, to);
+    tile_table[LATENT_TILE_PANELS >= 3 && by->half][panels - 1][rows - 1](inner, x, w, by, start, to);
     return;
   }
   for (int p = 0; p < panels;) {
@@ -230,7 +269,7 @@ static void tile_group(int rows, int panels, size_t inner, const float *x, const
           .gate_row = to->gate_row,
           .floor = to->floor,
       };
-      tile_table[width - 1][height - 1](inner, x + (size_t)m * by->x_row,
+      tile_table[0][width - 1][height - 1](inner, x + (size_t)m * by->x_row,
                                         w + (size_t)p * by->w_panel, by,
                                         start ? start + 16 * p : NULL, &part);
       m += height;
@@ -274,6 +313,11 @@ LATENT_INLINE latent_group latent_group_at(size_t group, size_t panels, size_t g
     if (left == 4) left = 2;
   }
   return (latent_group){panel, (int)(left < group_panels ? left : group_panels)};
+}
+
+// Whether half of a group's last panel is past the last column.
+LATENT_INLINE bool latent_half(latent_group group, size_t columns) {
+  return (group.panel + (size_t)group.width) * 16 >= columns + 8;
 }
 
 // A tile's way out of the registers: products stay here (and in L1) until the epilogue takes them.

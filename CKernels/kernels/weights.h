@@ -58,25 +58,30 @@ static latent_copy copy_beside(const latent_weights *at, size_t panel, int width
 // Rows of the batch that x is fetched into L1 ahead: from L2 they held up a batch of 512 by a tenth.
 enum { NEAR_ROWS = 4 };
 
-#define LATENT_BESIDE(NAME, PANELS, WORK, AHEAD, VECTORS)                                             \
+typedef void latent_beside(const latent_run *run, const float *x, const float *w, size_t x_inner,
+                           latent_update *next, const latent_update *pending, const latent_copy *copy);
+#define LATENT_BESIDE(NAME, PANELS, HALF, WORK, AHEAD, VECTORS)                                       \
   static __attribute__((noinline)) void NAME(const latent_run *run, const float *x,                   \
                                              const float *w, size_t x_inner, latent_update *next,     \
                                              const latent_update *pending, const latent_copy *copy) { \
     latent_update_work work = update_work(run, pending);                                              \
     work.copy = *copy;                                                                                \
     const latent_ending to = latent_to_tile(&next->tile);                                             \
-    const latent_strides by = {1, x_inner, 16, 16 * PANELS, x + 16, x_inner};                         \
-    tile_beside(PANELS, NEAR_ROWS, run->rows, x, w, &by, NULL, &to, WORK, AHEAD, &work,               \
+    const latent_strides by = {1, x_inner, 16, 16 * PANELS, x + 16, x_inner, HALF};                   \
+    tile_beside(PANELS, HALF, NEAR_ROWS, run->rows, x, w, &by, NULL, &to, WORK, AHEAD, &work,         \
                 8 * (size_t)pending->panels / VECTORS);                                               \
   }
-LATENT_BESIDE(tile_beside_update_2, 2, update_one, true, 1)
-LATENT_BESIDE(tile_beside_update_3, 3, update_one, true, 1)
-LATENT_BESIDE(tile_beside_far_2, 2, update_two, false, 2)
-LATENT_BESIDE(tile_beside_far_3, 3, update_two, false, 2)
-LATENT_BESIDE(tile_beside_updates_2, 2, update_four, true, 4)
-LATENT_BESIDE(tile_beside_updates_3, 3, update_four, true, 4)
-LATENT_BESIDE(tile_beside_writes_2, 2, write_four, false, 4)
-LATENT_BESIDE(tile_beside_writes_3, 3, write_four, false, 4)
+#define LATENT_BESIDE_TABLE(NAME, ...)                 \
+  LATENT_BESIDE(NAME##_2, 2, false, __VA_ARGS__)       \
+  LATENT_BESIDE(NAME##_3, 3, false, __VA_ARGS__)       \
+  LATENT_BESIDE(NAME##_2_half, 2, true, __VA_ARGS__)   \
+  LATENT_BESIDE(NAME##_3_half, 3, true, __VA_ARGS__)   \
+  static latent_beside *const NAME[2][2] = {{NAME##_2, NAME##_3}, {NAME##_2_half, NAME##_3_half}};
+LATENT_BESIDE_TABLE(beside_update_one, update_one, true, 1)
+LATENT_BESIDE_TABLE(beside_update_two, update_two, false, 2)
+LATENT_BESIDE_TABLE(beside_update_four, update_four, true, 4)
+LATENT_BESIDE_TABLE(beside_write_four, write_four, false, 4)
+#undef LATENT_BESIDE_TABLE
 #undef LATENT_BESIDE
 #endif
 
@@ -90,12 +95,11 @@ static bool weights_tile(const latent_run *run, const float *x, const float *w, 
                          latent_update *next, latent_update *pending, const latent_copy *copy) {
 #if LATENT_TILE_PANELS >= 3
   if (next->rows == 8 && pending->rows == 8 && works_beside(run, next->panels)) {
-    const bool three = next->panels == 3, one = run->rows >= 16;
-    (!pending->first    ? three ? tile_beside_writes_3 : tile_beside_writes_2
-     : latent_looks_far ? three ? tile_beside_far_3 : tile_beside_far_2
-     : one              ? three ? tile_beside_update_3 : tile_beside_update_2
-     : three            ? tile_beside_updates_3
-                        : tile_beside_updates_2)(run, x, w, by->x_inner, next, pending, copy);
+    latent_beside *const(*beside)[2] = !pending->first    ? beside_write_four
+                                       : latent_looks_far ? beside_update_two
+                                       : run->rows >= 16  ? beside_update_one
+                                                          : beside_update_four;
+    beside[by->half][next->panels - 2](run, x, w, by->x_inner, next, pending, copy);
     pending->rows = 0;
     return pending->first && copy->to;
   }
@@ -135,7 +139,8 @@ static void weights_group(const latent_weights *at, const float *input, const la
                           const float *columns, size_t panel, int width, size_t row,
                           size_t row_end) {
   size_t inner = at->op->inner, first_row = row;
-  latent_strides by = {1, at->op->input.stride, 16, (size_t)width * 16, input, at->op->input.stride};
+  latent_strides by = {1, at->op->input.stride, 16, (size_t)width * 16, input, at->op->input.stride,
+                       latent_half((latent_group){panel, width}, at->op->columns)};
   const bool beside = at->transposed && !ones && at->op->columns % 4 == 0 && works_beside(at->run, width);
   const bool flush = at->op->update && flushes(at->run);
   latent_update updates[2];
