@@ -55,12 +55,9 @@ static latent_copy copy_beside(const latent_weights *at, size_t panel, int width
 }
 
 #if LATENT_TILE_PANELS >= 3
-// Rows of the batch that x is fetched into L1 ahead: from L2 they held up a batch of 512 by a tenth.
-enum { NEAR_ROWS = 4 };
-
 typedef void latent_beside(const latent_run *run, const float *x, const float *w, size_t x_inner,
                            latent_update *next, const latent_update *pending, const latent_copy *copy);
-#define LATENT_BESIDE(NAME, PANELS, HALF, WORK, AHEAD, VECTORS)                                       \
+#define LATENT_BESIDE(NAME, PANELS, HALF, NEAR, WORK, AHEAD, VECTORS)                                 \
   static __attribute__((noinline)) void NAME(const latent_run *run, const float *x,                   \
                                              const float *w, size_t x_inner, latent_update *next,     \
                                              const latent_update *pending, const latent_copy *copy) { \
@@ -68,7 +65,7 @@ typedef void latent_beside(const latent_run *run, const float *x, const float *w
     work.copy = *copy;                                                                                \
     const latent_ending to = latent_to_tile(&next->tile);                                             \
     const latent_strides by = {1, x_inner, 16, 16 * PANELS, x + 16, x_inner, HALF};                   \
-    tile_beside(PANELS, HALF, NEAR_ROWS, run->rows, x, w, &by, NULL, &to, WORK, AHEAD, &work,         \
+    tile_beside(PANELS, HALF, NEAR, run->rows, x, w, &by, NULL, &to, WORK, AHEAD, &work,              \
                 8 * (size_t)pending->panels / VECTORS);                                               \
   }
 #define LATENT_BESIDE_TABLE(NAME, ...)                 \
@@ -77,10 +74,10 @@ typedef void latent_beside(const latent_run *run, const float *x, const float *w
   LATENT_BESIDE(NAME##_2_half, 2, true, __VA_ARGS__)   \
   LATENT_BESIDE(NAME##_3_half, 3, true, __VA_ARGS__)   \
   static latent_beside *const NAME[2][2] = {{NAME##_2, NAME##_3}, {NAME##_2_half, NAME##_3_half}};
-LATENT_BESIDE_TABLE(beside_update_one, update_one, true, 1)
-LATENT_BESIDE_TABLE(beside_update_two, update_two, false, 2)
-LATENT_BESIDE_TABLE(beside_update_four, update_four, true, 4)
-LATENT_BESIDE_TABLE(beside_write_four, write_four, false, 4)
+LATENT_BESIDE_TABLE(beside_update_one, NEAR_ROWS, update_one, true, 1)
+LATENT_BESIDE_TABLE(beside_update_two, FAR_ROWS, update_two, false, 2)
+LATENT_BESIDE_TABLE(beside_update_four, NEAR_ROWS, update_four, true, 4)
+LATENT_BESIDE_TABLE(beside_write_four, NEAR_ROWS, write_four, false, 4)
 #undef LATENT_BESIDE_TABLE
 #undef LATENT_BESIDE
 #endif
