@@ -395,20 +395,22 @@ LATENT_INLINE const float *latent_soon(const latent_block *block, size_t group, 
 }
 
 // Of `units` rows of what no thread owns, those that go to threads before this one. The last groups are
-// narrower, so threads own unlike widths: by these rows they end up with equally many panels.
-static size_t latent_units_before(size_t units, size_t panels, size_t group_panels, size_t owned,
+// narrower, so threads own unlike widths: by these rows they end up with equally many half panels.
+static size_t latent_units_before(size_t units, size_t columns, size_t group_panels, size_t owned,
                                   size_t thread, size_t threads) {
-  size_t before = latent_group_at(owned * thread, panels, group_panels).panel;
-  size_t all = latent_group_at(owned * threads, panels, group_panels).panel;
-  return units * (panels * thread - before * threads) / ((panels - all) * threads);
+  const size_t panels = latent_panels(columns), halves = (columns + 7) / 8;
+  size_t before = 2 * latent_group_at(owned * thread, panels, group_panels).panel;
+  size_t all = 2 * latent_group_at(owned * threads, panels, group_panels).panel;
+  return units * (halves * thread - before * threads) / ((halves - all) * threads);
 }
 
 // Split by columns, each thread owns equally many whole groups, the same ones in every operation on a
 // layer, so that its weights stay in its core's cache; what is left over is split by rows. A thread begins
 // with its share of the rows, which are near where operations that are split by rows have written them; the
 // others' it fetches meanwhile.
-static int latent_blocks(const latent_task *task, size_t panels, size_t group_panels, size_t rows,
+static int latent_blocks(const latent_task *task, size_t columns, size_t group_panels, size_t rows,
                          size_t row_unit, latent_block blocks[2]) {
+  const size_t panels = latent_panels(columns);
   size_t thread = (size_t)task->thread, threads = (size_t)task->threads;
   size_t groups = (panels + group_panels - 1) / group_panels;
   size_t owned = task->op->split_columns ? panels / group_panels / threads : 0;
@@ -417,8 +419,8 @@ static int latent_blocks(const latent_task *task, size_t panels, size_t group_pa
   if (owned) blocks[count++] = (latent_block){owned * thread, owned * (thread + 1), 0, rows, share};
   if (owned * threads == groups) return count;
   size_t units = (rows + row_unit - 1) / row_unit;
-  size_t row = row_unit * latent_units_before(units, panels, group_panels, owned, thread, threads);
-  size_t row_end = row_unit * latent_units_before(units, panels, group_panels, owned, thread + 1, threads);
+  size_t row = row_unit * latent_units_before(units, columns, group_panels, owned, thread, threads);
+  size_t row_end = row_unit * latent_units_before(units, columns, group_panels, owned, thread + 1, threads);
   if (row_end > rows) row_end = rows;
   if (row < row_end) blocks[count++] = (latent_block){owned * threads, groups, row, row_end, row};
   return count;

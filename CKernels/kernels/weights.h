@@ -194,7 +194,7 @@ static void execute_linear_backward_weights(const latent_task *task) {
   if (gather) ones = ones_of(task, op->inner);
   latent_block blocks[2];
   // A layer without inputs has a bias all the same: it is dealt as if it had one.
-  int count = latent_blocks(task, panels, LATENT_GROUP_PANELS, op->inner ? op->inner : 1, 16, blocks);
+  int count = latent_blocks(task, op->columns, LATENT_GROUP_PANELS, op->inner ? op->inner : 1, 16, blocks);
   for (int b = 0; b < count; ++b)
     for (size_t group = blocks[b].group; group < blocks[b].group_end; ++group) {
       const latent_group at_group = latent_group_at(group, panels, LATENT_GROUP_PANELS);
