@@ -1,21 +1,55 @@
 // Weights between plain rows, as others hold them, and panels; and their transposed copy.
 
+// Four rows, each quarter of whose lanes is transposed by itself: rows[j] then has columns j, 4 + j, 8 + j and
+// 12 + j, four rows of each.
+LATENT_INLINE void transpose_quarters(vf rows[4]) {
+#define LATENT_PAIRS(a, b, n)                                                                          \
+  __builtin_shufflevector(a, b, n, n + 16, n + 1, n + 17, n + 4, n + 20, n + 5, n + 21, n + 8, n + 24, \
+                          n + 9, n + 25, n + 12, n + 28, n + 13, n + 29)
+#define LATENT_HALVES(a, b, n)                                                                        \
+  __builtin_shufflevector(a, b, n, n + 1, n + 16, n + 17, n + 4, n + 5, n + 20, n + 21, n + 8, n + 9, \
+                          n + 24, n + 25, n + 12, n + 13, n + 28, n + 29)
+  const vf a = LATENT_PAIRS(rows[0], rows[1], 0), b = LATENT_PAIRS(rows[2], rows[3], 0);
+  const vf c = LATENT_PAIRS(rows[0], rows[1], 2), d = LATENT_PAIRS(rows[2], rows[3], 2);
+  rows[0] = LATENT_HALVES(a, b, 0);
+  rows[1] = LATENT_HALVES(a, b, 2);
+  rows[2] = LATENT_HALVES(c, d, 0);
+  rows[3] = LATENT_HALVES(c, d, 2);
+#undef LATENT_PAIRS
+#undef LATENT_HALVES
+}
+
 // 16 rows of 16 in place of their transpose.
 LATENT_INLINE void transpose_block(vf a[16]) {
-  vf b[16];
-  // Perfect shuffles: four rounds of interleaving rows i and i + 8.
-#define LATENT_INTERLEAVE(from, to)                                                             \
-  for (int i = 0; i < 8; ++i) {                                                                 \
-    to[2 * i] = __builtin_shufflevector(from[i], from[i + 8], 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, \
-                                        5, 21, 6, 22, 7, 23);                                   \
-    to[2 * i + 1] = __builtin_shufflevector(from[i], from[i + 8], 8, 24, 9, 25, 10, 26, 11, 27, \
-                                            12, 28, 13, 29, 14, 30, 15, 31);                    \
+  LATENT_UNROLL for (int i = 0; i < 16; i += 4) transpose_quarters(a + i);
+  // Quarters i and k of a, then of b.
+#define LATENT_QUARTERS(a, b, i, k)                                                                            \
+  __builtin_shufflevector(a, b, 4 * i, 4 * i + 1, 4 * i + 2, 4 * i + 3, 4 * k, 4 * k + 1, 4 * k + 2, 4 * k + 3, \
+                          16 + 4 * i, 17 + 4 * i, 18 + 4 * i, 19 + 4 * i, 16 + 4 * k, 17 + 4 * k, 18 + 4 * k,  \
+                          19 + 4 * k)
+  LATENT_UNROLL for (int j = 0; j < 4; ++j) {
+    const vf low = LATENT_QUARTERS(a[j], a[4 + j], 0, 1), high = LATENT_QUARTERS(a[j], a[4 + j], 2, 3);
+    const vf next_low = LATENT_QUARTERS(a[8 + j], a[12 + j], 0, 1);
+    const vf next_high = LATENT_QUARTERS(a[8 + j], a[12 + j], 2, 3);
+    a[j] = LATENT_QUARTERS(low, next_low, 0, 2);
+    a[4 + j] = LATENT_QUARTERS(low, next_low, 1, 3);
+    a[8 + j] = LATENT_QUARTERS(high, next_high, 0, 2);
+    a[12 + j] = LATENT_QUARTERS(high, next_high, 1, 3);
   }
-  LATENT_INTERLEAVE(a, b)
-  LATENT_INTERLEAVE(b, a)
-  LATENT_INTERLEAVE(a, b)
-  LATENT_INTERLEAVE(b, a)
-#undef LATENT_INTERLEAVE
+#undef LATENT_QUARTERS
+}
+
+// from[16 x 16], of which `rows` and `columns` count, to its transpose. By themselves, so that blocks stay in registers.
+LATENT_INLINE void transpose_to(const float *from, float *to, size_t rows, size_t columns) {
+  vf block[16];
+  LATENT_UNROLL for (size_t k = 0; k < 16; ++k) block[k] = k < rows ? vf_load(from + 16 * k) : (vf){};
+  transpose_block(block);
+  LATENT_UNROLL for (size_t n = 0; n < 16; ++n)
+    if (n < columns) vf_store(to + 16 * n, block[n]);
+}
+static __attribute__((noinline)) void transpose_whole(const float *from, float *to) { transpose_to(from, to, 16, 16); }
+static __attribute__((noinline)) void transpose_part(const float *from, float *to, size_t rows, size_t columns) {
+  transpose_to(from, to, rows, columns);
 }
 
 // Copies rows [row, row + 16) of one panel of weights [inner x columns] to the transposed panels.
@@ -23,17 +57,9 @@ static void transpose_rows(const float *weights, float *transposed, size_t inner
                            size_t panel, size_t row) {
   const float *from = weights + (panel * inner + row) * 16;
   float *to = transposed + (row / 16 * columns + panel * 16) * 16;
-  size_t rows = inner - row, count = columns - panel * 16;
-  vf block[16];
-  if (rows >= 16 && count >= 16) {
-    for (size_t k = 0; k < 16; ++k) block[k] = vf_load(from + 16 * k);
-    transpose_block(block);
-    for (size_t n = 0; n < 16; ++n) vf_store(to + 16 * n, block[n]);
-    return;
-  }
-  for (size_t k = 0; k < 16; ++k) block[k] = k < rows ? vf_load(from + 16 * k) : (vf){};
-  transpose_block(block);
-  for (size_t n = 0; n < 16 && n < count; ++n) vf_store(to + 16 * n, block[n]);
+  const size_t rows = inner - row, count = columns - panel * 16;
+  if (rows >= 16 && count >= 16) transpose_whole(from, to);
+  else transpose_part(from, to, rows, count);
 }
 
 // transposed[columns x inner] of weights[inner x columns], both in panels.

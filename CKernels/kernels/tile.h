@@ -15,13 +15,6 @@
 #define LATENT_SUM_PANELS 3
 #endif
 
-// Loops over a tile's own rows and panels: sums stay in registers only when all of them are unrolled at once.
-#if defined(__clang__)
-#define LATENT_UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define LATENT_UNROLL _Pragma("GCC unroll 16")
-#endif
-
 typedef struct latent_strides {
   size_t x_row, x_inner;    // of x, in floats
   size_t w_panel, w_inner;  // of w

@@ -69,20 +69,8 @@ LATENT_INLINE void copy_columns(latent_copy *copy, size_t panel) {
     v8 high = __builtin_shufflevector(quarter[2], quarter[3], 0, 1, 2, 3, 4, 5, 6, 7);
     rows[i] = __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
   }
-#define LATENT_PAIRS(a, b, n)                                                                       \
-  __builtin_shufflevector(a, b, n, n + 16, n + 1, n + 17, n + 4, n + 20, n + 5, n + 21, n + 8, n + 24, \
-                          n + 9, n + 25, n + 12, n + 28, n + 13, n + 29)
-#define LATENT_HALVES(a, b, n)                                                                      \
-  __builtin_shufflevector(a, b, n, n + 1, n + 16, n + 17, n + 4, n + 5, n + 20, n + 21, n + 8, n + 9, \
-                          n + 24, n + 25, n + 12, n + 13, n + 28, n + 29)
-  vf a = LATENT_PAIRS(rows[0], rows[1], 0), b = LATENT_PAIRS(rows[2], rows[3], 0);
-  vf c = LATENT_PAIRS(rows[0], rows[1], 2), d = LATENT_PAIRS(rows[2], rows[3], 2);
-  vf_store(copy->to, LATENT_HALVES(a, b, 0));
-  vf_store(copy->to + 16, LATENT_HALVES(a, b, 2));
-  vf_store(copy->to + 32, LATENT_HALVES(c, d, 0));
-  vf_store(copy->to + 48, LATENT_HALVES(c, d, 2));
-#undef LATENT_PAIRS
-#undef LATENT_HALVES
+  transpose_quarters(rows);
+  LATENT_UNROLL for (int n = 0; n < 4; ++n) vf_store(copy->to + 16 * n, rows[n]);
   copy->to += 64;
   copy->column += 4;
   copy->from += copy->column % 16 ? 4 : panel - 12;

@@ -8,6 +8,13 @@
 
 #include "gcc.h"
 
+// Loops over arrays of vectors that are to stay in registers: only when all are unrolled at once do they.
+#if defined(__clang__)
+#define LATENT_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define LATENT_UNROLL _Pragma("GCC unroll 16")
+#endif
+
 typedef float vf __attribute__((vector_size(64), aligned(4)));
 typedef int32_t vi __attribute__((vector_size(64), aligned(4)));
 typedef uint32_t vu __attribute__((vector_size(64), aligned(4)));
