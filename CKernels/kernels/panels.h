@@ -74,6 +74,14 @@ LATENT_INLINE size_t column_offset(latent_layout layout, size_t stride, size_t c
   return layout == LATENT_LAYOUT_INNER_BY_COLUMNS ? column : column * stride;
 }
 
+// 16 rows of a plain matrix, 16 columns of each, to a panel's.
+static __attribute__((noinline)) void pack_whole(const float *matrix, size_t stride, float *panel) {
+  vf block[16];
+  LATENT_UNROLL for (size_t n = 0; n < 16; ++n) block[n] = vf_load(matrix + n * stride);
+  transpose_block(block);
+  LATENT_UNROLL for (size_t n = 0; n < 16; ++n) vf_store(panel + 16 * n, block[n]);
+}
+
 // matrix[inner x width] or [width x inner] by layout, to the first `stored` lanes of panel[inner x 16]: those
 // beyond the width are zero.
 LATENT_INLINE void pack_panel(latent_layout layout, size_t inner, int width, const float *matrix,
@@ -85,6 +93,10 @@ LATENT_INLINE void pack_panel(latent_layout layout, size_t inner, int width, con
   }
   for (size_t k = 0; k < inner; k += 16) {
     int rows = (int)(inner - k < 16 ? inner - k : 16);
+    if (rows == 16 && width == 16 && stored == 16) {
+      pack_whole(matrix + k, stride, panel + k * 16);
+      continue;
+    }
     vf block[16];
     for (int n = 0; n < 16; ++n)
       block[n] = n < width ? vf_load_first(matrix + (size_t)n * stride + k, rows) : (vf){};
