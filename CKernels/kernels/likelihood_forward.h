@@ -173,9 +173,21 @@ LATENT_INLINE void bernoulli_stages(const bool whole, latent_bernoulli_work *wor
   work->values += row_ends ? (1 + LATENT_GROUP_PANELS - panels) * 16 : 16;
   if (row_ends) work->panel = 0;
 }
+// In one piece, for cores that look far ahead: 0.99 of the time of stages (Zen 5).
+LATENT_INLINE void bernoulli_piece(const bool whole, latent_bernoulli_work *work, const int stages) {
+  if (!(stages & LATENT_FIRST)) return;
+  fetch_place(work->pending->op, &work->at);
+  const vf e = vf_exp_second(bernoulli_first(vf_load(work->at.values)));
+  density_vector(LATENT_LIKELIHOOD_BERNOULLI, whole, work->pending, &work->at, e);
+}
 LATENT_INLINE void bernoulli_whole(void *work, const int stages) { bernoulli_stages(true, work, stages); }
 LATENT_INLINE void bernoulli_masked(void *work, const int stages) { bernoulli_stages(false, work, stages); }
+LATENT_INLINE void bernoulli_whole_piece(void *work, const int stages) { bernoulli_piece(true, work, stages); }
+LATENT_INLINE void bernoulli_masked_piece(void *work, const int stages) { bernoulli_piece(false, work, stages); }
 
+typedef void latent_beside_densities(size_t inner, const float *x, const float *w, const latent_strides *by,
+                                     const float *start, latent_tile *tile, const latent_densities *pending,
+                                     size_t pieces);
 #define LATENT_BESIDE(NAME, PANELS, WORK)                                                                     \
   static __attribute__((noinline)) void NAME(size_t inner, const float *x, const float *w,                    \
                                              const latent_strides *by, const float *start,                    \
@@ -185,10 +197,15 @@ LATENT_INLINE void bernoulli_masked(void *work, const int stages) { bernoulli_st
     const latent_ending to = latent_to_tile(tile);                                                            \
     tile_beside(PANELS, false, 0, inner, x, w, by, start, &to, WORK, false, &work, pieces);                   \
   }
-LATENT_BESIDE(tile_beside_whole_2, 2, bernoulli_whole)
-LATENT_BESIDE(tile_beside_whole_3, 3, bernoulli_whole)
-LATENT_BESIDE(tile_beside_masked_2, 2, bernoulli_masked)
-LATENT_BESIDE(tile_beside_masked_3, 3, bernoulli_masked)
+#define LATENT_BESIDE_TABLE(NAME, WORK) \
+  LATENT_BESIDE(NAME##_2, 2, WORK)      \
+  LATENT_BESIDE(NAME##_3, 3, WORK)      \
+  static latent_beside_densities *const NAME[2] = {NAME##_2, NAME##_3};
+LATENT_BESIDE_TABLE(beside_whole, bernoulli_whole)
+LATENT_BESIDE_TABLE(beside_masked, bernoulli_masked)
+LATENT_BESIDE_TABLE(beside_whole_piece, bernoulli_whole_piece)
+LATENT_BESIDE_TABLE(beside_masked_piece, bernoulli_masked_piece)
+#undef LATENT_BESIDE_TABLE
 #undef LATENT_BESIDE
 #endif
 
@@ -200,10 +217,10 @@ static void density_tile(const float *x, const float *w, const latent_strides *b
   size_t items = density_items(pending);
   if (op->likelihood == LATENT_LIKELIHOOD_BERNOULLI && next->rows == 8 && next->panels >= 2 &&
       items >= 2 && items + 2 <= op->inner) {
-    const bool three = next->panels == 3;
-    (pending->whole ? three ? tile_beside_whole_3 : tile_beside_whole_2
-                    : three ? tile_beside_masked_3 : tile_beside_masked_2)(op->inner, x, w, by, start, &next->tile,
-                                                                          pending, items);
+    latent_beside_densities *const *beside = latent_looks_far ? pending->whole ? beside_whole_piece : beside_masked_piece
+                                             : pending->whole ? beside_whole
+                                                              : beside_masked;
+    beside[next->panels - 2](op->inner, x, w, by, start, &next->tile, pending, items);
     pending->rows = 0;
     return;
   }

@@ -169,6 +169,44 @@ static void part_of_rows(latent_pool *pool) {
   for (int i = 1; i < 7; ++i) free(buffers[i].data);
 }
 
+// A Bernoulli's densities beside tiles, for cores that look far ahead and for others.
+static void beside(latent_pool *pool, size_t dimensions) {
+  enum { ROWS = 43, INNER = 61, INPUT = 1, WEIGHTS_IN, TARGET_IN, PARTIAL, SLOPES, COUNT };
+  const size_t wide = (dimensions + 15) / 16 * 16;
+  latent_op op = {.kind = LATENT_OP_LIKELIHOOD_FORWARD, .inner = INNER, .columns = (uint32_t)dimensions,
+                  .dimensions = (uint32_t)dimensions, .split_columns = true, .input = {INPUT, INNER, 0},
+                  .weights = {WEIGHTS_IN, 0, 0}, .target = {TARGET_IN, (uint32_t)wide, 0},
+                  .gradient = {SLOPES, (uint32_t)wide, 0}};
+  const size_t partial = latent_partial_width(&op);
+  op.partial = (latent_operand){PARTIAL, (uint32_t)partial, 0};
+  const size_t sizes[COUNT] = {0, ROWS * INNER, INNER * wide, ROWS * wide, ROWS * partial, ROWS * wide};
+  latent_buffer buffers[COUNT] = {};
+  for (int i = INPUT; i < COUNT; ++i) {
+    buffers[i] = (latent_buffer){floats(sizes[i]), sizes[i]};
+    for (size_t j = 0; j < sizes[i]; ++j) ((float *)buffers[i].data)[j] = i < PARTIAL ? test_uniform(&state, -1, 1) : 0;
+  }
+  const latent_run run = {.rows = ROWS, .objective_scale = 0.25f};
+  const bool far = latent_looks_far;
+  float *found[COUNT] = {};
+  for (int way = 0; way < 2; ++way) {
+    latent_looks_far = way == 0;
+    latent_plan_run(pool, &op, 1, buffers, &run, NULL);
+    for (int i = PARTIAL; i < COUNT; ++i) {
+      if (way == 0) {
+        found[i] = floats(sizes[i]);
+        memcpy(found[i], buffers[i].data, sizes[i] * sizeof(float));
+        memset(buffers[i].data, 0, sizes[i] * sizeof(float));
+      } else if (memcmp(found[i], buffers[i].data, sizes[i] * sizeof(float))) {
+        fprintf(stderr, "FAILED: %s: other densities of %zu dimensions beside tiles\n",
+                latent_isa_name(latent_pool_isa(pool)), dimensions);
+        ++failures;
+      }
+    }
+  }
+  latent_looks_far = far;
+  for (int i = INPUT; i < COUNT; ++i) free(buffers[i].data), free(found[i]);
+}
+
 // 16 MiB of gradients and more, against the same rows a few at a time.
 static void densities(latent_pool *pool, latent_likelihood likelihood, size_t dimensions) {
   size_t rows = ((size_t)16 << 20) / sizeof(float) / dimensions + 1;
@@ -228,6 +266,8 @@ int main(int count, char **arguments) {
       if (latent_pool_create(threads, (latent_isa)isa, &pool)) return 1;
       for (int round = 0; round < (isa == LATENT_ISA_SCALAR ? 14 : 84); ++round, ++rounds) some_ones(pool, round);
       part_of_rows(pool);
+      beside(pool, 96);
+      beside(pool, 100);
       // More rows than the lists of columns can name.
       if (isa != LATENT_ISA_SCALAR && threads == 2) ones(pool, 0, 1 << 16, 24);
       if (isa != LATENT_ISA_SCALAR && threads == 2) {
