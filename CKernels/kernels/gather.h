@@ -203,35 +203,39 @@ static void gather_tile(const latent_ones *ones, size_t row, int rows, int width
 #if LATENT_TILE_PANELS >= 3
 // Four rows, with half of what becomes of the tile before between their additions.
 LATENT_INLINE void gather_beside(const int panels, const latent_ones *ones, size_t row, const float *columns,
-                                 float *out, latent_update_work *work) {
+                                 float *out, latent_update_work *work, latent_work *update, const size_t vectors) {
   const int others = LATENT_SECOND | LATENT_FIRST;
-  const size_t pieces = 4 * (size_t)panels, count = ones->four_counts[row / 4], apart = count / pieces;
+  const size_t pieces = 4 * (size_t)panels / vectors, count = ones->four_counts[row / 4], apart = count / pieces;
   const uint16_t *list = ones->four_lists + row / 4 * ones->four_stride;
   vf sum[4][LATENT_TILE_PANELS] = {};
   gather_steps(panels, apart, &list, columns, sum);
-  update_one(work, LATENT_FIRST);
+  update(work, LATENT_FIRST);
   gather_steps(panels, apart, &list, columns, sum);
-  update_one(work, others);
+  update(work, others);
   for (size_t piece = 2; piece < pieces; ++piece) {
     gather_steps(panels, apart, &list, columns, sum);
-    update_one(work, LATENT_THIRD | others);
+    update(work, LATENT_THIRD | others);
   }
   gather_steps(panels, count - pieces * apart, &list, columns, sum);
-  update_one(work, LATENT_THIRD | LATENT_SECOND);
-  update_one(work, LATENT_THIRD);
+  update(work, LATENT_THIRD | LATENT_SECOND);
+  update(work, LATENT_THIRD);
   gather_store(panels, sum, out);
 }
 
-#define LATENT_GATHER_BESIDE(PANELS)                                                                   \
-  static __attribute__((noinline)) void gather_beside_##PANELS(                                        \
-      const latent_run *run, const latent_ones *ones, size_t row, const float *columns,                \
-      latent_update *next, const latent_update *pending) {                                             \
-    latent_update_work work = update_work(run, pending);                                               \
-    for (int m = 0; m < 8; m += 4)                                                                     \
-      gather_beside(PANELS, ones, row + (size_t)m, columns, next->tile.values[m][0], &work);           \
+typedef void latent_gather(const latent_run *run, const latent_ones *ones, size_t row, const float *columns,
+                           latent_update *next, const latent_update *pending);
+#define LATENT_GATHER_BESIDE(NAME, PANELS, UPDATE, VECTORS)                                                  \
+  static __attribute__((noinline)) void NAME(const latent_run *run, const latent_ones *ones, size_t row,     \
+                                             const float *columns, latent_update *next,                      \
+                                             const latent_update *pending) {                                 \
+    latent_update_work work = update_work(run, pending);                                                     \
+    for (int m = 0; m < 8; m += 4)                                                                           \
+      gather_beside(PANELS, ones, row + (size_t)m, columns, next->tile.values[m][0], &work, UPDATE, VECTORS); \
   }
-LATENT_GATHER_BESIDE(2)
-LATENT_GATHER_BESIDE(3)
+LATENT_GATHER_BESIDE(gather_beside_2, 2, update_one, 1)
+LATENT_GATHER_BESIDE(gather_beside_3, 3, update_one, 1)
+LATENT_GATHER_BESIDE(gather_beside_whole_2, 2, update_whole_two, 2)
+LATENT_GATHER_BESIDE(gather_beside_whole_3, 3, update_whole_two, 2)
 #undef LATENT_GATHER_BESIDE
 #endif
 
@@ -240,7 +244,9 @@ static void gathered_tile(const latent_run *run, const latent_ones *ones, size_t
                           latent_update *next, latent_update *pending) {
 #if LATENT_TILE_PANELS >= 3
   if (next->rows == 8 && pending->rows == 8 && next->panels >= 2 && next->first) {
-    (next->panels == 3 ? gather_beside_3 : gather_beside_2)(run, ones, row, columns, next, pending);
+    latent_gather *const beside[2][2] = {{gather_beside_2, gather_beside_3},
+                                         {gather_beside_whole_2, gather_beside_whole_3}};
+    beside[latent_looks_far][next->panels - 2](run, ones, row, columns, next, pending);
     pending->rows = 0;
     return;
   }

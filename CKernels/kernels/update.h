@@ -139,19 +139,20 @@ LATENT_INLINE void update_one(void *context, const int stages) {
   next_vectors(work, 1);
   if (work->vector % 4 == 0) copy_columns(&work->copy, work->panel);
 }
-// Two at a time and in one piece, for cores that look far ahead: what stages keep in memory costs them a tenth
+// So many at a time and in one piece, for cores that look far ahead: what stages keep in memory costs them a tenth
 // of a small batch (Zen 5).
-LATENT_INLINE void update_two(void *context, const int stages) {
-  latent_update_work *work = context;
+LATENT_INLINE void update_whole(latent_update_work *work, const int stages, const size_t count) {
   if (!(stages & LATENT_FIRST)) return;
-  for (size_t i = 0; i < 2; ++i) {
+  for (size_t i = 0; i < count; ++i) {
     const latent_moments moments = update_moments(work, i);
     adam_weight(work->run, moments.first, adam_divisor(work->run, moments.second),
                 work->weights + work->next + 16 * i);
   }
-  next_vectors(work, 2);
+  next_vectors(work, count);
   if (work->vector % 4 == 0) copy_columns(&work->copy, work->panel);
 }
+LATENT_INLINE void update_whole_two(void *work, const int stages) { update_whole(work, stages, 2); }
+LATENT_INLINE void update_whole_four(void *work, const int stages) { update_whole(work, stages, 4); }
 // Four at a time, for batches below 16 rows: enough of them by themselves.
 LATENT_INLINE void update_four(void *context, const int stages) {
   latent_update_work *work = context;

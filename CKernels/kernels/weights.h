@@ -81,7 +81,8 @@ typedef void latent_beside(const latent_run *run, const float *x, const float *w
   LATENT_BESIDE(NAME##_3_half, 3, true, __VA_ARGS__)   \
   static latent_beside *const NAME[2][2] = {{NAME##_2, NAME##_3}, {NAME##_2_half, NAME##_3_half}};
 LATENT_BESIDE_TABLE(beside_update_one, NEAR_ROWS, update_one, true, 1)
-LATENT_BESIDE_TABLE(beside_update_two, FAR_ROWS, update_two, false, 2)
+LATENT_BESIDE_TABLE(beside_whole_two, FAR_ROWS, update_whole_two, false, 2)
+LATENT_BESIDE_TABLE(beside_whole_four, FAR_ROWS, update_whole_four, false, 4)
 LATENT_BESIDE_TABLE(beside_update_four, NEAR_ROWS, update_four, true, 4)
 LATENT_BESIDE_TABLE(beside_write_four, NEAR_ROWS, write_four, false, 4)
 #undef LATENT_BESIDE_TABLE
@@ -94,20 +95,23 @@ static bool works_beside(const latent_run *run, int panels) {
 }
 
 // One tile of dW into `next`, while `pending` finishes; true when `copy` has been made meanwhile.
-static bool weights_tile(const latent_run *run, const float *x, const float *w, latent_strides *by,
+static bool weights_tile(const latent_run *run, const float *x, const float *w, latent_strides *by, bool copied,
                          latent_update *next, latent_update *pending, const latent_copy *copy) {
 #if LATENT_TILE_PANELS >= 3
   if (next->rows == 8 && pending->rows == 8 && works_beside(run, next->panels)) {
-    latent_beside *const(*beside)[2] = !pending->first    ? beside_write_four
-                                       : latent_looks_far ? beside_update_two
-                                       : run->rows >= 16  ? beside_update_one
-                                                          : beside_update_four;
+    // Where there is a copy, two leave it more registers.
+    const bool few = run->rows < 32 && !copied;
+    latent_beside *const(*beside)[2] = !pending->first          ? beside_write_four
+                                       : latent_looks_far && few ? beside_whole_four
+                                       : latent_looks_far        ? beside_whole_two
+                                       : run->rows >= 16         ? beside_update_one
+                                                                 : beside_update_four;
     beside[by->half][next->panels - 2](run, x, w, by->x_inner, next, pending, copy);
     pending->rows = 0;
     return pending->first && copy->to;
   }
 #endif
-  (void)copy;
+  (void)copy, (void)copied;
   if (next->first) fetch_update(next);
   by->soon = x + 16;
   const latent_ending to = latent_to_tile(&next->tile);
@@ -166,7 +170,7 @@ static void weights_group(const latent_weights *at, const float *input, const la
     } else {
       latent_copy copy = {};
       if (beside) copy = copy_beside(at, panel, width, first_row, row);
-      if (weights_tile(at->run, input + row, columns, &by, next, pending, &copy) && copy.last)
+      if (weights_tile(at->run, input + row, columns, &by, at->transposed, next, pending, &copy) && copy.last)
         copied += 16;
     }
     current ^= 1;
