@@ -9,6 +9,7 @@
 #include "elementary.h"
 #include "random.h"
 #include "tile.h"
+#include "blocks.h"
 
 #include "panels.h"
 #include "adam.h"

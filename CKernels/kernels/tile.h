@@ -313,28 +313,6 @@ LATENT_INLINE vf load_panel(const float *row, size_t column, size_t columns, siz
   return vf_load_first(row + column, (int)(columns - column));
 }
 
-// Panels [panel, panel + width): the columns that one tile takes at a time.
-typedef struct latent_group {
-  size_t panel;
-  int width;
-} latent_group;
-
-// The panels by threes; where one would be left over, the last four by twos: a single panel's eight
-// chains cannot fill the multipliers.
-LATENT_INLINE latent_group latent_group_at(size_t group, size_t panels, size_t group_panels) {
-  size_t panel = group * group_panels, left = panels - panel;
-  if (group_panels == 3 && panels % 3 == 1 && panels > 1) {
-    if (left == 1) return (latent_group){panel - 1, 2};
-    if (left == 4) left = 2;
-  }
-  return (latent_group){panel, (int)(left < group_panels ? left : group_panels)};
-}
-
-// Whether half of a group's last panel is past the last column.
-LATENT_INLINE bool latent_half(latent_group group, size_t columns) {
-  return (group.panel + (size_t)group.width) * 16 >= columns + 8;
-}
-
 // A tile's way out of the registers: products stay here (and in L1) until the epilogue takes them.
 typedef struct latent_tile {
   float values[8][LATENT_GROUP_PANELS][16] __attribute__((aligned(64)));
@@ -342,79 +320,4 @@ typedef struct latent_tile {
 
 LATENT_INLINE latent_ending latent_to_tile(latent_tile *tile) {
   return latent_to(tile->values[0][0], LATENT_GROUP_PANELS * 16);
-}
-
-// MARK: How an operation is dealt to threads
-
-// Groups of panels [group, group_end) by rows [row, row_end): one thread's part. It begins at row `first`.
-typedef struct latent_block {
-  size_t group, group_end, row, row_end, first;
-} latent_block;
-
-// Rows [row, row + rows) of a block, 0 rows: none, with `done` before them.
-typedef struct latent_rows {
-  size_t row, rows, done;
-} latent_rows;
-
-LATENT_INLINE void latent_take_strip(const latent_block *block, latent_rows *at) {
-  const size_t end = at->row < block->first ? block->first : block->row_end;
-  at->rows = at->done < block->row_end - block->row ? latent_strip(end - at->row) : 0;
-}
-LATENT_INLINE latent_rows latent_first_strip(const latent_block *block) {
-  latent_rows at = {.row = block->first};
-  latent_take_strip(block, &at);
-  return at;
-}
-// The row after a strip: after the block's last comes its first.
-LATENT_INLINE size_t latent_row_after(const latent_block *block, const latent_rows *at) {
-  const size_t row = at->row + at->rows;
-  return row < block->row_end ? row : block->row;
-}
-LATENT_INLINE void latent_next_strip(const latent_block *block, latent_rows *at) {
-  const size_t row = latent_row_after(block, at);
-  at->done += at->rows;
-  at->row = row;
-  latent_take_strip(block, at);
-}
-
-// What to fetch beside a strip of one group: while the first are computed the next group's panels, one each,
-// then the rows that follow. `next` is the panel after the group's last.
-LATENT_INLINE const float *latent_soon(const latent_block *block, size_t group, int width, const latent_rows *at,
-                                       const float *next, size_t panel_floats, const float *input,
-                                       size_t stride) {
-  size_t strip = at->done / LATENT_TILE_ROWS;
-  if (group + 1 < block->group_end && strip < (size_t)width) return next + strip * panel_floats;
-  return input + latent_row_after(block, at) * stride;
-}
-
-// Of `units` rows of what no thread owns, those that go to threads before this one. The last groups are
-// narrower, so threads own unlike widths: by these rows they end up with equally many half panels.
-static size_t latent_units_before(size_t units, size_t columns, size_t group_panels, size_t owned,
-                                  size_t thread, size_t threads) {
-  const size_t panels = latent_panels(columns), halves = (columns + 7) / 8;
-  size_t before = 2 * latent_group_at(owned * thread, panels, group_panels).panel;
-  size_t all = 2 * latent_group_at(owned * threads, panels, group_panels).panel;
-  return units * (halves * thread - before * threads) / ((halves - all) * threads);
-}
-
-// Split by columns, each thread owns equally many whole groups, the same ones in every operation on a
-// layer, so that its weights stay in its core's cache; what is left over is split by rows. A thread begins
-// with its share of the rows, which are near where operations that are split by rows have written them; the
-// others' it fetches meanwhile.
-static int latent_blocks(const latent_task *task, size_t columns, size_t group_panels, size_t rows,
-                         size_t row_unit, latent_block blocks[2]) {
-  const size_t panels = latent_panels(columns);
-  size_t thread = (size_t)task->thread, threads = (size_t)task->threads;
-  size_t groups = (panels + group_panels - 1) / group_panels;
-  size_t owned = task->op->split_columns ? panels / group_panels / threads : 0;
-  int count = 0;
-  const size_t share = rows * thread / threads / LATENT_TILE_ROWS * LATENT_TILE_ROWS;
-  if (owned) blocks[count++] = (latent_block){owned * thread, owned * (thread + 1), 0, rows, share};
-  if (owned * threads == groups) return count;
-  size_t units = (rows + row_unit - 1) / row_unit;
-  size_t row = row_unit * latent_units_before(units, columns, group_panels, owned, thread, threads);
-  size_t row_end = row_unit * latent_units_before(units, columns, group_panels, owned, thread + 1, threads);
-  if (row_end > rows) row_end = rows;
-  if (row < row_end) blocks[count++] = (latent_block){owned * threads, groups, row, row_end, row};
-  return count;
 }
