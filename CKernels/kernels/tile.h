@@ -79,26 +79,25 @@ LATENT_INLINE void tile_start(const int rows, const int panels, const bool half,
 // are fetched from far enough nothing else is (1 percent of such a batch, Zen 5).
 enum { NEAR_ROWS = 4, FAR_ROWS = 8 };
 
-// Rows of x, told from one address by multiples of their distance, odd[i] being 2 i + 1 of it. Left to itself the
-// compiler adds up the distances, eight in a chain, which narrow tiles then wait for (1.3 times, Zen 5).
-typedef struct latent_odd {
-  size_t bytes[(LATENT_SUM_ROWS + 1) / 2];
-} latent_odd;
-LATENT_INLINE latent_odd tile_odd(const int rows, size_t x_row) {
-  latent_odd odd;
-  LATENT_UNROLL for (int i = 0; i < rows / 2; ++i) {
-    odd.bytes[i] = (2 * (size_t)i + 1) * x_row * sizeof(float);
-    if (!__builtin_constant_p(x_row)) __asm__("" : "+r"(odd.bytes[i]));
-  }
-  return odd;
+// Rows of x, told from one address by their distance and three times it, in bytes. Left to itself the compiler
+// adds up the distances, eight in a chain, which narrow tiles then wait for (1.3 times, Zen 5).
+typedef struct latent_apart {
+  size_t one, three;
+} latent_apart;
+LATENT_INLINE latent_apart tile_apart(size_t x_row) {
+  latent_apart by = {x_row * sizeof(float), 3 * x_row * sizeof(float)};
+  if (!__builtin_constant_p(x_row)) __asm__("" : "+r"(by.one), "+r"(by.three));
+  return by;
 }
-LATENT_INLINE float tile_value(const float *x, latent_odd odd, const int m) {
-  const int power = m ? m & -m : 1;
-  return m ? *(const float *)((const char *)x + (size_t)power * odd.bytes[m / power / 2]) : *x;
+LATENT_INLINE float tile_value(const float *x, latent_apart by, const int m) {
+  const int four = m / 4;
+  const char *base = (const char *)x + (four == 3 ? 4 * by.three : 4 * (size_t)four * by.one);
+  return *(const float *)(base + (m % 4 == 3 ? by.three : (size_t)(m % 4) * by.one));
 }
 
 LATENT_INLINE void tile_step(const int rows, const int panels, const bool half, const size_t near,
-                             const float *x, latent_odd odd, const float *w, latent_strides by, latent_sums sum) {
+                             const float *x, latent_apart apart, const float *w, latent_strides by,
+                             latent_sums sum) {
   const int last = panels - 1, whole = half ? last : panels;
   vf column[LATENT_SUM_PANELS], even = {};
   LATENT_UNROLL for (int p = 0; p < panels; ++p) {
@@ -108,7 +107,7 @@ LATENT_INLINE void tile_step(const int rows, const int panels, const bool half, 
   if (near < FAR_ROWS) __builtin_prefetch(by.soon, 0, 2);
   if (near) __builtin_prefetch(x + near * by.x_inner);
   LATENT_UNROLL for (int m = 0; m < rows; ++m) {
-    vf value = vf_all(tile_value(x, odd, m));
+    vf value = vf_all(tile_value(x, apart, m));
     LATENT_UNROLL for (int p = 0; p < whole; ++p) sum[m][p] = vf_fma(value, column[p], sum[m][p]);
     if (!half) continue;
     if (m % 2) sum[m - 1][last] = vf_fma(half_pair(even, value), column[last], sum[m - 1][last]);
@@ -119,9 +118,9 @@ LATENT_INLINE void tile_step(const int rows, const int panels, const bool half, 
 
 LATENT_INLINE void tile_steps(const int rows, const int panels, const bool half, const size_t near, size_t steps,
                               const float **x, const float **w, latent_strides *by, latent_sums sum) {
-  const latent_odd odd = tile_odd(rows, by->x_row);
+  const latent_apart apart = tile_apart(by->x_row);
   for (; steps > 0; --steps) {
-    tile_step(rows, panels, half, near, *x, odd, *w, *by, sum);
+    tile_step(rows, panels, half, near, *x, apart, *w, *by, sum);
     *x += by->x_inner, *w += by->w_inner, by->soon += by->soon_inner;
   }
 }
