@@ -86,9 +86,9 @@ static void ones(latent_pool *pool, int round, size_t rows, size_t inner) {
   const bool far = latent_looks_far;
   bool equal[BUFFERS], changed[BUFFERS] = {};
   for (int i = Y; i < BUFFERS; ++i) equal[i] = true;
-  for (int way = 0; way < 3; ++way) {
-    ops[1].ones = ops[3].ones = way == 0;
-    latent_looks_far = way == 1;
+  for (int way = 0; way < 4; ++way) {
+    ops[1].ones = ops[3].ones = way % 2 == 0;
+    latent_looks_far = way / 2;
     size_t bad = 0;
     if (latent_plan_check(ops, 4, buffers, BUFFERS, run.rows, &bad)) {
       fprintf(stderr, "FAILED: operation %zu is refused\n", bad);
@@ -277,6 +277,6 @@ int main(int count, char **arguments) {
       latent_pool_destroy(pool);
     }
   }
-  printf("%d products with zeros and ones three ways, %d failed\n", rounds, failures);
+  printf("%d products with zeros and ones four ways, %d failed\n", rounds, failures);
   return failures > 0 || rounds == 0;
 }
