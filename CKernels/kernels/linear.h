@@ -79,10 +79,9 @@ static void pack_weights(const latent_op *op, const float *weights, size_t panel
   }
 }
 
-// Whole panels of what is piecewise linear go from the registers to their place.
-static bool goes_direct(const latent_op *op, size_t panel, int width, size_t columns) {
-  return (op->activation == LATENT_ACTIVATION_IDENTITY || op->activation == LATENT_ACTIVATION_RELU) &&
-         (panel + (size_t)width) * 16 <= columns;
+// Whether a group's tiles go from the registers to their place, where these are enough for its activation.
+static bool goes_direct(bool enough, size_t panel, int width, size_t columns) {
+  return enough && (panel + (size_t)width) * 16 <= columns;
 }
 
 // Rows [row, row_end) of a group's panels, as far as the next tile writes them, into L1 and out of the cores
@@ -114,6 +113,8 @@ static void execute_linear_forward(const latent_task *task) {
     order = (uint8_t *)(zeros + LATENT_GROUP_PANELS * by.w_panel);
     for (size_t p = 0; p < LATENT_GROUP_PANELS; ++p) vf_store(zeros + p * by.w_panel, (vf){});
   }
+  const bool piecewise =
+      op->activation == LATENT_ACTIVATION_IDENTITY || op->activation == LATENT_ACTIVATION_RELU;
   latent_block blocks[2];
   int count = latent_blocks(task, op->columns, LATENT_GROUP_PANELS, task->run->rows, 1, blocks);
   latent_tile tile;
@@ -139,7 +140,7 @@ static void execute_linear_forward(const latent_task *task) {
                        group_weights, output);
         continue;
       }
-      const bool direct = goes_direct(op, panel, width, op->columns);
+      const bool direct = goes_direct(piecewise, panel, width, op->columns);
       for (latent_rows at = latent_first_strip(&blocks[b]); at.rows; latent_next_strip(&blocks[b], &at)) {
         if (op->layout == LATENT_LAYOUT_PANELS)
           by.soon = latent_soon(&blocks[b], group, width, &at, group_weights + (size_t)width * by.w_panel,
@@ -173,6 +174,15 @@ LATENT_INLINE void input_epilogue(latent_activation activation, const latent_til
     }
 }
 
+// The slope that a tile of dX meets in registers, where there is one.
+static latent_gate input_gate(latent_activation activation) {
+  switch (activation) {
+    case LATENT_ACTIVATION_RELU: return LATENT_GATE_POSITIVE;
+    case LATENT_ACTIVATION_TANH: return LATENT_GATE_TANH;
+    default: return LATENT_GATE_NONE;
+  }
+}
+
 // output dX[rows x inner] = (gradient dY[rows x columns] Wt) * f'(input X[rows x inner])
 static void execute_linear_backward_input(const latent_task *task) {
   const latent_op *op = task->op;
@@ -180,6 +190,7 @@ static void execute_linear_backward_input(const latent_task *task) {
   const float *weights = latent_floats(task, op->weights_transposed);
   const float *stored = latent_floats(task, op->input);
   float *output = latent_floats(task, op->output);
+  const latent_gate gate = input_gate(op->activation);
   size_t panels = latent_panels(op->inner);
   latent_strides by = {op->gradient.stride, 1, (size_t)op->columns * 16, 16, weights, 16, false};
   latent_block blocks[2];
@@ -191,7 +202,8 @@ static void execute_linear_backward_input(const latent_task *task) {
       size_t panel = at_group.panel;
       int width = at_group.width;
       by.half = latent_half(at_group, op->inner);
-      const bool direct = goes_direct(op, panel, width, op->inner);
+      const bool direct =
+          goes_direct(gate || op->activation == LATENT_ACTIVATION_IDENTITY, panel, width, op->inner);
       for (latent_rows at = latent_first_strip(&blocks[b]); at.rows; latent_next_strip(&blocks[b], &at)) {
         const float *group_weights = weights + panel * by.w_panel;
         by.soon = latent_soon(&blocks[b], group, width, &at, group_weights + (size_t)width * by.w_panel,
@@ -200,8 +212,9 @@ static void execute_linear_backward_input(const latent_task *task) {
         float *out = output + at.row * op->output.stride;
         fetch_outputs(output, op->output.stride, &blocks[b], &at, panel, width);
         latent_ending to = direct ? latent_to(out + panel * 16, op->output.stride) : latent_to_tile(&tile);
-        if (direct && op->activation == LATENT_ACTIVATION_RELU) {
-          to.gate = x + panel * 16;
+        if (direct && gate) {
+          to.gate = gate;
+          to.gate_at = x + panel * 16;
           to.gate_row = op->input.stride;
         }
         tile_group((int)at.rows, width, op->columns, gradient + at.row * op->gradient.stride,

@@ -25,12 +25,19 @@ typedef struct latent_strides {
   bool half;  // of the last panel no more than 8 columns count: the others may come out as zeros
 } latent_strides;
 
-// Where a tile goes, and through what on its way: max(floor, y), and nothing where `gate` is not above
-// zero. That is all that ReLU needs, forward and backward.
+// What a tile is multiplied by on its way: the slope at an activation's result y.
+typedef enum latent_gate {
+  LATENT_GATE_NONE,
+  LATENT_GATE_POSITIVE,  // 1 where y is above zero, else nothing: ReLU
+  LATENT_GATE_TANH,      // 1 - y^2
+} latent_gate;
+
+// Where a tile goes, and through what on its way: max(floor, y), times the slope at `gate_at`.
 typedef struct latent_ending {
   float *out;
   size_t out_row;      // in floats
-  const float *gate;   // NULL: none
+  latent_gate gate;
+  const float *gate_at;  // y
   size_t gate_row;
   float floor;         // -infinity: as it is
 } latent_ending;
@@ -125,16 +132,18 @@ LATENT_INLINE void tile_steps(const int rows, const int panels, const bool half,
   }
 }
 
-LATENT_INLINE void tile_store(const bool gated, vf value, int m, int p, latent_ending to) {
+LATENT_INLINE void tile_store(const latent_gate gate, vf value, int m, int p, latent_ending to) {
   value = vf_max(vf_all(to.floor), value);
-  if (gated)
-    value *= vf_select(vf_load(to.gate + (size_t)m * to.gate_row + 16 * p) > 0.0f, vf_all(1.0f), (vf){});
+  if (gate) {
+    const vf one = vf_all(1.0f), y = vf_load(to.gate_at + (size_t)m * to.gate_row + 16 * p);
+    value *= gate == LATENT_GATE_TANH ? vf_fma(-y, y, one) : vf_select(y > 0.0f, one, (vf){});
+  }
   vf_store(to.out + (size_t)m * to.out_row + 16 * p, value);
 }
 
 // The last `steps` inner steps, row by row, each stored when it is done: stores that all come at the end
 // hold up the next tile (30 cycles, Zen 5).
-LATENT_INLINE void tile_end(const int rows, const int panels, const bool half, const int steps, const bool gated,
+LATENT_INLINE void tile_end(const int rows, const int panels, const bool half, const int steps, const latent_gate gate,
                             const float *x, const float *w, latent_strides by, latent_sums sum,
                             latent_ending to) {
   const int last = panels - 1, whole = half ? last : panels;
@@ -149,8 +158,8 @@ LATENT_INLINE void tile_end(const int rows, const int panels, const bool half, c
       if (m + 1 < rows) value = half_pair(value, vf_all(row[by.x_row]));
       sum[m][last] = vf_fma(value, half_twice(columns + (size_t)last * by.w_panel), sum[m][last]);
     }
-    LATENT_UNROLL for (int p = 0; p < whole; ++p) tile_store(gated, sum[m][p], m, p, to);
-    if (half) tile_store(gated, m % 2 ? half_odd(sum[m - 1][last]) : half_even(sum[m][last]), m, last, to);
+    LATENT_UNROLL for (int p = 0; p < whole; ++p) tile_store(gate, sum[m][p], m, p, to);
+    if (half) tile_store(gate, m % 2 ? half_odd(sum[m - 1][last]) : half_even(sum[m][last]), m, last, to);
   }
 }
 
@@ -169,8 +178,11 @@ LATENT_INLINE void tile_product(const int rows, const int panels, const bool hal
   tile_start(rows, panels, half, start, sum);
   tile_steps(rows, panels, half, 0, inner - (size_t)ending, &x, &w, &by, sum);
   // Half panels go through memory, ungated.
-  if (to->gate && !half) tile_end(rows, panels, half, ending, true, x, w, by, sum, *to);
-  else tile_end(rows, panels, half, ending, false, x, w, by, sum, *to);
+  if (!half && to->gate == LATENT_GATE_POSITIVE)
+    tile_end(rows, panels, half, ending, LATENT_GATE_POSITIVE, x, w, by, sum, *to);
+  else if (!half && to->gate == LATENT_GATE_TANH)
+    tile_end(rows, panels, half, ending, LATENT_GATE_TANH, x, w, by, sum, *to);
+  else tile_end(rows, panels, half, ending, LATENT_GATE_NONE, x, w, by, sum, *to);
 }
 
 // One inner step, or none.
@@ -250,7 +262,7 @@ LATENT_INLINE void tile_beside(const int panels, const bool half, const size_t n
   tile_steps(8, panels, half, near, inner - 2 - pieces * apart - rest, &x, &w, &by, sum);
   perform(work, LATENT_THIRD | LATENT_SECOND);
   perform(work, LATENT_THIRD);
-  tile_end(8, panels, half, 2, false, x, w, by, sum, *to);
+  tile_end(8, panels, half, 2, LATENT_GATE_NONE, x, w, by, sum, *to);
 }
 #endif
 
@@ -279,7 +291,8 @@ static void tile_group(int rows, int panels, size_t inner, const float *x, const
       const latent_ending part = {
           .out = to->out + (size_t)m * to->out_row + 16 * p,
           .out_row = to->out_row,
-          .gate = to->gate ? to->gate + (size_t)m * to->gate_row + 16 * p : NULL,
+          .gate = to->gate,
+          .gate_at = to->gate ? to->gate_at + (size_t)m * to->gate_row + 16 * p : NULL,
           .gate_row = to->gate_row,
           .floor = to->floor,
       };
