@@ -42,7 +42,7 @@ static void finish_update(const latent_run *run, latent_update *update) {
 }
 
 // What of the transposed copy is made beside one tile: of 16 rows that are up to date half the group's
-// columns, four at a time.
+// columns, eight at a time.
 typedef struct latent_copy {
   const float *from;  // the rows' first, at the column that comes next
   float *to;          // that column's line
@@ -52,28 +52,36 @@ typedef struct latent_copy {
 } latent_copy;
 
 #if LATENT_TILE_PANELS >= 3
-// Four columns: their quarters of 16 rows, four rows to a vector, transposed within.
+// Eight columns: their halves of 16 rows, two rows to a vector, quarters transposed within.
 LATENT_INLINE void copy_columns(latent_copy *copy, size_t panel) {
   if (copy->ahead) {
-    for (size_t n = 0; n < 4; ++n) __builtin_prefetch(copy->ahead + 16 * n, 1);
-    copy->ahead += 64;
+    for (size_t n = 0; n < 8; ++n) __builtin_prefetch(copy->ahead + 16 * n, 1);
+    copy->ahead += 128;
   }
   if (copy->column >= copy->columns) return;
-  typedef float v4 __attribute__((vector_size(16), aligned(4)));
-  typedef float v8 __attribute__((vector_size(32)));
-  vf rows[4];
-  for (int i = 0; i < 4; ++i) {
-    v4 quarter[4];
-    for (int lane = 0; lane < 4; ++lane) quarter[lane] = *(const v4 *)(copy->from + 16 * (4 * lane + i));
-    v8 low = __builtin_shufflevector(quarter[0], quarter[1], 0, 1, 2, 3, 4, 5, 6, 7);
-    v8 high = __builtin_shufflevector(quarter[2], quarter[3], 0, 1, 2, 3, 4, 5, 6, 7);
-    rows[i] = __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  typedef float v8 __attribute__((vector_size(32), aligned(4)));
+  vf quarters[2][4];  // of rows 8 i and on: columns j and 4 + j, four rows of each, then of the four below
+  LATENT_UNROLL for (int i = 0; i < 2; ++i) {
+    LATENT_UNROLL for (int n = 0; n < 4; ++n) {
+      const float *row = copy->from + 16 * (8 * i + n);
+      quarters[i][n] = __builtin_shufflevector(*(const v8 *)row, *(const v8 *)(row + 64), 0, 1, 2, 3, 4, 5, 6, 7, 8, 9,
+                                               10, 11, 12, 13, 14, 15);
+    }
+    transpose_quarters(quarters[i]);
   }
-  transpose_quarters(rows);
-  LATENT_UNROLL for (int n = 0; n < 4; ++n) vf_store(copy->to + 16 * n, rows[n]);
-  copy->to += 64;
-  copy->column += 4;
-  copy->from += copy->column % 16 ? 4 : panel - 12;
+#define LATENT_JOIN(a, b, n)                                                                            \
+  __builtin_shufflevector(a, b, n, n + 1, n + 2, n + 3, n + 8, n + 9, n + 10, n + 11, n + 16, n + 17,   \
+                          n + 18, n + 19, n + 24, n + 25, n + 26, n + 27)
+  // Where only four columns are left the others' lines are written over.
+  float *others = copy->to + (copy->columns - copy->column > 4 ? 64 : 0);
+  LATENT_UNROLL for (int n = 0; n < 4; ++n) {
+    vf_store(others + 16 * n, LATENT_JOIN(quarters[0][n], quarters[1][n], 4));
+    vf_store(copy->to + 16 * n, LATENT_JOIN(quarters[0][n], quarters[1][n], 0));
+  }
+#undef LATENT_JOIN
+  copy->to += 128;
+  copy->column += 8;
+  copy->from += copy->column % 16 ? 8 : panel - 8;
 }
 
 // The next tile of dW, with what becomes of the tile before between its multiply-adds: in Adam a division
@@ -137,7 +145,7 @@ LATENT_INLINE void update_one(void *context, const int stages) {
   update_moments(work, 0);
   work->moved = work->next;
   next_vectors(work, 1);
-  if (work->vector % 4 == 0) copy_columns(&work->copy, work->panel);
+  if (work->vector % 8 == 0) copy_columns(&work->copy, work->panel);
 }
 // So many at a time and in one piece, for cores that look far ahead: what stages keep in memory costs them a tenth
 // of a small batch (Zen 5).
@@ -149,7 +157,7 @@ LATENT_INLINE void update_whole(latent_update_work *work, const int stages, cons
                 work->weights + work->next + 16 * i);
   }
   next_vectors(work, count);
-  if (work->vector % 4 == 0) copy_columns(&work->copy, work->panel);
+  if (work->vector % 8 == 0) copy_columns(&work->copy, work->panel);
 }
 LATENT_INLINE void update_whole_two(void *work, const int stages) { update_whole(work, stages, 2); }
 LATENT_INLINE void update_whole_four(void *work, const int stages) { update_whole(work, stages, 4); }
@@ -170,7 +178,7 @@ LATENT_INLINE void update_four(void *context, const int stages) {
   for (size_t i = 0; i < 4; ++i) update_moments(work, i);
   work->moved = work->next;
   next_vectors(work, 4);
-  copy_columns(&work->copy, work->panel);
+  if (work->vector % 8 == 0) copy_columns(&work->copy, work->panel);
 }
 LATENT_INLINE void write_four(void *context, const int stages) {
   latent_update_work *work = context;

@@ -95,23 +95,20 @@ static bool works_beside(const latent_run *run, int panels) {
 }
 
 // One tile of dW into `next`, while `pending` finishes; true when `copy` has been made meanwhile.
-static bool weights_tile(const latent_run *run, const float *x, const float *w, latent_strides *by, bool copied,
+static bool weights_tile(const latent_run *run, const float *x, const float *w, latent_strides *by,
                          latent_update *next, latent_update *pending, const latent_copy *copy) {
 #if LATENT_TILE_PANELS >= 3
   if (next->rows == 8 && pending->rows == 8 && works_beside(run, next->panels)) {
-    // Beside a copy two at a time are faster (1 to 4 percent, Zen 5).
-    const bool few = run->rows < 32 && !copied;
-    latent_beside *const(*beside)[2] = !pending->first          ? beside_write_four
-                                       : latent_looks_far && few ? beside_whole_four
-                                       : latent_looks_far        ? beside_whole_two
-                                       : run->rows >= 16         ? beside_update_one
-                                                                 : beside_update_four;
+    const bool few = run->rows < (latent_looks_far ? 32 : 16);
+    latent_beside *const(*beside)[2] = !pending->first    ? beside_write_four
+                                       : latent_looks_far ? (few ? beside_whole_four : beside_whole_two)
+                                                          : (few ? beside_update_four : beside_update_one);
     beside[by->half][next->panels - 2](run, x, w, by->x_inner, next, pending, copy);
     pending->rows = 0;
     return pending->first && copy->to;
   }
 #endif
-  (void)copy, (void)copied;
+  (void)copy;
   if (next->first) fetch_update(next);
   by->soon = x + 16;
   const latent_ending to = latent_to_tile(&next->tile);
@@ -170,7 +167,7 @@ static void weights_group(const latent_weights *at, const float *input, const la
     } else {
       latent_copy copy = {};
       if (beside) copy = copy_beside(at, panel, width, first_row, row);
-      if (weights_tile(at->run, input + row, columns, &by, at->transposed, next, pending, &copy) && copy.last)
+      if (weights_tile(at->run, input + row, columns, &by, next, pending, &copy) && copy.last)
         copied += 16;
     }
     current ^= 1;
