@@ -260,7 +260,7 @@ static void execute_likelihood_forward(const latent_task *task) {
   const bool paired = op->likelihood == LATENT_LIKELIHOOD_GAUSSIAN;
   latent_strides by = {op->input.stride, 1, (size_t)op->inner * 16, 16, weights, 16, false};
   latent_block blocks[2];
-  int count = latent_blocks(task, op->columns, group_panels, task->run->rows, 1, blocks);
+  int count = latent_blocks(task, op->columns, group_panels, task->run->rows, product_dealing, blocks);
   latent_densities tiles[2];
   for (int i = 0; i < 2; ++i) {
     tiles[i].op = op;

@@ -116,7 +116,7 @@ static void execute_linear_forward(const latent_task *task) {
   const bool piecewise =
       op->activation == LATENT_ACTIVATION_IDENTITY || op->activation == LATENT_ACTIVATION_RELU;
   latent_block blocks[2];
-  int count = latent_blocks(task, op->columns, LATENT_GROUP_PANELS, task->run->rows, 1, blocks);
+  int count = latent_blocks(task, op->columns, LATENT_GROUP_PANELS, task->run->rows, product_dealing, blocks);
   latent_tile tile;
   for (int b = 0; b < count; ++b) {
     if (gathers) order_rows(&ones, blocks[b].row, blocks[b].row_end, order);
@@ -194,7 +194,7 @@ static void execute_linear_backward_input(const latent_task *task) {
   size_t panels = latent_panels(op->inner);
   latent_strides by = {op->gradient.stride, 1, (size_t)op->columns * 16, 16, weights, 16, false};
   latent_block blocks[2];
-  int count = latent_blocks(task, op->inner, LATENT_GROUP_PANELS, task->run->rows, 1, blocks);
+  int count = latent_blocks(task, op->inner, LATENT_GROUP_PANELS, task->run->rows, product_dealing, blocks);
   latent_tile tile;
   for (int b = 0; b < count; ++b)
     for (size_t group = blocks[b].group; group < blocks[b].group_end; ++group) {

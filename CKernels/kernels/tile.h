@@ -266,11 +266,11 @@ LATENT_INLINE void tile_beside(const int panels, const bool half, const size_t n
 }
 #endif
 
-// Rows that an operation takes at a time: one tile's height. The last two are made alike where a tile is
-// narrow, as its few chains cannot fill the multipliers when only one or two rows are left.
-LATENT_INLINE size_t latent_strip(size_t left) {
+// Rows that an operation takes at a time: one tile's height. The last two are made alike, as the few chains of a
+// few rows cannot fill the multipliers, but where whole tiles have work beside them.
+LATENT_INLINE size_t latent_strip(size_t left, const bool even) {
   if (left <= LATENT_TILE_ROWS) return left;
-  return LATENT_TILE_PANELS < 3 && left < 2 * LATENT_TILE_ROWS ? (left + 1) / 2 : LATENT_TILE_ROWS;
+  return (even || LATENT_TILE_PANELS < 3) && left < 2 * LATENT_TILE_ROWS ? (left + 1) / 2 : LATENT_TILE_ROWS;
 }
 
 // `rows` <= 8 by `panels` <= 3 outputs.
@@ -287,7 +287,7 @@ static void tile_group(int rows, int panels, size_t inner, const float *x, const
   for (int p = 0; p < panels;) {
     int width = panels - p < LATENT_TILE_PANELS ? panels - p : LATENT_TILE_PANELS;
     for (int m = 0; m < rows;) {
-      int height = (int)latent_strip((size_t)(rows - m));
+      int height = (int)latent_strip((size_t)(rows - m), true);
       const latent_ending part = {
           .out = to->out + (size_t)m * to->out_row + 16 * p,
           .out_row = to->out_row,

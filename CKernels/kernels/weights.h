@@ -152,7 +152,7 @@ static void weights_group(const latent_weights *at, const float *input, const la
   int current = 0;
   size_t copied = row;
   for (size_t rows; row < row_end; row += rows) {
-    rows = latent_strip(row_end - row);
+    rows = latent_strip(row_end - row, false);
     latent_update *next = &updates[current], *pending = &updates[current ^ 1];
     size_t start = (panel * inner + row) * 16;
     next->weights = at->weights + start;
@@ -181,6 +181,12 @@ static void weights_group(const latent_weights *at, const float *input, const la
     transpose_group(at, panel, width, copied);
 }
 
+// In blocks, which the copy takes. The smaller the batch the less half a panel saves: an update's memory is the same.
+static latent_dealing weights_dealing(size_t rows) {
+  if (LATENT_TILE_PANELS < 3) return (latent_dealing){16, 1, 1, 1};
+  return (latent_dealing){16, 32, 33, rows > 11 ? 16 + 190 / rows : 32};
+}
+
 static void execute_linear_backward_weights(const latent_task *task) {
   const latent_op *op = task->op;
   const float *gradient = latent_floats(task, op->gradient);
@@ -201,7 +207,8 @@ static void execute_linear_backward_weights(const latent_task *task) {
   if (gather) ones = ones_of(task, op->inner);
   latent_block blocks[2];
   // A layer without inputs has a bias all the same: it is dealt as if it had one.
-  int count = latent_blocks(task, op->columns, LATENT_GROUP_PANELS, op->inner ? op->inner : 1, 16, blocks);
+  int count = latent_blocks(task, op->columns, LATENT_GROUP_PANELS, op->inner ? op->inner : 1,
+                            weights_dealing(rows), blocks);
   for (int b = 0; b < count; ++b)
     for (size_t group = blocks[b].group; group < blocks[b].group_end; ++group) {
       const latent_group at_group = latent_group_at(group, panels, LATENT_GROUP_PANELS);
