@@ -147,7 +147,8 @@ static bool operands_fit(checker *check, const latent_op *op) {
   switch (op->kind) {
     case LATENT_OP_LOAD_ROWS:
       return holds(check, op->source, 0) && op->source.stride >= op->columns &&
-             holds(check, op->row_index, rows) && writes_matrix(check, op->output, rows, op->columns);
+             holds(check, op->row_index, rows) && writes_matrix(check, op->output, rows, op->columns) &&
+             optional(op->epsilon, writes_matrix(check, op->epsilon, rows, size));
     case LATENT_OP_LINEAR_FORWARD:
       return matrix(check, op->input, rows, op->inner) &&
              weights_fit(check, op) &&
@@ -172,7 +173,8 @@ static bool operands_fit(checker *check, const latent_op *op) {
              writes(check, op->log_density, rows);
     case LATENT_OP_REPARAMETERIZE:
       return matrix(check, op->input, batch, 2 * size) && holds(check, op->row_index, batch) &&
-             writes_matrix(check, op->output, rows, size) && writes_matrix(check, op->epsilon, rows, size) &&
+             writes_matrix(check, op->output, rows, size) && (!op->drawn || rows == batch) &&
+             writes_matrix(check, op->epsilon, rows, size) &&
              writes_matrix(check, op->log_variance, batch, size) && writes(check, op->kl, batch) &&
              optional(op->log_density, writes(check, op->log_density, rows));
     case LATENT_OP_KL_GATE:

@@ -72,7 +72,8 @@ latent_isa latent_isa_best(void);
 
 typedef enum latent_op_kind {
   // Rows of the data set gathered into a batch: output[rows x columns] from source, which `transform`
-  // and `source_kind` describe; rows by their number in row_index.
+  // and `source_kind` describe; rows by their number in row_index. Where `epsilon` is given, the noise of a
+  // REPARAMETERIZE is drawn beside, [rows x dimensions], while rows come from memory; other backends ignore it.
   LATENT_OP_LOAD_ROWS = 0,
   // output = activation(input W + bias).
   LATENT_OP_LINEAR_FORWARD,
@@ -214,6 +215,7 @@ typedef struct latent_op {
   bool barrier;              // all threads finish what came before first
   bool split_columns;        // threads own columns (weight panels) instead of rows
   bool update;               // Adam instead of a written gradient
+  bool drawn;                // REPARAMETERIZE, one draw a row: epsilon stands there, by the LOAD_ROWS before
   bool ones;                 // use the lists of the LIST_ONES before, one input's in a plan
   bool missing;              // NaN in `target` (of LOAD_ROWS in `source`) is a value not observed: it
                              // adds nothing to a density or a gradient, and is loaded as 0

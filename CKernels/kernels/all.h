@@ -7,8 +7,8 @@
 #include "vector_double.h"
 
 #include "elementary.h"
-#include "random.h"
 #include "tile.h"
+#include "random.h"
 #include "blocks.h"
 
 #include "panels.h"

@@ -51,7 +51,7 @@ static void execute_load_rows(const latent_task *task) {
   const latent_buffer *source = &task->buffers[op->source.buffer];
   const uint32_t *index = (const uint32_t *)task->buffers[op->row_index.buffer].data +
                           op->row_index.offset;
-  float *output = latent_floats(task, op->output);
+  float *output = latent_floats(task, op->output), *epsilon = latent_floats(task, op->epsilon);
   const bool bytes = op->source_kind == LATENT_SOURCE_BYTES;
   latent_purpose purpose = op->transform == LATENT_TRANSFORM_BINARIZE
                                ? LATENT_PURPOSE_BINARIZATION
@@ -60,6 +60,14 @@ static void execute_load_rows(const latent_task *task) {
   latent_range mine = latent_share(run->rows, task->thread, task->threads);
   for (size_t row = mine.start; row < mine.end; ++row) {
     size_t start = op->source.offset + (size_t)index[row] * op->source.stride;
+    size_t next = row + 1 < mine.end ? op->source.offset + (size_t)index[row + 1] * op->source.stride
+                                     : source->count;
+    if (next < source->count) prefetch_row((const char *)source->data + next * size, columns * size);
+    if (epsilon) {
+      const latent_stream noise =
+          latent_stream_make(run->seed, LATENT_PURPOSE_EPSILON, run->sample, index[row], run->epoch);
+      draw_normals(&noise, op->dimensions, epsilon + row * op->epsilon.stride, op->epsilon.stride);
+    }
     float *out = output + row * op->output.stride;
     // A plan's check cannot know row numbers: those outside the data give not-a-number, which shows.
     if (start > source->count || columns > source->count - start) {
@@ -67,9 +75,6 @@ static void execute_load_rows(const latent_task *task) {
         store_panel(out, column, vf_all(__builtin_nanf("")), columns, op->output.stride);
       continue;
     }
-    size_t next = row + 1 < mine.end ? op->source.offset + (size_t)index[row + 1] * op->source.stride
-                                     : source->count;
-    if (next < source->count) prefetch_row((const char *)source->data + next * size, columns * size);
     const void *from = (const char *)source->data + start * size;
     latent_stream stream = latent_stream_make(run->seed, purpose, 0, index[row], run->epoch);
 #define LATENT_LOAD(TRANSFORM)                                    \

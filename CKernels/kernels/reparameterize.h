@@ -24,21 +24,21 @@ static void execute_reparameterize(const latent_task *task) {
   for (size_t row = mine.start; row < mine.end; ++row) {
     size_t shared = row / samples, sample = row % samples;
     const float *mean = heads + shared * op->input.stride, *raw = mean + latents;
-    latent_stream stream = latent_stream_make(run->seed, LATENT_PURPOSE_EPSILON,
-                                              run->sample + (uint32_t)sample, rows[shared],
-                                              run->epoch);
-    vu words[4];
+    float *noise = epsilons + row * op->epsilon.stride;
+    if (!op->drawn) {
+      const latent_stream stream = latent_stream_make(run->seed, LATENT_PURPOSE_EPSILON,
+                                                      run->sample + (uint32_t)sample, rows[shared], run->epoch);
+      draw_normals(&stream, latents, noise, op->epsilon.stride);
+    }
     vf divergence = {}, ratio = {};
     for (size_t l = 0; l < latents; l += 16) {
-      if (l % 64 == 0) latent_philox(&stream, (uint32_t)(l / 64), words);
       int count = (int)(latents - l < 16 ? latents - l : 16);
-      vf epsilon = vf_normal(words[l % 64 / 16]);
+      vf epsilon = load_panel(noise, l, latents, op->epsilon.stride);
       vf mu = vf_load_first(mean + l, count), slope;
       vf log_variance = bounded_log_variance(vf_load_first(raw + l, count), &slope);
       vf sigma = vf_exp_normal(log_variance * 0.5f);
       vf drawn = vf_fma(sigma, epsilon, mu);
       store_panel(z + row * op->output.stride, l, drawn, latents, op->output.stride);
-      store_panel(epsilons + row * op->epsilon.stride, l, epsilon, latents, op->epsilon.stride);
       vi valid = vf_first(count);
       vf difference = (epsilon * epsilon - drawn * drawn) + log_variance;
       ratio += vf_select(valid, difference * 0.5f, (vf){});

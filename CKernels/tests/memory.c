@@ -144,6 +144,7 @@ static void describe(bench *to) {
           0, 1);
       row_index(to);
       matrix(to, "output", &op->output, OUTPUT, rows, columns, 0, 0);
+      if (below(to, 2)) matrix(to, "epsilon", &op->epsilon, OUTPUT, rows, size, 0, 0);
       break;
     }
     case LATENT_OP_LINEAR_FORWARD:
@@ -179,7 +180,8 @@ static void describe(bench *to) {
       matrix(to, "input", &op->input, INPUT, batch, 2 * size, -1, 1);
       row_index(to);
       matrix(to, "output", &op->output, OUTPUT, rows, size, 0, 0);
-      matrix(to, "epsilon", &op->epsilon, OUTPUT, rows, size, 0, 0);
+      op->drawn = rows == batch && below(to, 2);
+      matrix(to, "epsilon", &op->epsilon, op->drawn ? INPUT : OUTPUT, rows, size, -1, 1);
       matrix(to, "log-variance", &op->log_variance, OUTPUT, batch, size, 0, 0);
       vector(to, "kl", &op->kl, OUTPUT, batch, 0, 0);
       if (below(to, 2)) vector(to, "log ratio", &op->log_density, OUTPUT, rows, 0, 0);

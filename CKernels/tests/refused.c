@@ -270,6 +270,9 @@ static void draws(bool padded) {
   vector(&it, "row index", &it.op.row_index, ROWS);
   matrix(&it, "output", &it.op.output, ROWS, COLUMNS);
   written(&it);
+  matrix(&it, "epsilon", &it.op.epsilon, ROWS, SIZE);
+  written(&it);
+  optional(&it);
   spoil(&it);
   it.op.source.stride = COLUMNS - 1;
   check(&it, LATENT_ERROR_OPERAND, "source", "with rows too close");
@@ -290,6 +293,8 @@ static void draws(bool padded) {
   written(&it);
   optional(&it);
   spoil(&it);
+  it.op.drawn = true;
+  check(&it, LATENT_ERROR_OPERAND, "epsilon", "drawn beforehand for more than one draw a row");
 
   it = start("kl gate", LATENT_OP_KL_GATE, padded);
   matrix(&it, "input", &it.op.input, ROWS, 2 * SIZE);

@@ -233,6 +233,11 @@ step *step_make(step_options options) {
                     .source = {STEP_SOURCE, (uint32_t)data, 0},
                     .row_index = {STEP_ROW_INDEX, 1, 0},
                     .output = matrix(&to, data)};
+  const uint32_t draws = options.samples ? options.samples : 1;
+  if (draws == 1) {
+    load.dimensions = (uint32_t)latents;
+    load.epsilon = matrix(&to, latents);
+  }
   append(&to, load, OWN_ROWS);
 
   latent_operand up[MOST] = {load.output}, down[MOST];
@@ -254,9 +259,10 @@ step *step_make(step_options options) {
   sample.log_variance = matrix(&to, latents);
   step->kl = sample.kl = vector(&to, STEP_CAPACITY);
   watch(&to, sample.kl, 1, 1);
-  const uint32_t draws = to.samples = options.samples ? options.samples : 1;
+  to.samples = draws;
   sample.output = matrix(&to, latents);
-  sample.epsilon = matrix(&to, latents);
+  sample.drawn = draws == 1;
+  sample.epsilon = sample.drawn ? load.epsilon : matrix(&to, latents);
   sample.log_density = vector(&to, STEP_CAPACITY * draws);
   watch(&to, sample.log_density, 1, draws);
   append(&to, sample, OWN_ROWS);

@@ -12,10 +12,24 @@ extension StepBuilder {
     public let logRatio: Operand
   }
 
+  /// The noise ε [rows x L] of a reparameterization with one draw a row, to be drawn while rows are loaded.
+  public struct Noise: Sendable {
+    let epsilon: Operand
+    let dimensions: Int
+  }
+
+  /// Room for noise that ``load(source:kind:transform:columns:fillsMissing:noise:)`` draws, and
+  /// ``reparameterize(_:latentDimensions:logRatio:noise:)`` of the same plan takes.
+  public mutating func noise(latentDimensions: Int) -> Noise {
+    Noise(epsilon: matrix(columns: latentDimensions), dimensions: latentDimensions)
+  }
+
   /// A batch [rows x columns] from the data set's rows; NaN stays NaN, or becomes 0 where it is filled.
+  ///
+  /// - Parameter noise: drawn beside: the data's memory leaves the time.
   public mutating func load(
     source: Operand, kind: latent_source, transform: latent_transform, columns: Int,
-    fillsMissing: Bool = false
+    fillsMissing: Bool = false, noise: Noise? = nil
   ) -> Operand {
     var operation = PlanOperation()
     operation.kind = LATENT_OP_LOAD_ROWS
@@ -26,6 +40,10 @@ extension StepBuilder {
     operation.columns = UInt32(columns)
     operation.row_index = Operand(rowIndex, 0)
     operation.output = matrix(columns: columns)
+    if let noise {
+      operation.epsilon = noise.epsilon
+      operation.dimensions = UInt32(noise.dimensions)
+    }
     append(operation, reads: .ownRows, phase: "load rows")
     return operation.output
   }
@@ -45,16 +63,19 @@ extension StepBuilder {
   }
 
   /// z = μ + σ ε, `samples` draws a row, and its KL, from heads (mean | raw log-variance)[rows x 2 L].
+  ///
+  /// - Parameter noise: ε that was drawn when the rows were loaded, for one draw a row; nil to draw it here.
   public mutating func reparameterize(
-    _ heads: Operand, latentDimensions: Int, logRatio: Bool = false
+    _ heads: Operand, latentDimensions: Int, logRatio: Bool = false, noise: Noise? = nil
   ) -> Latents {
     let latents = Latents(
       heads: heads, z: matrix(columns: latentDimensions),
-      epsilon: matrix(columns: latentDimensions),
+      epsilon: noise?.epsilon ?? matrix(columns: latentDimensions),
       logVariance: matrix(columns: latentDimensions, rows: capacity), kl: vector(count: capacity),
       logRatio: logRatio ? vector(count: capacity * samples) : Operand())
     var operation = operation(LATENT_OP_REPARAMETERIZE, latents, latentDimensions)
     operation.output = latents.z
+    operation.drawn = noise != nil
     operation.log_density = latents.logRatio
     append(operation, reads: .ownRows, phase: "reparameterization and KL")
     return latents

@@ -62,7 +62,8 @@ extension PlanOperation {
     let adam = 6 * (k * n + n) + (weights_transposed.exists ? k * n : 0)
     switch kind {
     case LATENT_OP_LOAD_ROWS:
-      return pass(r * n * (source_kind == LATENT_SOURCE_BYTES ? 1.25 : 2))
+      return pass(
+        r * n * (source_kind == LATENT_SOURCE_BYTES ? 1.25 : 2) + (epsilon.exists ? r * d : 0))
     case LATENT_OP_LINEAR_FORWARD: return product(r * k + k * n + n + r * n)
     case LATENT_OP_LIKELIHOOD_FORWARD:
       return product(

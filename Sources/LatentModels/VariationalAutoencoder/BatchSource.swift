@@ -195,12 +195,14 @@ public struct BatchSource: Sendable {
   private static var prime: UInt64 { 0x100_0000_01b3 }
 
   /// - Parameter fillsMissing: 0 for what is missing, as an encoder takes it; else it stays NaN.
-  func appendLoad(to builder: inout StepBuilder, fillsMissing: Bool = false) -> Operand {
+  func appendLoad(
+    to builder: inout StepBuilder, fillsMissing: Bool = false, noise: StepBuilder.Noise? = nil
+  ) -> Operand {
     let buffer =
       if let bytes { builder.addBuffer(bytes) } else { builder.addBuffer(floats!) }
     return builder.load(
       source: Operand(buffer: buffer, stride: UInt32(columns), offset: 0),
       kind: bytes != nil ? LATENT_SOURCE_BYTES : LATENT_SOURCE_FLOATS, transform: transform.code,
-      columns: columns, fillsMissing: fillsMissing && hasMissing)
+      columns: columns, fillsMissing: fillsMissing && hasMissing, noise: noise)
   }
 }

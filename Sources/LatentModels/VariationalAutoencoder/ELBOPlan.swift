@@ -74,14 +74,15 @@ public struct ELBOPlan {
     latentDimensions = latents
     var builder = StepBuilder(
       parameters: networks.parameters, capacity: capacity, rowIndex: rowIndex)
-    let x = batches.appendLoad(to: &builder, fillsMissing: true)
+    let isPoint = architecture.posterior == .point
+    let noise = samples == 1 && !isPoint ? builder.noise(latentDimensions: latents) : nil
+    let x = batches.appendLoad(to: &builder, fillsMissing: true, noise: noise)
     let target = batches.hasMissing ? batches.appendLoad(to: &builder) : x
     let ones = batches.isBinary && !networks.encoder.hidden.isEmpty
     if ones { builder.listOnes(of: x, columns: batches.columns) }
     let encoded = builder.forwardHidden(networks.encoder, input: x, ones: ones)
     let heads = builder.forward(networks.encoder.outputLayer, input: encoded[encoded.count - 1])
     builder.samples = samples
-    let isPoint = architecture.posterior == .point
     guard !isPoint || (objective == .elbo && samples == 1 && !freeBits) else {
       throw SettingError(
         "A deterministic autoencoder has one code a row and no bound: it knows no objectives, "
@@ -90,7 +91,8 @@ public struct ELBOPlan {
     let latent =
       isPoint
       ? nil
-      : builder.reparameterize(heads, latentDimensions: latents, logRatio: objective != .elbo)
+      : builder.reparameterize(
+        heads, latentDimensions: latents, logRatio: objective != .elbo, noise: noise)
     let decoded = builder.forwardHidden(networks.decoder, input: latent?.z ?? heads)
     let output = builder.likelihood(
       networks, input: decoded[decoded.count - 1], target: target,
