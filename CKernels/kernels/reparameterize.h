@@ -31,21 +31,31 @@ static void execute_reparameterize(const latent_task *task) {
       draw_normals(&stream, latents, noise, op->epsilon.stride);
     }
     vf divergence = {}, ratio = {};
-    for (size_t l = 0; l < latents; l += 16) {
-      int count = (int)(latents - l < 16 ? latents - l : 16);
-      vf epsilon = load_panel(noise, l, latents, op->epsilon.stride);
-      vf mu = vf_load_first(mean + l, count), slope;
-      vf log_variance = bounded_log_variance(vf_load_first(raw + l, count), &slope);
-      vf sigma = vf_exp_normal(log_variance * 0.5f);
-      vf drawn = vf_fma(sigma, epsilon, mu);
-      store_panel(z + row * op->output.stride, l, drawn, latents, op->output.stride);
-      vi valid = vf_first(count);
-      vf difference = (epsilon * epsilon - drawn * drawn) + log_variance;
-      ratio += vf_select(valid, difference * 0.5f, (vf){});
-      if (sample > 0) continue;
-      store_panel(log_variances + shared * op->log_variance.stride, l, log_variance, latents,
-                  op->log_variance.stride);
-      divergence += vf_select(valid, kl_vector(mu, log_variance, sigma * sigma), (vf){});
+    for (size_t block = 0; block < latents; block += 64) {
+      const size_t end = latents - block < 64 ? latents : block + 64;
+      // One chain from the raw log-variance to z is too long for enough vectors to be in flight.
+      vf bounded[4];
+      for (size_t l = block; l < end; l += 16) {
+        vf slope;
+        bounded[(l - block) / 16] = bounded_log_variance(vf_load_first(raw + l, (int)(latents - l)), &slope);
+      }
+      for (size_t l = block; l < end; l += 16) {
+        int count = (int)(latents - l < 16 ? latents - l : 16);
+        vf epsilon = load_panel(noise, l, latents, op->epsilon.stride);
+        vf mu = vf_load_first(mean + l, count), log_variance = bounded[(l - block) / 16];
+        vf sigma = vf_exp_normal(log_variance * 0.5f);
+        vf drawn = vf_fma(sigma, epsilon, mu);
+        store_panel(z + row * op->output.stride, l, drawn, latents, op->output.stride);
+        vi valid = vf_first(count);
+        if (log_density) {
+          vf difference = (epsilon * epsilon - drawn * drawn) + log_variance;
+          ratio += vf_select(valid, difference * 0.5f, (vf){});
+        }
+        if (sample > 0) continue;
+        store_panel(log_variances + shared * op->log_variance.stride, l, log_variance, latents,
+                    op->log_variance.stride);
+        divergence += vf_select(valid, kl_vector(mu, log_variance, sigma * sigma), (vf){});
+      }
     }
     if (sample == 0) kl[shared] = vf_sum(divergence);
     if (log_density) log_density[row] = vf_sum(ratio);
