@@ -178,7 +178,7 @@ LATENT_INLINE void input_epilogue(latent_activation activation, const latent_til
 static latent_gate input_gate(latent_activation activation) {
   switch (activation) {
     case LATENT_ACTIVATION_RELU: return LATENT_GATE_POSITIVE;
-    case LATENT_ACTIVATION_TANH: return LATENT_GATE_TANH;
+    case LATENT_ACTIVATION_TANH: return LATENT_GATES_TANH ? LATENT_GATE_TANH : LATENT_GATE_NONE;
     default: return LATENT_GATE_NONE;
   }
 }
